@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { alertSchema } from './alert.ts'
+import { controlSchema } from './control.ts'
+import { deadLetterSchema } from './dead-letter.ts'
+import { priceTickSchema } from './price.ts'
+import { chainTransactionSchema } from './transaction.ts'
+
+const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder('utf-8', { fatal: true }) }
+
+/** Bytes that are no record of the topic: what was wrong and where in the value. */
+export class MalformedRecordError extends Error {
+  readonly code = 'MODEL_MALFORMED_RECORD'
+  readonly handling = 'dead-letter'
+  readonly remedy = 'Find the writer of this record; the dead letter keeps its bytes. The schemas are in docs/schemas.'
+}
+
+export interface JsonCodec<T> {
+  readonly schema: z.ZodType<T>
+  /** The value as compact JSON, amounts as decimal strings, keys in the order of the value. */
+  stringify(value: T): string
+  encode(value: T): Uint8Array
+  /** @throws {MalformedRecordError} naming the field. */
+  parse(text: string): T
+  decode(bytes: Uint8Array): T
+}
+
+/** A JSON codec over a schema. Encoding trusts the type; decoding proves it. */
+export function jsonCodec<T>(name: string, schema: z.ZodType<T>): JsonCodec<T> {
+  const malformed = (reason: string, cause?: unknown) => new MalformedRecordError(`Not a ${name}: ${reason}`, { cause })
+  const stringify = (value: T) =>
+    JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))
+  const parse = (text: string) => {
+    let json: unknown
+    try {
+      json = JSON.parse(text)
+    } catch (cause) {
+      throw malformed(`it is no JSON (${cause instanceof Error ? cause.message : String(cause)}).`, cause)
+    }
+    const result = schema.safeParse(json)
+    if (result.success) return result.data
+    const [issue] = result.error.issues
+    throw malformed(`${issue?.path.join('.') || 'the value'}: ${issue?.message ?? 'does not fit'}.`, result.error)
+  }
+  return {
+    schema,
+    stringify,
+    encode: (value) => utf8.encoder.encode(stringify(value)),
+    parse,
+    decode: (bytes) => {
+      let text: string
+      try {
+        text = utf8.decoder.decode(bytes)
+      } catch (cause) {
+        throw malformed('it is no UTF-8.', cause)
+      }
+      return parse(text)
+    },
+  }
+}
+
+/** A record of `<p>.<chain>.transactions`: a transaction, or control in order with it. */
+export const transactionsRecordSchema = z.discriminatedUnion('type', [chainTransactionSchema, controlSchema])
+export type TransactionsRecord = Readonly<z.output<typeof transactionsRecordSchema>>
+/** A record of `<p>.prices`. */
+export const pricesRecordSchema = z.discriminatedUnion('type', [priceTickSchema, controlSchema])
+export type PricesRecord = Readonly<z.output<typeof pricesRecordSchema>>
+
+export const transactionsCodec = jsonCodec<TransactionsRecord>(
+  'record of a transactions topic',
+  transactionsRecordSchema,
+)
+export const pricesCodec = jsonCodec<PricesRecord>('record of the prices topic', pricesRecordSchema)
+export const alertCodec = jsonCodec('alert', alertSchema)
+export const deadLetterCodec = jsonCodec('dead letter', deadLetterSchema)

@@ -1,0 +1,56 @@
+import type {
+  ListState,
+  ListStateDescriptor,
+  MapState,
+  MapStateDescriptor,
+  ValueState,
+  ValueStateDescriptor,
+} from './state/state.ts'
+import type { Timestamp } from './time.ts'
+
+/** Names a side output and carries its type. Source: Flink's OutputTag. */
+export interface OutputTag<T> {
+  readonly id: string
+  /** Never set: it only carries the type. */
+  readonly _type?: T
+}
+export const outputTag = <T>(id: string): OutputTag<T> => ({ id })
+
+/** Event-time timers of the current key. One timer a timestamp: registering it again changes nothing. */
+export interface TimerService {
+  /** Everything up to it has been seen. Starts at `minTimestamp`. */
+  readonly currentWatermark: Timestamp
+  registerEventTimeTimer(timestamp: Timestamp): void
+  deleteEventTimeTimer(timestamp: Timestamp): void
+}
+
+export interface KeyedContext<Key, Out> {
+  readonly key: Key
+  /** Of the element, or of the timer that fires. */
+  readonly timestamp: Timestamp
+  readonly timers: TimerService
+  emit(value: Out): void
+  output<T>(tag: OutputTag<T>, value: T): void
+  state<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>
+  state<T>(descriptor: ListStateDescriptor<T>): ListState<T>
+  state<K, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
+}
+
+/**
+ * Logic over one key at a time, with state and timers that belong to that key. A pure fold: it reads time from
+ * `ctx.timestamp` (ms, event time), never a clock, and need not know of reverts: these put state and timers back to the
+ * end of the earlier epoch and retract what was emitted since. A timer at t fires once, when the watermark reaches t:
+ * after every punctual element up to t. An exception undoes what the element changed and makes it a dead letter.
+ * Source: Flink's KeyedProcessFunction. Differs: timers due together fire in the order (t, key bytes, namespace).
+ */
+export interface KeyedProcessFunction<Key, In, Out> {
+  processElement(element: In, ctx: KeyedContext<Key, Out>): void
+  onTimer?(timestamp: Timestamp, ctx: KeyedContext<Key, Out>): void
+}
+
+/** Two inputs of one key. Source: Flink's KeyedCoProcessFunction. */
+export interface KeyedCoProcessFunction<Key, Left, Right, Out> {
+  processElement1(element: Left, ctx: KeyedContext<Key, Out>): void
+  processElement2(element: Right, ctx: KeyedContext<Key, Out>): void
+  onTimer?(timestamp: Timestamp, ctx: KeyedContext<Key, Out>): void
+}
