@@ -1,1 +1,5 @@
-export {}
+export * from './env.ts'
+export * from './logger.ts'
+export * from './metrics.ts'
+export * from './settings.ts'
+export * from './shared-settings.ts'

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import { createMetrics, MetricNameError } from './metrics.ts'
+
+describe('createMetrics', () => {
+  test('default: counters, gauges and histograms in the text exposition', async () => {
+    const metrics = createMetrics()
+    metrics.counter({ name: 'tocsin_test_blocks_total', help: 'Blocks.' }).inc()
+    metrics
+      .counter({ name: 'tocsin_test_alerts_total', help: 'Alerts.', labels: ['status'] })
+      .inc({ status: 'confirmed' }, 3)
+    metrics.gauge({ name: 'tocsin_test_lag_blocks', help: 'Lag.' }).set(7)
+    metrics.gauge({ name: 'tocsin_test_open_files', help: 'Asked for.', collect: () => 5 })
+    metrics.histogram({ name: 'tocsin_test_commit_seconds', help: 'Commits.', buckets: [0.1, 1] }).observe(0.5)
+    const lines = (await metrics.exposition()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    expect(lines).toEqual([
+      'tocsin_test_blocks_total 1',
+      'tocsin_test_alerts_total{status="confirmed"} 3',
+      'tocsin_test_lag_blocks 7',
+      'tocsin_test_open_files 5',
+      'tocsin_test_commit_seconds_bucket{le="0.1"} 0',
+      'tocsin_test_commit_seconds_bucket{le="1"} 1',
+      'tocsin_test_commit_seconds_bucket{le="+Inf"} 1',
+      'tocsin_test_commit_seconds_sum 0.5',
+      'tocsin_test_commit_seconds_count 1',
+    ])
+  })
+
+  test('behavior: two instances know nothing of each other; one instance gives the same metric twice', async () => {
+    const [one, two] = [createMetrics(), createMetrics()]
+    const options = { name: 'tocsin_test_blocks_total', help: 'Blocks.' }
+    one.counter(options).inc()
+    one.counter(options).inc()
+    two.counter(options)
+    expect(await one.exposition()).toContain('tocsin_test_blocks_total 2')
+    expect(await two.exposition()).toContain('tocsin_test_blocks_total 0')
+  })
+
+  test('behavior: the process’s own measures where asked for', async () => {
+    expect(await createMetrics().exposition()).not.toContain('process_cpu')
+    expect(await createMetrics({ process: true }).exposition()).toContain('process_cpu_seconds_total')
+  })
+
+  test.each([
+    ['counter', 'blocks_total', 'is not of the form'],
+    ['counter', 'tocsin_blocks', 'is not of the form'],
+    ['counter', 'tocsin_test_blocks', 'does not end with _total'],
+    ['gauge', 'tocsin_test_lag_total', 'ends with _total'],
+    ['gauge', 'tocsin_test_lag_ms', 'base unit'],
+  ] as const)('error: a %s named %s', (kind, name, reason) => {
+    const metrics = createMetrics()
+    expect(() => metrics[kind]({ name, help: '' })).toThrow(MetricNameError)
+    expect(() => metrics[kind]({ name, help: '' })).toThrow(reason)
+  })
+
+  test('error: one name for two different metrics', () => {
+    const metrics = createMetrics()
+    metrics.gauge({ name: 'tocsin_test_lag_blocks', help: 'Lag.' })
+    expect(() => metrics.gauge({ name: 'tocsin_test_lag_blocks', help: 'Lag.', labels: ['chain'] })).toThrow(
+      'is a gauge() already',
+    )
+  })
+})
