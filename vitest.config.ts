@@ -1,15 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-const source = ['@tocsin/source']
+// Our libraries are tested from their sources. `import` and `default` always hold and must not be listed: vitest hands this
+// list to node as conditions for every package, and `require` would then be given ES modules.
+const conditions = ['@tocsin/source', 'node']
 
 export default defineConfig({
-  resolve: { conditions: [...source, 'import', 'module', 'default'] },
-  ssr: {
-    resolve: {
-      conditions: [...source, 'node', 'import', 'module', 'default'],
-      externalConditions: ['node', 'import', 'module', 'default'],
-    },
-  },
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: ['node'] } },
   test: {
     include: [
       '{apps,libs}/*/{src,testing}/**/*.test.{ts,tsx}',

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { createProgressBar, progressLine } from './progress-bar.ts'
+
+function drawn(isTTY: boolean, columns = 120) {
+  const at = { time: 0 }
+  const writes: string[] = []
+  const stream = { isTTY, columns, write: (text: string) => writes.push(text) }
+  return { at, writes, bar: createProgressBar({ stream, now: () => at.time, label: 'replay', unit: 'blocks' }) }
+}
+
+describe('createProgressBar', () => {
+  test('default: on a terminal one line drawn over, at most ten times a second, and gone at the end', () => {
+    const { at, writes, bar } = drawn(true)
+    for (at.time = 0; at.time <= 150; at.time += 50) bar.update({ done: at.time, total: 150 })
+    bar.end()
+    expect(writes).toEqual([
+      '\r\u001b[2Kreplay [------------------------]   0 % · 0/150 blocks · 0/s',
+      '\r\u001b[2Kreplay [################--------]  66 % · 100/150 blocks · 1,000/s · 0:01 left',
+      '\r\u001b[2K',
+    ])
+  })
+
+  test('behavior: elsewhere a plain line every ten seconds', () => {
+    const { at, writes, bar } = drawn(false)
+    for (at.time = 0; at.time <= 20_000; at.time += 1_000) bar.update({ done: at.time / 100, total: 400 })
+    bar.end()
+    expect(writes).toEqual([
+      'replay  25 % · 100/400 blocks · 10/s · 0:30 left\n',
+      'replay  50 % · 200/400 blocks · 10/s · 0:20 left\n',
+    ])
+  })
+
+  test('behavior: never wider than the terminal', () => {
+    const { writes, bar } = drawn(true, 20)
+    bar.update({ done: 1, total: 2 })
+    expect(writes).toEqual(['\r\u001b[2Kreplay [###########'])
+  })
+})
+
+describe('progressLine', () => {
+  test('behavior: without a total it counts', () => {
+    const line = progressLine({ label: 'decode', unit: 'blocks', done: 5, total: null, elapsedMs: 2000, bar: true })
+    expect(line).toBe('decode · 5 blocks · 2.5/s')
+  })
+})
