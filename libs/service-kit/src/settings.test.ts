@@ -86,6 +86,19 @@ describe('loadSettings', () => {
     ])
   })
 
+  test('behavior: a path may hold a comma, other lists are split wherever they come from', () => {
+    const t = {
+      recording: setting.list({ of: 'path', flag: 'recording', env: 'TOCSIN_RECORDING', doc: '', default: [] }),
+      detectors: setting.list({ flag: 'detectors', doc: '', default: [] }),
+    }
+    const from = (sources: SettingsSources) => loadSettings({ t }, { baseDir: '/d', ...sources }).t
+    expect(from({ flags: { recording: ['a,b', '/c'], detectors: ['x,y', 'z'] } })).toEqual({
+      recording: ['/d/a,b', '/c'],
+      detectors: ['x', 'y', 'z'],
+    })
+    expect(from({ env: { TOCSIN_RECORDING: 'a,b' } }).recording).toEqual(['/d/a', '/d/b'])
+  })
+
   test('behavior: an empty variable counts as not set, so `${X:-}` of a compose file means the default', () => {
     expect(load({ env: { TOCSIN_PORT: '' } }).port).toBe(4680)
   })

@@ -31,6 +31,8 @@ export interface Setting<Value> {
   /** How a value would be written: `25 ms`. */
   readonly format: (value: Value) => string
   readonly parse: (text: string, context: ParseContext) => Value
+  /** A list only: from parts that were given apart, as an array in the file or a flag given several times. */
+  readonly parseParts?: (parts: readonly string[], context: ParseContext) => Value
 }
 
 // A table holds settings of many types; `never` in the argument position lets each stand for itself.
@@ -105,10 +107,11 @@ interface Kind<T> {
   readonly placeholder: string
   readonly format: (value: T) => string
   readonly parse: (text: string, context: ParseContext) => T
+  readonly parseParts?: (parts: readonly string[], context: ParseContext) => T
 }
 
 function define<T, const Default extends Defaults<T>>(
-  { kind, expected, placeholder, format, parse }: Kind<T>,
+  { kind, expected, placeholder, format, parse, parseParts }: Kind<T>,
   origin: Origin<Default>,
 ): Setting<Loaded<T, Default>> {
   return Object.freeze({
@@ -123,6 +126,7 @@ function define<T, const Default extends Defaults<T>>(
     // `null` only where the default is null, and it is written as nothing.
     format: (value) => (value === null ? 'none' : format(value as T)),
     parse,
+    ...(parseParts === undefined ? {} : { parseParts }),
   })
 }
 
@@ -158,20 +162,23 @@ function url(protocols: readonly string[]): Kind<string> {
   }
 }
 
+const commas = (value: string): readonly string[] =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
 function listOf(element: Kind<string>): Kind<readonly string[]> {
+  const parseParts = (parts: readonly string[], context: ParseContext) =>
+    Object.freeze(parts.map((part) => element.parse(part, context)))
   return {
     kind: 'list',
     expected: `a list of values separated by commas, each ${element.expected}`,
-    placeholder: `${element.placeholder},…`,
+    placeholder: element.kind === 'path' ? `${element.placeholder}…` : `${element.placeholder},…`,
     format: (values) => (values.length === 0 ? 'empty' : values.join(',')),
-    parse: (value, context) =>
-      Object.freeze(
-        value
-          .split(',')
-          .map((part) => part.trim())
-          .filter((part) => part !== '')
-          .map((part) => element.parse(part, context)),
-      ),
+    parse: (value, context) => parseParts(commas(value), context),
+    // A path may hold a comma, so one that stands alone is taken whole.
+    parseParts: (parts, context) => parseParts(element.kind === 'path' ? parts : parts.flatMap(commas), context),
   }
 }
 
@@ -369,8 +376,8 @@ export class SettingsError extends Error {
   }
 }
 
-/** Variables that other code than a table reads, so they are no mistake. */
-const otherVariables = new Set(['TOCSIN_CONFIG', 'TOCSIN_SHARED', 'TOCSIN_REQUIRE'])
+/** Variables that the tests read, so they are no mistake. */
+const otherVariables = new Set(['TOCSIN_SHARED', 'TOCSIN_REQUIRE'])
 
 /**
  * The settings of `tables`: flags win over the environment, which wins over the file, which wins over the default. The
@@ -408,10 +415,12 @@ export function loadSettings<const Tables extends SettingsTables>(
       return undefined
     }
     if (found.raw === null && one.default === null) return null
+    const context = { baseDir: found.dir }
+    const parts = asParts(found.raw)
     const given = asText(found.raw, one.kind)
-    if (given === undefined) return wrong(JSON.stringify(found.raw))
     try {
-      return one.parse(given, { baseDir: found.dir })
+      if (one.parseParts !== undefined && parts !== undefined) return one.parseParts(parts, context)
+      return given === undefined ? wrong(JSON.stringify(found.raw)) : one.parse(given, context)
     } catch (error) {
       if (error instanceof Unexpected) return wrong(JSON.stringify(found.raw), error.message)
       throw error
@@ -469,11 +478,13 @@ function defaultPath(value: unknown, baseDir: string): unknown {
   return typeof value === 'string' ? resolve(baseDir, value) : value
 }
 
+function asParts(raw: unknown): readonly string[] | undefined {
+  if (!Array.isArray(raw)) return undefined
+  const parts: readonly unknown[] = raw
+  return parts.every((part) => typeof part === 'string') ? parts : undefined
+}
+
 function asText(raw: unknown, kind: AnySetting['kind']): string | undefined {
-  if (kind === 'list' && Array.isArray(raw)) {
-    const parts: readonly unknown[] = raw
-    return parts.every((part) => typeof part === 'string') ? parts.join(',') : undefined
-  }
   if (Array.isArray(raw)) return raw.length === 1 ? asText(raw[0], kind) : undefined
   if (typeof raw === 'boolean') return kind === 'boolean' ? String(raw) : undefined
   if (typeof raw === 'number') return String(raw)
