@@ -77,3 +77,71 @@ export class LogUnavailableError extends EventLogError {
     super(`The log cannot be reached: ${what}.`, options)
   }
 }
+
+export class LogLockedError extends EventLogError {
+  readonly code = 'LOG_LOCKED'
+  readonly handling = 'stop'
+  readonly remedy = 'Another Tocsin runs on this folder: stop it, or give this one a folder of its own.'
+  constructor(folder: string, options?: ErrorOptions) {
+    super(`The log in ${folder} is in use by another process.`, options)
+  }
+}
+
+export class LogUnreadableError extends EventLogError {
+  readonly code = 'LOG_UNREADABLE'
+  readonly handling = 'stop'
+  readonly remedy =
+    'If a newer Tocsin wrote the folder, run that one. Otherwise restore it, or move it away and ingest again.'
+  constructor(at: { folder: string; reason: string }, options?: ErrorOptions) {
+    super(`The log in ${at.folder} cannot be read: ${at.reason}.`, options)
+  }
+}
+
+export class LogClosedError extends EventLogError {
+  readonly code = 'LOG_CLOSED'
+  readonly handling = 'stop'
+  readonly remedy = 'Open it again before using it: it was closed by this process.'
+  constructor(what: 'log' | 'producer' | 'reader', options?: ErrorOptions) {
+    super(`This ${what} was closed.`, options)
+  }
+}
+
+export class UnknownPartitionError extends EventLogError {
+  readonly code = 'LOG_UNKNOWN_PARTITION'
+  readonly handling = 'stop'
+  readonly remedy = 'Name a partition that the topic has; they count from 0.'
+  constructor(at: { topic: string; partition: number; partitions: number }, options?: ErrorOptions) {
+    super(`The topic "${at.topic}" has ${at.partitions} partitions; there is no partition ${at.partition}.`, options)
+  }
+}
+
+export class InvalidTopicError extends EventLogError {
+  readonly code = 'LOG_INVALID_TOPIC'
+  readonly handling = 'stop'
+  readonly remedy =
+    'A topic name has 1 to 249 letters, digits, ".", "_" or "-" and is not "." or ".."; a topic has 1 partition or more.'
+  constructor(at: { topic: string; partitions: number }, options?: ErrorOptions) {
+    super(`There can be no topic "${at.topic}" of ${at.partitions} partitions.`, options)
+  }
+}
+
+export class InvalidRecordError extends EventLogError {
+  readonly code = 'LOG_INVALID_RECORD'
+  readonly handling = 'stop'
+  readonly remedy = 'Give each record of a compacted topic a key: the newest record of each key is what it keeps.'
+  constructor(at: { topic: string }, options?: ErrorOptions) {
+    super(`A record without a key was appended to the compacted topic "${at.topic}"; nothing was written.`, options)
+  }
+}
+
+export class RecordTooLargeError extends EventLogError {
+  readonly code = 'LOG_RECORD_TOO_LARGE'
+  readonly handling = 'stop'
+  readonly remedy = 'Raise max.message.bytes of the topic (message.max.bytes of the brokers) above the record’s size.'
+  constructor(at: { topic: string; bytes: number; maxBytes: number }, options?: ErrorOptions) {
+    super(
+      `A record of ${at.bytes} bytes is over the ${at.maxBytes} that "${at.topic}" takes; nothing was written.`,
+      options,
+    )
+  }
+}

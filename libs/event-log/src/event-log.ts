@@ -11,16 +11,27 @@ export interface EventLog {
   createTopics(topics: readonly TopicSpec[]): Promise<void>
   /** How many partitions the topic has. @throws {UnknownTopicError} */
   partitions(topic: string): Promise<number>
-  /** The range that can be read, committed records only: `beginning` is the first, `end` the one to come. */
+  /**
+   * The range that can be read, committed records only: `beginning` is the first, `end` the one to come (Kafka's last
+   * stable offset). A reader whose `nextOffset` has reached `end` has read all that was committed. On a cluster `end`
+   * may trail `append` by some milliseconds; right after `openProducer(id)` it has all that `id` ever committed.
+   * @throws {UnknownTopicError} @throws {UnknownPartitionError}
+   */
   offsets(at: TopicPartition): Promise<{ readonly beginning: number; readonly end: number }>
   /**
    * A producer that owns `transactionalId`: any earlier producer of that id is fenced from now on, and what it had not
    * committed is gone. Source: Kafka's InitProducerId.
    */
   openProducer(transactionalId: string): Promise<Producer>
-  /** A reader at the given offsets. No group: who reads what is decided elsewhere. */
+  /**
+   * A reader at the given offsets. No group: who reads what is decided elsewhere.
+   * @throws {UnknownTopicError} @throws {UnknownPartitionError}
+   */
   openReader(positions: readonly Position[], options?: ReaderOptions): Promise<Reader>
-  /** Records below `before` may be deleted; `beginning` becomes `before`. */
+  /**
+   * Records below `before` may be deleted; `beginning` becomes `before` and never goes back.
+   * @throws {OffsetOutOfRangeError} `before` is past the end.
+   */
   trim(at: TopicPartition, before: number): Promise<void>
   /** Ends what is open. Appended data is durable to the degree of the log's fsync policy. */
   close(): Promise<void>
@@ -29,7 +40,10 @@ export interface EventLog {
 export interface TopicSpec {
   readonly topic: string
   readonly partitions: number
-  /** `compact`: the newest record of each key stays. Default `delete` without a time limit. */
+  /**
+   * `compact`: only the newest record of each key is sure to stay, and each record needs a key. Default `delete`
+   * without a time limit.
+   */
   readonly cleanup?: 'delete' | 'compact'
 }
 
@@ -60,7 +74,9 @@ export interface Producer {
    * none, and each partition's records stay in the order given.
    * @returns where the next record of each touched partition would stand at least (records below it are committed).
    * @throws {ProducerFencedError} a newer producer owns the id: stop. @throws {CommitUnknownError} the outcome is not
-   *   known: open a new producer of the same id, then read back. @throws {LogFullError} no space; nothing was written.
+   *   known: open a new producer of the same id, then read back; this one is of no more use. @throws {LogFullError} no
+   *   space; nothing was written and the same call may be tried again. @throws {UnknownTopicError} and the other
+   *   errors of a record that cannot be written: nothing was written.
    */
   append(records: readonly NewRecord[]): Promise<readonly Position[]>
   close(): Promise<void>
@@ -74,8 +90,9 @@ export interface ReaderOptions {
 export interface Reader {
   /**
    * Committed records after the current positions, in offset order within a partition; waits up to `maxWaitMs` for the
-   * first and then answers `[]`. Positions advance by what is returned.
-   * @throws {OffsetOutOfRangeError} the position was trimmed away.
+   * first and then answers `[]`. Positions advance by what is returned; nothing advances when it throws. One poll at a
+   * time. Bytes that it returns are the caller's: they never change.
+   * @throws {OffsetOutOfRangeError} the position was trimmed away, or is past the end (the log lost its newest records).
    */
   poll(maxWaitMs: number): Promise<readonly RecordBatch[]>
   /** The next poll reads the partition from `offset`. What was polled before stays the caller's. */
@@ -85,6 +102,7 @@ export interface Reader {
   close(): Promise<void>
 }
 
+/** Some records of a partition. `records` may be empty: then `nextOffset` alone is news. */
 export interface RecordBatch extends TopicPartition {
   readonly records: readonly LogRecord[]
   /** Where to go on: past the records and past what a reader does not see (markers, aborted data). */

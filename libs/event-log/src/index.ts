@@ -1,2 +1,3 @@
+export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded-log.ts'
 export * from './errors.ts'
 export * from './event-log.ts'

@@ -1,1 +1,3 @@
-export {}
+export { eventLogSuite, type LogUnderTest } from './event-log.suite.ts'
+export type { LogAddress } from './log-address.ts'
+export { type AppendFate, openSimulatedLog, type PendingAppend, type SimulatedLog } from './simulated-log.ts'
