@@ -1,1 +1,8 @@
-export {}
+export * from './decode/decode-block.ts'
+export * from './ingest.ts'
+export { ListFileError } from './knowledge/list-file.ts'
+export { readLabelFile, type ListedLabel } from './knowledge/label-list.ts'
+export { readTokenFile, wrappedNativeOf, type ListedToken } from './knowledge/token-list.ts'
+export { RecordingError } from './sources/recording-file.ts'
+export * from './sources/recording-source.ts'
+export * from './sources/source-block.ts'

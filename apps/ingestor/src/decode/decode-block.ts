@@ -1,0 +1,74 @@
+import type { Address, Finalized, Sealed, ChainTransaction, TokenInfo } from '@tocsin/chain-model'
+import { watermarkAfter, type ChainFacts } from '../knowledge/chains.ts'
+import { labelsOfChain, type ListedLabel } from '../knowledge/label-list.ts'
+import { tokensOfChain, type ListedToken } from '../knowledge/token-list.ts'
+import type { SourceBlock } from '../sources/source-block.ts'
+import { decodeTransaction } from './decode-transaction.ts'
+import { poolsCreatedBy, type PoolTokens } from './pool-tokens.ts'
+
+/** A block decoded: its transactions and its seal, which lacks only its place in the ledger. */
+export interface DecodedBlock {
+  readonly transactions: readonly ChainTransaction[]
+  readonly seal: Omit<Sealed, 'sequence'>
+}
+
+export const finalizedRecord = ({ chainId, block: { number, hash, timestamp } }: DecodedBlock['seal']): Finalized => ({
+  type: 'finalized',
+  chainId,
+  block: { number, hash, timestamp },
+})
+
+/** The lists that users and the package bring, for all chains. */
+export interface Knowledge {
+  readonly tokens: readonly ListedToken[]
+  readonly labels: readonly ListedLabel[]
+}
+
+/** Decodes the blocks of one chain in order; what it learns of pools from factories holds for the blocks after. */
+export interface BlockDecoder {
+  decode(block: SourceBlock & { readonly timestamp: number }): DecodedBlock
+  /** Tokens and pools that calls to the chain have told. A failed call is not remembered as an answer. */
+  learn(told: { readonly tokens?: readonly TokenInfo[]; readonly pools?: ReadonlyMap<Address, PoolTokens> }): void
+  knowsToken(address: Address): boolean
+  knowsPool(address: Address): boolean
+}
+
+export function blockDecoder(chain: ChainFacts, knowledge: Knowledge): BlockDecoder {
+  const listed = tokensOfChain(knowledge.tokens, chain.chainId)
+  const labels = labelsOfChain(knowledge.labels, chain.chainId)
+  const called = new Map<Address, TokenInfo>()
+  const pools = new Map<Address, PoolTokens & { readonly proven: boolean }>()
+  const token = (address: Address) => listed.get(address) ?? called.get(address)
+  return {
+    decode(block) {
+      const { chainId, number, hash, parentHash, timestamp } = block
+      const at = { number, hash, timestamp }
+      const transactions = block.transactions.map((tx) => {
+        const decoded = decodeTransaction(at, tx, { chainId, token, labels, pools })
+        for (const [pool, { token0, token1, factory }] of poolsCreatedBy(decoded.events)) {
+          const proven = chain.factories.has(factory)
+          // The first word counts: a later event may come from anyone who wants to rename a known pool.
+          if (proven || !pools.has(pool)) pools.set(pool, { token0, token1, proven })
+        }
+        return decoded
+      })
+      return {
+        transactions,
+        seal: {
+          type: 'sealed',
+          chainId,
+          block: { number, hash, timestamp, parentHash },
+          transactions: transactions.length,
+          events: transactions.reduce((sum, tx) => sum + tx.events.length, 0),
+          watermark: watermarkAfter(chain, { number, timestamp }),
+        },
+      }
+    },
+    learn({ tokens = [], pools: told = new Map() }) {
+      for (const info of tokens) called.set(info.address, info)
+      for (const [pool, tokensOfPool] of told) pools.set(pool, { ...tokensOfPool, proven: true })
+    },
+    knowsToken: (address) => token(address) !== undefined,
+    knowsPool: (address) => pools.get(address)?.proven === true,
+  }
+}

@@ -1,0 +1,26 @@
+import type { ChainEvent, Hash } from '@tocsin/chain-model'
+import type { SourceLog } from '../sources/source-block.ts'
+import { topic0Of } from './abi.ts'
+import { LogReader } from './log-reader.ts'
+import { emitted, type EventDecoder } from './protocol.ts'
+import { protocols } from './protocols.ts'
+
+const decoders = new Map<Hash | undefined, EventDecoder[]>()
+for (const decoder of protocols.flatMap(({ events }) => events)) {
+  const topic0 = topic0Of(decoder.signature)
+  decoders.set(topic0, [...(decoders.get(topic0) ?? []), decoder])
+}
+
+/** A log as a typed event, or as a raw `log` where no protocol claims it or its words do not fit. Never throws. */
+export function decodeLog(log: SourceLog): ChainEvent {
+  const words = (log.data.length - 2) / 64
+  const decoder = decoders
+    .get(log.topics[0])
+    ?.find((candidate) => candidate.topics === log.topics.length && (candidate.words ?? words) === words)
+  if (decoder !== undefined) {
+    const read = new LogReader(log)
+    const event = decoder.decode(read, log)
+    if (read.fits) return event
+  }
+  return { type: 'log', ...emitted(log), topics: [...log.topics], data: log.data }
+}

@@ -1,0 +1,169 @@
+import type { Address, BlockRef, ChainEvent, ChainTransaction, Frame, Hex, Label, TokenInfo } from '@tocsin/chain-model'
+import type { SourceTransaction } from '../sources/source-block.ts'
+import { decodeLog } from './decode-log.ts'
+import { withPoolTokens, type PoolTable } from './pool-tokens.ts'
+
+/** What the ingestor knows at a block, apart from the block. */
+export interface DecodeContext {
+  readonly chainId: number
+  readonly token: (address: Address) => TokenInfo | undefined
+  /** The labels that hold for the address at `timestamp` (ms). */
+  readonly labels: (address: Address, timestamp: number) => readonly Label[]
+  readonly pools: PoolTable
+}
+
+/**
+ * A source's transaction as the record of the transactions topic. Pure: the same block and context give the same record.
+ * Status and logs always belong to this transaction, since both come from its own receipt. Where no receipt tells the
+ * status, the top frame's error does, and else a log, since a failed transaction emits nothing.
+ */
+export function decodeTransaction(block: BlockRef, tx: SourceTransaction, context: DecodeContext): ChainTransaction {
+  const { envelope, outcome, frames } = tx
+  const events = withPoolTokens((tx.logs ?? []).map(decodeLog), context.pools)
+  const created = outcome?.contractAddress ?? null
+  const named = addressesOf(events, frames ?? [], [envelope?.from ?? null, envelope?.to ?? null, created])
+  return {
+    type: 'transaction',
+    chainId: context.chainId,
+    block,
+    index: tx.index,
+    hash: tx.hash,
+    from: envelope?.from ?? null,
+    to: envelope?.to ?? null,
+    value: envelope?.value ?? 0n,
+    nonce: envelope?.nonce ?? null,
+    selector: envelope === null || envelope.to === null ? '0x' : selectorOf(envelope.input),
+    status: outcome?.status ?? statusOf(frames, events),
+    gasUsed: outcome?.gasUsed ?? null,
+    effectiveGasPrice: outcome?.effectiveGasPrice ?? null,
+    contractAddress: created,
+    known: { envelope: envelope !== null, frames: frames !== null },
+    events,
+    frames: frames === null ? null : [...frames],
+    tokens: tokensOf(events).flatMap((address) => context.token(address) ?? []),
+    labels: named.flatMap((address) =>
+      context
+        .labels(address, block.timestamp)
+        .map((label) => ({ address, class: label.class, source: label.source }))
+        .sort((a, b) => compare(a.class, b.class) || compare(a.source, b.source)),
+    ),
+  }
+}
+
+/** The first four bytes of call data; `0x` where there are fewer, which a plain transfer is. */
+export const selectorOf = (input: Hex): Hex => (input.length >= 10 ? (input.slice(0, 10) as Hex) : '0x')
+
+function statusOf(frames: readonly Frame[] | null, events: readonly ChainEvent[]): ChainTransaction['status'] {
+  const top = frames?.find(({ traceAddress }) => traceAddress.length === 0)
+  if (top !== undefined) return top.error === null ? 'success' : 'failed'
+  return events.length > 0 ? 'success' : 'unknown'
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The contracts that the events name as tokens, in order of address. */
+function tokensOf(events: readonly ChainEvent[]): readonly Address[] {
+  const tokens = new Set<Address>()
+  for (const event of events) {
+    switch (event.type) {
+      case 'erc20-transfer':
+      case 'erc20-approval':
+      case 'weth-deposit':
+      case 'weth-withdrawal':
+        tokens.add(event.address)
+        break
+      default:
+        if (!('token0' in event)) break
+        if (event.token0 !== null) tokens.add(event.token0)
+        if (event.token1 !== null) tokens.add(event.token1)
+    }
+  }
+  return [...tokens].sort(compare)
+}
+
+/** Every address that the transaction names, in order. Raw logs name their emitter only: their words have no type. */
+function addressesOf(
+  events: readonly ChainEvent[],
+  frames: readonly Frame[],
+  more: readonly (Address | null)[],
+): readonly Address[] {
+  const named = new Set<Address>()
+  const add = (address: Address | null | undefined) => {
+    if (address !== null && address !== undefined) named.add(address)
+  }
+  for (const address of more) add(address)
+  for (const frame of frames) {
+    add(frame.from)
+    add(frame.to)
+  }
+  for (const event of events) {
+    add(event.address)
+    switch (event.type) {
+      case 'erc20-transfer':
+      case 'erc721-transfer':
+        add(event.from)
+        add(event.to)
+        break
+      case 'erc1155-transfer':
+        add(event.operator)
+        add(event.from)
+        add(event.to)
+        break
+      case 'erc20-approval':
+      case 'erc721-approval':
+        add(event.owner)
+        add(event.spender)
+        break
+      case 'approval-for-all':
+        add(event.owner)
+        add(event.operator)
+        break
+      case 'weth-deposit':
+        add(event.to)
+        break
+      case 'weth-withdrawal':
+        add(event.from)
+        break
+      case 'uniswap-v2-pair-created':
+        add(event.pair)
+        break
+      case 'uniswap-v3-pool-created':
+        add(event.pool)
+        break
+      case 'uniswap-v2-swap':
+      case 'uniswap-v2-burn':
+        add(event.sender)
+        add(event.to)
+        break
+      case 'uniswap-v2-mint':
+        add(event.sender)
+        break
+      case 'uniswap-v3-swap':
+        add(event.sender)
+        add(event.recipient)
+        break
+      case 'uniswap-v3-mint':
+        add(event.sender)
+        add(event.owner)
+        break
+      case 'uniswap-v3-burn':
+        add(event.owner)
+        break
+      case 'uniswap-v3-collect':
+        add(event.owner)
+        add(event.recipient)
+        break
+      case 'uniswap-v2-sync':
+      case 'chainlink-answer':
+      case 'log':
+        break
+      default:
+        event satisfies never
+    }
+    if ('token0' in event) {
+      add(event.token0)
+      add(event.token1)
+    }
+  }
+  return [...named].sort(compare)
+}

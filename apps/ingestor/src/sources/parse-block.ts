@@ -1,0 +1,333 @@
+import { parseAddress, parseHash, type Address, type Frame, type Hash, type Hex } from '@tocsin/chain-model'
+import { selectorOf } from '../decode/decode-transaction.ts'
+import type { BlockHeader, Envelope, Outcome, SourceLog } from './source-block.ts'
+
+/** A field that is not what it should be: which one, and what stood there. The source adds its name and the block. */
+export class FieldError extends Error {
+  readonly field: string
+  constructor(field: string, expected: string, found: unknown, options?: ErrorOptions) {
+    super(`${field} should be ${expected}, found ${shown(found)}`, options)
+    this.field = field
+  }
+}
+
+const shown = (value: unknown) => {
+  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+export type Json = Readonly<Record<string, unknown>>
+
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export function asObject(value: unknown, field: string): Json {
+  if (!isObject(value)) throw new FieldError(field, 'an object', value)
+  return value
+}
+
+export function asArray(value: unknown, field: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new FieldError(field, 'an array', value)
+  return value
+}
+
+/** The first of the names that the object has: recorders spell `blockHash` and `block_hash`. */
+export const pick = (object: Json, ...names: readonly string[]): unknown => {
+  for (const name of names) if (object[name] !== undefined) return object[name]
+  return undefined
+}
+
+const orNull =
+  <T>(parse: (value: unknown, field: string) => T) =>
+  (value: unknown, field: string): T | null =>
+    value === null || value === undefined ? null : parse(value, field)
+
+/** A JSON-RPC quantity; also a JSON number or a decimal string, which recordings hold. */
+export function asQuantity(value: unknown, field: string): bigint {
+  if (typeof value === 'string' && /^(?:0x[0-9a-fA-F]+|[0-9]+)$/.test(value)) return BigInt(value)
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+  throw new FieldError(field, 'a quantity', value)
+}
+
+export function asNumber(value: unknown, field: string): number {
+  const number = Number(asQuantity(value, field))
+  if (!Number.isSafeInteger(number)) throw new FieldError(field, 'a number below 2^53', value)
+  return number
+}
+
+export function asHash(value: unknown, field: string): Hash {
+  try {
+    return parseHash(value)
+  } catch (cause) {
+    throw new FieldError(field, '32 bytes of hex', value, { cause })
+  }
+}
+
+export function asAddress(value: unknown, field: string): Address {
+  try {
+    return parseAddress(value)
+  } catch (cause) {
+    throw new FieldError(field, 'an address', value, { cause })
+  }
+}
+
+export function asBytes(value: unknown, field: string): Hex {
+  if (typeof value !== 'string' || !/^0x(?:[0-9a-fA-F]{2})*$/.test(value))
+    throw new FieldError(field, 'bytes of hex', value)
+  return value.toLowerCase() as Hex
+}
+
+export const asNumberOrNull = orNull(asNumber)
+export const asHashOrNull = orNull(asHash)
+export const asAddressOrNull = orNull(asAddress)
+const asQuantityOrNull = orNull(asQuantity)
+
+/** The last second whose milliseconds are a safe integer. */
+const lastSecond = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
+
+/** Unix seconds, as blocks tell the time, in ms. */
+export function asTimestamp(value: unknown, field: string): number {
+  const seconds = asNumber(value, field)
+  if (seconds > lastSecond) throw new FieldError(field, 'Unix seconds', value)
+  return seconds * 1000
+}
+
+export const asTimestampOrNull = orNull(asTimestamp)
+
+/** A header whose every field is there, as an endpoint must answer. */
+export function parseHeader(value: unknown): BlockHeader {
+  const block = asObject(value, 'block')
+  return {
+    number: asNumber(block['number'], 'number'),
+    hash: asHash(block['hash'], 'hash'),
+    parentHash: asHash(block['parentHash'], 'parentHash'),
+    timestamp: asTimestamp(block['timestamp'], 'timestamp'),
+  }
+}
+
+export interface ParsedTransaction extends Envelope {
+  readonly hash: Hash
+  readonly index: number
+  readonly blockHash: Hash | null
+}
+
+/** A transaction as `eth_getBlockByNumber(n, true)` lists it. */
+export function parseTransaction(value: unknown, field: string): ParsedTransaction {
+  const tx = asObject(value, field)
+  return {
+    hash: asHash(tx['hash'], `${field}.hash`),
+    index: asNumber(tx['transactionIndex'], `${field}.transactionIndex`),
+    blockHash: asHashOrNull(tx['blockHash'], `${field}.blockHash`),
+    from: asAddress(tx['from'], `${field}.from`),
+    to: asAddressOrNull(tx['to'], `${field}.to`),
+    value: asQuantity(tx['value'], `${field}.value`),
+    nonce: asNumberOrNull(tx['nonce'], `${field}.nonce`),
+    input: asBytes(tx['input'], `${field}.input`),
+  }
+}
+
+export interface ParsedLog extends SourceLog {
+  readonly transactionHash: Hash
+  readonly transactionIndex: number
+  readonly blockHash: Hash | null
+}
+
+export function parseLog(value: unknown, field: string): ParsedLog {
+  const log = asObject(value, field)
+  return {
+    logIndex: asNumber(log['logIndex'], `${field}.logIndex`),
+    address: asAddress(log['address'], `${field}.address`),
+    topics: asArray(log['topics'], `${field}.topics`).map((topic, at) => asHash(topic, `${field}.topics.${at}`)),
+    data: asBytes(log['data'], `${field}.data`),
+    transactionHash: asHash(log['transactionHash'], `${field}.transactionHash`),
+    transactionIndex: asNumber(log['transactionIndex'], `${field}.transactionIndex`),
+    blockHash: asHashOrNull(log['blockHash'], `${field}.blockHash`),
+  }
+}
+
+export interface ParsedReceipt extends Outcome {
+  readonly transactionHash: Hash
+  readonly transactionIndex: number
+  readonly blockHash: Hash | null
+  /** Null where the recorder kept no logs: that is not the same as none. */
+  readonly logs: readonly ParsedLog[] | null
+}
+
+/** Recorders write 2^64 − 1 as a JSON number for "not known", which a double cannot even hold. */
+const asGas = (value: unknown, field: string) =>
+  typeof value === 'number' && !Number.isSafeInteger(value) ? null : asQuantityOrNull(value, field)
+
+export function parseReceipt(value: unknown, field: string): ParsedReceipt {
+  const receipt = asObject(value, field)
+  const status = asNumberOrNull(receipt['status'], `${field}.status`)
+  if (status !== null && status > 1) throw new FieldError(`${field}.status`, '0 or 1', receipt['status'])
+  const gasPrice = pick(receipt, 'effectiveGasPrice', 'effective_gas_price')
+  return {
+    transactionHash: asHash(pick(receipt, 'transactionHash', 'transaction_hash'), `${field}.transactionHash`),
+    transactionIndex: asNumber(pick(receipt, 'transactionIndex', 'transaction_index'), `${field}.transactionIndex`),
+    blockHash: asHashOrNull(receipt['blockHash'], `${field}.blockHash`),
+    status: status === null ? null : status === 1 ? 'success' : 'failed',
+    gasUsed: asGas(pick(receipt, 'gasUsed', 'gas_used'), `${field}.gasUsed`),
+    effectiveGasPrice: asQuantityOrNull(gasPrice, `${field}.effectiveGasPrice`),
+    contractAddress: asAddressOrNull(receipt['contractAddress'], `${field}.contractAddress`),
+    logs:
+      receipt['logs'] === undefined
+        ? null
+        : asArray(receipt['logs'], `${field}.logs`).map((log, at) => parseLog(log, `${field}.logs.${at}`)),
+  }
+}
+
+/** The frames of one transaction, depth first, and the call data of the first: what traces know of the envelope. */
+export interface ParsedTrace {
+  /** Null in call-tracer output of older geths, which lists transactions by their place only. */
+  readonly transactionHash: Hash | null
+  readonly transactionIndex: number | null
+  readonly blockNumber: number | null
+  readonly blockHash: Hash | null
+  readonly frames: readonly Frame[]
+  readonly input: Hex
+}
+
+/**
+ * The traces of a block: the flat list of `trace_block` or the nested one of `debug_traceBlockByNumber` with the call
+ * tracer. Every frame stays, failed ones and those below them too, and calls to precompiles where the tracer tells them.
+ * Rewards and withdrawals belong to no transaction and are left out.
+ */
+export function parseTraces(value: unknown): readonly ParsedTrace[] {
+  const entries = asArray(value, 'traces').map((entry, at) => asObject(entry, `traces.${at}`))
+  return entries.some((entry) => entry['action'] !== undefined) ? parseFlat(entries) : parseNested(entries)
+}
+
+function parseFlat(entries: readonly Json[]): readonly ParsedTrace[] {
+  const traces = new Map<Hash, ParsedTrace & { readonly frames: Frame[] }>()
+  for (const [at, entry] of entries.entries()) {
+    const field = `traces.${at}`
+    const type = entry['type']
+    if (type === 'reward') continue
+    const hash = asHash(pick(entry, 'transactionHash', 'transaction_hash'), `${field}.transactionHash`)
+    const action = asObject(entry['action'], `${field}.action`)
+    const frame = flatFrame(entry, action, field)
+    const known = traces.get(hash)
+    if (known !== undefined) {
+      known.frames.push(frame)
+      continue
+    }
+    traces.set(hash, {
+      transactionHash: hash,
+      transactionIndex: asNumberOrNull(
+        pick(entry, 'transactionPosition', 'transaction_position'),
+        `${field}.transactionPosition`,
+      ),
+      blockNumber: asNumberOrNull(pick(entry, 'blockNumber', 'block_number'), `${field}.blockNumber`),
+      blockHash: asHashOrNull(pick(entry, 'blockHash', 'block_hash'), `${field}.blockHash`),
+      frames: [frame],
+      input: asBytes(action['input'] ?? action['init'] ?? '0x', `${field}.action.input`),
+    })
+  }
+  for (const { frames } of traces.values()) frames.sort((a, b) => byExecution(a.traceAddress, b.traceAddress))
+  return [...traces.values()]
+}
+
+function flatFrame(entry: Json, action: Json, field: string): Frame {
+  const traceAddress = asArray(pick(entry, 'traceAddress', 'trace_address'), `${field}.traceAddress`).map((step, at) =>
+    asNumber(step, `${field}.traceAddress.${at}`),
+  )
+  const error = entry['error'] === undefined || entry['error'] === null ? null : String(entry['error'])
+  const result = isObject(entry['result']) ? entry['result'] : {}
+  switch (entry['type']) {
+    case 'call':
+      return {
+        traceAddress,
+        type: asCallType(action['callType'], `${field}.action.callType`),
+        from: asAddress(action['from'], `${field}.action.from`),
+        to: asAddress(action['to'], `${field}.action.to`),
+        value: asQuantity(action['value'] ?? 0, `${field}.action.value`),
+        selector: selectorOf(asBytes(action['input'] ?? '0x', `${field}.action.input`)),
+        error,
+      }
+    case 'create':
+      return {
+        traceAddress,
+        type: action['creationMethod'] === 'create2' ? 'create2' : 'create',
+        from: asAddress(action['from'], `${field}.action.from`),
+        to: asAddressOrNull(result['address'], `${field}.result.address`),
+        value: asQuantity(action['value'] ?? 0, `${field}.action.value`),
+        selector: '0x',
+        error,
+      }
+    case 'suicide':
+    case 'selfdestruct':
+      return {
+        traceAddress,
+        type: 'selfdestruct',
+        from: asAddress(action['address'], `${field}.action.address`),
+        to: asAddressOrNull(action['refundAddress'], `${field}.action.refundAddress`),
+        value: asQuantity(action['balance'] ?? 0, `${field}.action.balance`),
+        selector: '0x',
+        error,
+      }
+    default:
+      throw new FieldError(`${field}.type`, 'call, create, suicide or reward', entry['type'])
+  }
+}
+
+const callTypes = ['call', 'callcode', 'delegatecall', 'staticcall'] as const
+
+function asCallType(value: unknown, field: string): (typeof callTypes)[number] {
+  const type = callTypes.find((known) => known === value)
+  if (type === undefined) throw new FieldError(field, callTypes.join(', '), value)
+  return type
+}
+
+/** Order of execution: a frame before those it calls, and these in the order of the calls. */
+function byExecution(a: readonly number[], b: readonly number[]): number {
+  for (let step = 0; step < a.length && step < b.length; step++) {
+    const difference = (a[step] ?? 0) - (b[step] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+function parseNested(entries: readonly Json[]): readonly ParsedTrace[] {
+  return entries.map((entry, at) => {
+    const field = `traces.${at}`
+    const top = asObject(entry['result'] ?? entry, `${field}.result`)
+    const frames: Frame[] = []
+    // Its own stack, since calls nest up to 1,024 deep and each level would take several of ours.
+    const stack: { readonly call: Json; readonly traceAddress: readonly number[] }[] = [{ call: top, traceAddress: [] }]
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      const { call, traceAddress } = next
+      frames.push(nestedFrame(call, [...traceAddress], `${field}[${traceAddress.join('.')}]`))
+      const calls = asArray(call['calls'] ?? [], `${field}.calls`)
+      for (let step = calls.length - 1; step >= 0; step--)
+        stack.push({ call: asObject(calls[step], `${field}.calls.${step}`), traceAddress: [...traceAddress, step] })
+    }
+    return {
+      transactionHash: asHashOrNull(entry['txHash'], `${field}.txHash`),
+      transactionIndex: at,
+      blockNumber: null,
+      blockHash: null,
+      frames,
+      input: asBytes(top['input'] ?? '0x', `${field}.input`),
+    }
+  })
+}
+
+function nestedFrame(call: Json, traceAddress: number[], field: string): Frame {
+  const types = [...callTypes, 'create', 'create2', 'selfdestruct'] as const
+  const type = types.find((known) => known === String(call['type']).toLowerCase())
+  if (type === undefined) throw new FieldError(`${field}.type`, types.join(', '), call['type'])
+  const error = call['error'] === undefined || call['error'] === null ? null : String(call['error'])
+  const isCreation = type === 'create' || type === 'create2'
+  return {
+    traceAddress,
+    type,
+    from: asAddress(call['from'], `${field}.from`),
+    // Geth names the address that a failed creation would have had; nothing is there.
+    to: isCreation && error !== null ? null : asAddressOrNull(call['to'], `${field}.to`),
+    value: asQuantity(call['value'] ?? 0, `${field}.value`),
+    selector:
+      isCreation || type === 'selfdestruct' ? '0x' : selectorOf(asBytes(call['input'] ?? '0x', `${field}.input`)),
+    error,
+  }
+}

@@ -1,0 +1,57 @@
+import type { Address, Frame, Hash, Hex } from '@tocsin/chain-model'
+
+/** A log as a source holds it, parsed but not decoded. `logIndex` counts within the block. */
+export interface SourceLog {
+  readonly logIndex: number
+  readonly address: Address
+  readonly topics: readonly Hash[]
+  readonly data: Hex
+}
+
+/** What the sender signed. `input` is whole; a recording of traces knows it from the top frame, without the nonce. */
+export interface Envelope {
+  readonly from: Address
+  readonly to: Address | null
+  readonly value: bigint
+  readonly nonce: number | null
+  readonly input: Hex
+}
+
+/** What executing it came to. `status` is null before Byzantium and where a recording has none. */
+export interface Outcome {
+  readonly status: 'success' | 'failed' | null
+  readonly gasUsed: bigint | null
+  readonly effectiveGasPrice: bigint | null
+  readonly contractAddress: Address | null
+}
+
+/** A transaction of a source, with null for each part that the source does not hold. */
+export interface SourceTransaction {
+  readonly hash: Hash
+  readonly index: number
+  readonly envelope: Envelope | null
+  readonly outcome: Outcome | null
+  readonly logs: readonly SourceLog[] | null
+  readonly frames: readonly Frame[] | null
+}
+
+/**
+ * A block of a source, transactions in the block's order. `hash`, `parentHash` and `timestamp` (ms) are null only where
+ * a recording does not hold them; an endpoint's block always has all three.
+ */
+export interface SourceBlock {
+  readonly chainId: number
+  readonly number: number
+  readonly hash: Hash | null
+  readonly parentHash: Hash | null
+  readonly timestamp: number | null
+  readonly transactions: readonly SourceTransaction[]
+}
+
+/** The header of a block as an endpoint tells it: what the block ledger decides by. `timestamp` in ms. */
+export interface BlockHeader {
+  readonly number: number
+  readonly hash: Hash
+  readonly parentHash: Hash
+  readonly timestamp: number
+}
