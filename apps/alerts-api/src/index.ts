@@ -1,1 +1,7 @@
-export {}
+export * from './alerts-api.ts'
+export * from './config.ts'
+export { openEmbeddedPostgres, EmbeddedPostgresError, type EmbeddedPostgres } from './embedded-postgres.ts'
+export { formatSecret, parseSecret, signDelivery } from './channels/sign-delivery.ts'
+export type { AlertJson, Transition } from './alert-store.ts'
+export type { AlertPage, TransitionView } from './http/alerts.controller.ts'
+export type { Neighbours } from './http/api.ts'

