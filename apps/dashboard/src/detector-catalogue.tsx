@@ -1,0 +1,95 @@
+import { severities } from '@tocsin/chain-model'
+import type { DetectorDescription } from './api.ts'
+import { detectorName, formatCount, formatQuantity } from './format.ts'
+import { Empty, FailureNote, SeverityMark } from './marks.tsx'
+import type { Resource } from './use-resource.ts'
+
+/** What is watched for, and from which limits on. */
+export function DetectorCatalogue({
+  detectors,
+  counts,
+}: {
+  detectors: Resource<readonly DetectorDescription[]>
+  counts: Readonly<Record<string, number>>
+}) {
+  return (
+    <div className="page">
+      <header className="page-head">
+        <h1>Detectors</h1>
+        <p className="quiet">
+          Each is a pure function of the chain: change a parameter with <code>--param detector.name=value</code>.
+        </p>
+      </header>
+      {detectors.type === 'failed' && <FailureNote failure={detectors.failure} />}
+      {detectors.type === 'ready' && detectors.value.length === 0 && (
+        <Empty title="No detector runs">
+          <p>
+            Start one with <code>tocsin detect</code>.
+          </p>
+        </Empty>
+      )}
+      <div className="cards">
+        {detectors.type === 'ready' &&
+          detectors.value.map((detector) => (
+            <section key={detector.id} className="card">
+              <header>
+                <h2>{detectorName(detector.id)}</h2>
+                <code className="quiet">
+                  {detector.id} {detector.version}
+                </code>
+                <Severity name={detector.severity} />
+              </header>
+              {detector.doc !== null && <p>{detector.doc}</p>}
+              {detector.parameters.length > 0 && (
+                <div className="table-scroll">
+                  <table className="plain">
+                    <thead>
+                      <tr>
+                        <th scope="col">Parameter</th>
+                        <th scope="col">Default</th>
+                        <th scope="col">Meaning</th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {detector.parameters.map((parameter) => (
+                        <tr key={parameter.name}>
+                          <td>
+                            <code>{parameter.name}</code>
+                          </td>
+                          <td className="number">{defaultText(parameter.default, parameter.unit)}</td>
+                          <td>{parameter.doc}</td>
+                        </tr>
+                      ))}
+                    </tbody>
+                  </table>
+                </div>
+              )}
+              <footer>
+                <a href={`#/alerts?detector=${encodeURIComponent(detector.id)}`}>
+                  {formatCount(counts[detector.id] ?? 0)} alerts
+                </a>
+              </footer>
+            </section>
+          ))}
+      </div>
+    </div>
+  )
+}
+
+function Severity({ name }: { name: string | null }) {
+  const severity = severities.find((known) => known === name)
+  return severity === undefined ? (
+    name === null ? null : (
+      <span className="tag">{name}</span>
+    )
+  ) : (
+    <SeverityMark severity={severity} />
+  )
+}
+
+function defaultText(value: unknown, unit: string | null): string {
+  if (value === null || value === undefined) return 'none'
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(String).join(', ')
+  if (typeof value === 'object') return JSON.stringify(value)
+  return formatQuantity(String(value), unit)
+}

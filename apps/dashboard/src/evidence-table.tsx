@@ -1,0 +1,193 @@
+import type { Address, Alert, Asset, Evidence } from '@tocsin/chain-model'
+import type { ReactNode } from 'react'
+import { tokensOf, type Token } from './evidence.ts'
+import {
+  formatCount,
+  formatDuration,
+  formatPrice8,
+  formatSymbol,
+  formatTime,
+  formatTokenAmount,
+  formatUnits,
+  formatUsd8,
+  formatUtc,
+} from './format.ts'
+import { ArrowRight, Copyable } from './marks.tsx'
+
+type Event = Evidence & { readonly type: 'transaction' | 'log' | 'swap' | 'frame' }
+type Known = Exclude<Evidence, Event | { readonly type: 'threshold' }>
+
+/** Every reference of an alert: what happened on the chain, and what was known besides. */
+export function EvidenceTable({ alert }: { alert: Alert }) {
+  const tokens = tokensOf(alert)
+  const events = alert.evidence.filter((reference): reference is Event => 'transactionHash' in reference)
+  const known = alert.evidence.filter(
+    (reference): reference is Known => !('transactionHash' in reference) && reference.type !== 'threshold',
+  )
+  return (
+    <>
+      {events.length > 0 && (
+        <div className="table-scroll">
+          <table className="plain evidence">
+            <caption className="visually-hidden">Events on the chain, in the chain's order</caption>
+            <thead>
+              <tr>
+                <th scope="col">Event</th>
+                <th scope="col">Time</th>
+                <th scope="col">From, to</th>
+                <th scope="col" className="number">
+                  Amount
+                </th>
+                <th scope="col">Transaction</th>
+                <th scope="col">Block</th>
+              </tr>
+            </thead>
+            <tbody>
+              {events.map((event, index) => (
+                <tr key={index}>
+                  <td>
+                    <span className="tag">{event.type}</span> <span className="quiet">{placeOf(event)}</span>
+                  </td>
+                  <td className="number" title={formatUtc(event.timestamp)}>
+                    {formatTime(event.timestamp)}
+                  </td>
+                  <td>{partiesOf(event)}</td>
+                  <td className="number">{amountOf(event, tokens)}</td>
+                  <td>
+                    <Copyable text={event.transactionHash} what="transaction hash" />
+                  </td>
+                  <td>
+                    <span className="number">{formatUnits(BigInt(event.blockNumber), 0)}</span>{' '}
+                    {event.blockHash !== null && <Copyable text={event.blockHash} shown="hash" what="block hash" />}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {known.length > 0 && (
+        <dl className="known">
+          {known.map((reference, index) => (
+            <div key={index}>
+              <dt>
+                <span className="tag">{reference.type}</span>
+              </dt>
+              <dd>{knownText(reference, tokens)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </>
+  )
+}
+
+function placeOf(event: Event): string {
+  if (event.type === 'log') return `${event.event} #${event.logIndex}`
+  if (event.type === 'swap') return `#${event.logIndex}`
+  if (event.type === 'frame') return event.traceAddress.length === 0 ? 'top' : event.traceAddress.join('.')
+  return ''
+}
+
+function partiesOf(event: Event): ReactNode {
+  if (event.type === 'swap') return <Parties from={null} via={event.pool} to={null} />
+  return <Parties from={event.from} via={null} to={event.to} />
+}
+
+function Parties({ from, via, to }: { from: Address | null; via: Address | null; to: Address | null }) {
+  if (via !== null) {
+    return (
+      <span className="parties">
+        <span className="quiet">pool</span> <Copyable text={via} what="pool" />
+      </span>
+    )
+  }
+  return (
+    <span className="parties">
+      {from === null ? <span className="quiet">unknown</span> : <Copyable text={from} what="address" />}
+      <ArrowRight />
+      {to === null ? <span className="quiet">new contract</span> : <Copyable text={to} what="address" />}
+    </span>
+  )
+}
+
+function amountOf(event: Event, tokens: ReadonlyMap<Asset, Token>): ReactNode {
+  switch (event.type) {
+    case 'swap':
+      return (
+        <>
+          {formatTokenAmount(event.amountIn, tokens.get(event.tokenIn))}
+          <br />
+          <span className="quiet">for </span>
+          {formatTokenAmount(event.amountOut, tokens.get(event.tokenOut))}
+        </>
+      )
+    case 'log':
+      if (event.amount === null) return <span className="quiet">–</span>
+      return <Amount amount={event.amount} usd8={event.usd8} token={tokens.get(event.address)} />
+    case 'frame':
+      return <Amount amount={event.value} usd8={event.usd8} token={tokens.get('native')} />
+    case 'transaction':
+      if (event.value === 0n) return <span className="quiet">–</span>
+      return <Amount amount={event.value} usd8={null} token={tokens.get('native')} />
+  }
+}
+
+function Amount({ amount, usd8, token }: { amount: bigint; usd8: bigint | null; token: Token | undefined }) {
+  return (
+    <>
+      {formatTokenAmount(amount, token)}
+      {usd8 !== null && (
+        <>
+          <br />
+          <span className="quiet">{formatUsd8(usd8)}</span>
+        </>
+      )}
+    </>
+  )
+}
+
+function knownText(reference: Known, tokens: ReadonlyMap<Asset, Token>): ReactNode {
+  switch (reference.type) {
+    case 'token':
+      return (
+        <>
+          {formatSymbol(reference.symbol)}, {reference.decimals} decimals{' '}
+          <Copyable text={reference.address} what="token" />
+        </>
+      )
+    case 'price':
+      return (
+        <>
+          1 {formatSymbol(tokens.get(reference.asset)?.symbol ?? reference.asset)} = {formatPrice8(reference.price8)}{' '}
+          <span className="quiet">
+            from {reference.source}
+            {reference.maxAge === null
+              ? ', constant'
+              : `, ${formatUtc(reference.time)}, good for ${formatDuration(reference.maxAge)}`}
+          </span>
+        </>
+      )
+    case 'label':
+      return (
+        <>
+          {reference.class} <Copyable text={reference.address} what="address" />{' '}
+          <span className="quiet">by {reference.source}</span>
+        </>
+      )
+    case 'state':
+      return (
+        <>
+          <code>{reference.name}</code> was <span className="number">{reference.value}</span> before
+        </>
+      )
+    case 'range':
+      return (
+        <>
+          {formatCount(reference.count)} {reference.of} in all
+          {reference.usd8 !== null && `, ${formatUsd8(reference.usd8)}`}; the first and last are listed{' '}
+          <Copyable text={reference.sha256} what="SHA-256 of all references" />
+        </>
+      )
+  }
+}
