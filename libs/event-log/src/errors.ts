@@ -145,3 +145,13 @@ export class RecordTooLargeError extends EventLogError {
     )
   }
 }
+
+export class UnsupportedBatchError extends EventLogError {
+  readonly code = 'LOG_UNSUPPORTED_BATCH'
+  readonly handling = 'stop'
+  readonly remedy =
+    'Write the topic uncompressed, with gzip or with zstd (compression.type), in Kafka 0.11’s format or newer.'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`The broker sent records in ${what}, which this build cannot read.`, options)
+  }
+}

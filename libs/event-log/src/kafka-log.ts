@@ -1,0 +1,302 @@
+import type { Admin, Kafka, KafkaConfig, LogEntry, SASLOptions } from 'kafkajs'
+import {
+  LogClosedError,
+  LogUnavailableError,
+  OffsetOutOfRangeError,
+  TopicMismatchError,
+  UnknownPartitionError,
+  UnknownTopicError,
+} from './errors.ts'
+import type {
+  EventLog,
+  NewRecord,
+  Position,
+  Producer,
+  Reader,
+  ReaderOptions,
+  TopicPartition,
+  TopicSpec,
+} from './event-log.ts'
+import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
+import { KafkaConnection, loadKafkajs } from './kafka-internals.ts'
+import { KafkaProducer, type WritableTopic } from './kafka-producer.ts'
+import { KafkaReader, topicLeaders } from './kafka-reader.ts'
+import { parseTopicSpec, verifyRecord } from './topic-spec.ts'
+
+export interface KafkaLogOptions {
+  /** Addresses to begin with, `host:port`; the rest of the cluster is learned from them. */
+  readonly brokers: readonly string[]
+  /** Names this process in the brokers' logs and quotas. */
+  readonly clientId: string
+  /** TLS: `true` for the system's authorities, or Node's `tls.connect` options. Default: none. */
+  readonly ssl?: KafkaConfig['ssl']
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+    readonly username: string
+    readonly password: string
+  }
+  /** Of topics that are created here. Default: the brokers' `default.replication.factor`. */
+  readonly replicationFactor?: number
+  /** A transaction that lasts longer is aborted by the brokers; more than their `transaction.max.timeout.ms` is refused. */
+  readonly transactionTimeoutMs?: number
+  /** Warnings and errors of the client. Default: none are shown; what matters is thrown as well. */
+  readonly log?: (level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
+}
+
+/**
+ * The log on a Kafka cluster (2.5 or newer; tested with 4.4). Nothing is connected before the first call: a cluster out
+ * of reach shows as `LogUnavailableError` there.
+ */
+export function openKafkaLog(options: KafkaLogOptions): EventLog {
+  return new KafkaLog(options)
+}
+
+const LEADER_DEADLINE_MS = 30_000
+const LEADER_INTERVAL_MS = 50
+/** A broker that is no longer the leader, or not yet: another one is, or it will be soon. */
+const LEADER_MOVED = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION']
+/** message.max.bytes of a broker that nobody has configured. */
+const DEFAULT_MAX_BATCH_BYTES = 1_048_588
+
+interface TopicDescription extends WritableTopic {
+  readonly partitions: number
+  readonly cleanup: 'delete' | 'compact'
+}
+
+class KafkaLog implements EventLog {
+  readonly #options: KafkaLogOptions
+  readonly #config: KafkaConfig
+  readonly #kafka: Kafka
+  readonly #connection: KafkaConnection
+  readonly #descriptions = new Map<string, TopicDescription>()
+  readonly #open = new Set<Producer | Reader>()
+  #admin: Promise<Admin> | undefined
+  #closed = false
+
+  constructor(options: KafkaLogOptions) {
+    const kafkajs = loadKafkajs()
+    this.#options = options
+    this.#config = {
+      brokers: [...options.brokers],
+      clientId: options.clientId,
+      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+      // kafkajs writes the same as a union of three, one for each mechanism.
+      ...(options.sasl === undefined ? {} : { sasl: options.sasl as SASLOptions }),
+    }
+    this.#kafka = new kafkajs.Kafka({
+      ...this.#config,
+      connectionTimeout: 5_000,
+      requestTimeout: 30_000,
+      retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 4 },
+      logLevel: kafkajs.logLevel.WARN,
+      logCreator: () => (entry) => this.#log(entry),
+    })
+    this.#connection = this.#connect()
+  }
+
+  async createTopics(specs: readonly TopicSpec[]): Promise<void> {
+    this.#assertOpen()
+    const parsed = specs.map(parseTopicSpec)
+    const admin = await this.#connectAdmin()
+    const missing: Required<TopicSpec>[] = []
+    for (const spec of parsed) {
+      const partitions = await this.#partitionsOrNone(spec.topic)
+      if (partitions === undefined) missing.push(spec)
+      else if (partitions !== spec.partitions) throw mismatch(spec, partitions)
+    }
+    if (missing.length === 0) return
+    try {
+      await admin.createTopics({
+        waitForLeaders: false, // its wait fails now and then for a topic that was created
+        topics: missing.map(({ topic, partitions, cleanup }) => ({
+          topic,
+          numPartitions: partitions,
+          replicationFactor: this.#options.replicationFactor ?? -1,
+          configEntries:
+            cleanup === 'compact'
+              ? [{ name: 'cleanup.policy', value: 'compact' }]
+              : [
+                  { name: 'cleanup.policy', value: 'delete' },
+                  { name: 'retention.ms', value: '-1' },
+                ],
+        })),
+      })
+    } catch (error) {
+      throw unavailable(`creating ${missing.map(({ topic }) => topic).join(', ')} failed`, error)
+    }
+    for (const spec of missing) {
+      const partitions = await this.#waitForTopic(spec.topic)
+      if (partitions !== spec.partitions) throw mismatch(spec, partitions) // another process was faster
+    }
+  }
+
+  async partitions(topic: string): Promise<number> {
+    this.#assertOpen()
+    return (await topicLeaders(this.#connection, topic)).length
+  }
+
+  async offsets(at: TopicPartition): Promise<{ readonly beginning: number; readonly end: number }> {
+    return this.#askLeader(at, 'asking for the offsets', (leader) => this.#connection.offsets(at, leader))
+  }
+
+  async openProducer(transactionalId: string): Promise<Producer> {
+    this.#assertOpen()
+    const timeoutMs = this.#options.transactionTimeoutMs ?? 60_000
+    const verify = (records: readonly NewRecord[]) => this.#verify(records)
+    const onClose = (closed: Producer) => this.#open.delete(closed)
+    const producer = await KafkaProducer.open(this.#kafka, transactionalId, timeoutMs, verify, onClose)
+    return this.#keep(producer)
+  }
+
+  async openReader(positions: readonly Position[], options: ReaderOptions = {}): Promise<Reader> {
+    for (const position of positions) await this.#leader(position)
+    const reader: KafkaReader = new KafkaReader(this.#connect(), positions, options, () => this.#open.delete(reader))
+    return this.#keep(reader)
+  }
+
+  async trim(at: TopicPartition, before: number): Promise<void> {
+    const range = await this.offsets(at)
+    if (before > range.end) throw new OffsetOutOfRangeError({ ...at, offset: before, ...range })
+    if (before <= range.beginning) return
+    await this.#askLeader(at, 'trimming', (leader) => this.#connection.deleteRecords(at, before, leader))
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await Promise.all([...this.#open].map((opened) => opened.close()))
+    await this.#connection.disconnect()
+    const admin = await this.#admin?.catch(() => undefined)
+    await admin?.disconnect()
+  }
+
+  /** Refuses what cannot be written before a transaction begins: a refusal inside one costs the producer. */
+  async #verify(records: readonly NewRecord[]): Promise<ReadonlyMap<string, WritableTopic>> {
+    this.#assertOpen()
+    const topics = new Map<string, TopicDescription>()
+    for (const record of records) {
+      const { topic, partition } = record
+      const description = topics.get(topic) ?? (await this.#describe(topic))
+      topics.set(topic, description)
+      const { partitions, cleanup } = description
+      if (partition >= partitions) throw new UnknownPartitionError({ topic, partition, partitions })
+      verifyRecord(record, cleanup)
+    }
+    return topics
+  }
+
+  async #describe(topic: string): Promise<TopicDescription> {
+    const known = this.#descriptions.get(topic)
+    if (known) return known
+    const partitions = await this.partitions(topic)
+    const admin = await this.#connectAdmin()
+    const resources = [
+      {
+        type: loadKafkajs().ConfigResourceTypes.TOPIC,
+        name: topic,
+        configNames: ['cleanup.policy', 'max.message.bytes'],
+      },
+    ]
+    const entries = await admin.describeConfigs({ includeSynonyms: false, resources }).then(
+      ({ resources: [described] }) => described?.configEntries ?? [],
+      (error: unknown) => {
+        // A client need not be allowed to ask; then the brokers' defaults are what it can know.
+        if (kafkaErrorTypes(error).some((type) => type.endsWith('_AUTHORIZATION_FAILED'))) return []
+        throw unavailable(`asking for the settings of "${topic}" failed`, error)
+      },
+    )
+    const setting = (name: string) => entries.find(({ configName }) => configName === name)?.configValue
+    const description: TopicDescription = {
+      partitions,
+      cleanup: setting('cleanup.policy')?.includes('compact') ? 'compact' : 'delete',
+      maxBatchBytes: Number(setting('max.message.bytes') ?? DEFAULT_MAX_BATCH_BYTES),
+    }
+    this.#descriptions.set(topic, description)
+    return description
+  }
+
+  async #leader({ topic, partition }: TopicPartition): Promise<number> {
+    this.#assertOpen()
+    const leaders = await topicLeaders(this.#connection, topic)
+    const leader = leaders[partition]
+    if (leader === undefined) throw new UnknownPartitionError({ topic, partition, partitions: leaders.length })
+    return leader
+  }
+
+  /** A request to the leader of a partition, made again while the leader moves. */
+  async #askLeader<T>(at: TopicPartition, what: string, request: (leader: number) => Promise<T>): Promise<T> {
+    const start = performance.now()
+    for (;;) {
+      const leader = await this.#leader(at)
+      try {
+        return await request(leader)
+      } catch (error) {
+        const moved = kafkaErrorTypes(error).some((type) => LEADER_MOVED.includes(type))
+        if (!moved || performance.now() - start > LEADER_DEADLINE_MS) {
+          throw unavailable(`${what} of ${at.topic}/${at.partition} failed`, error)
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, LEADER_INTERVAL_MS))
+    }
+  }
+
+  async #partitionsOrNone(topic: string): Promise<number | undefined> {
+    try {
+      return await this.partitions(topic)
+    } catch (error) {
+      if (error instanceof UnknownTopicError) return undefined
+      throw error
+    }
+  }
+
+  /** A new topic is known to one broker after the other, and has no leaders at first. */
+  async #waitForTopic(topic: string): Promise<number> {
+    const start = performance.now()
+    for (;;) {
+      try {
+        return await this.partitions(topic)
+      } catch (error) {
+        if (performance.now() - start > LEADER_DEADLINE_MS) throw error
+        if (!(error instanceof UnknownTopicError) && !(error instanceof LogUnavailableError)) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, LEADER_INTERVAL_MS))
+    }
+  }
+
+  #connectAdmin(): Promise<Admin> {
+    const connect = async () => {
+      const admin = this.#kafka.admin()
+      try {
+        await admin.connect()
+      } catch (error) {
+        this.#admin = undefined // the next call tries anew
+        throw unavailable('connecting failed', error)
+      }
+      return admin
+    }
+    return (this.#admin ??= connect())
+  }
+
+  #connect(): KafkaConnection {
+    return new KafkaConnection(this.#config, this.#kafka.logger())
+  }
+
+  #keep<T extends Producer | Reader>(opened: T): T {
+    this.#open.add(opened)
+    return opened
+  }
+
+  #log({ level, namespace, log: { message, error } }: LogEntry): void {
+    // Part of every second transaction, and answered by trying again some milliseconds later.
+    if (/concurrent operation/.test(`${message} ${String(error)}`)) return
+    const fields = { part: namespace, ...(error === undefined ? {} : { error }) }
+    this.#options.log?.(level === loadKafkajs().logLevel.ERROR ? 'error' : 'warn', message, fields)
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LogClosedError('log')
+  }
+}
+
+const mismatch = ({ topic, partitions }: Required<TopicSpec>, existing: number) =>
+  new TopicMismatchError({ topic, existing, wanted: partitions })

@@ -1,0 +1,219 @@
+import { LogClosedError, LogUnavailableError, OffsetOutOfRangeError, UnknownTopicError } from './errors.ts'
+import type { Position, Reader, ReaderOptions, RecordBatch, TopicPartition } from './event-log.ts'
+import type { FetchedPartition } from './fetch-response.ts'
+import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
+import type { KafkaConnection } from './kafka-internals.ts'
+import { committedRecords, decodeRecordBatches } from './record-batch.ts'
+
+interface Cursor extends TopicPartition {
+  offset: number
+  paused: boolean
+  /** Counts seeks and pauses, so that what was fetched for an earlier place is dropped. */
+  moves: number
+  /** Unknown after the broker refused: looked up before the next fetch. */
+  leader: number | undefined
+}
+
+interface Fetched {
+  readonly cursor: Cursor
+  readonly moves: number
+  /** The offset it was asked from. */
+  readonly offset: number
+  readonly batch: RecordBatch
+}
+
+const DEFAULT_MAX_BYTES = 1024 * 1024
+/** The longest that a fetch waits at a broker: a seek or a resume is seen after that at the latest. */
+const MAX_FETCH_WAIT_MS = 500
+/** How much longer than its caller asked a poll waits for the answer of a slow network. */
+const GRACE_MS = 1000
+const PAUSE_AFTER_REFUSAL_MS = 50
+
+const OFFSET_OUT_OF_RANGE = 1
+// The leader has moved, or is not quite one yet: UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER,
+// REPLICA_NOT_AVAILABLE, KAFKA_STORAGE_ERROR, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE.
+const REFUSALS = new Set([3, 5, 6, 9, 56, 74, 75, 76, 78])
+
+/**
+ * A reader by direct fetch, on connections of its own. One fetch at a time is under way to each leader, and a poll ends
+ * with the first of them that brings something: a quiet broker holds back no other.
+ */
+export class KafkaReader implements Reader {
+  readonly #connection: KafkaConnection
+  readonly #cursors: Cursor[]
+  readonly #maxBytes: number
+  readonly #onClose: () => void
+  /** By leader. Each resolves, and never rejects: what failed is left in `#failure`. */
+  readonly #fetches = new Map<number, Promise<void>>()
+  #fetched: Fetched[] = []
+  #failure: unknown
+  #turns = 0
+  #wakeUp: () => void = () => {}
+  #polling = false
+  #closed = false
+
+  constructor(
+    connection: KafkaConnection,
+    positions: readonly Position[],
+    options: ReaderOptions,
+    onClose: () => void,
+  ) {
+    this.#connection = connection
+    this.#cursors = positions.map((position) => ({ ...position, paused: false, moves: 0, leader: undefined }))
+    this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
+    this.#onClose = onClose
+  }
+
+  async poll(maxWaitMs: number): Promise<readonly RecordBatch[]> {
+    if (this.#closed) throw new LogClosedError('reader')
+    if (this.#polling) throw new Error('assertion: a reader polls once at a time')
+    this.#polling = true
+    const start = performance.now()
+    const leftMs = () => Math.max(0, maxWaitMs - (performance.now() - start))
+    try {
+      for (let first = true; ; first = false) {
+        const batches = this.#takeFetched()
+        if (batches.length > 0) return batches
+        this.#throwFailure()
+        if (this.#closed || (!first && leftMs() === 0)) return []
+        const woken = new Promise<void>((resolve) => (this.#wakeUp = resolve))
+        await this.#startFetches(Math.min(leftMs(), MAX_FETCH_WAIT_MS))
+        const graceMs = this.#fetches.size > 0 ? GRACE_MS : 0
+        await raceTimeout([woken, ...this.#fetches.values()], leftMs() + graceMs)
+      }
+    } catch (error) {
+      if (this.#closed) return []
+      throw unavailable('reading failed', error)
+    } finally {
+      this.#polling = false
+    }
+  }
+
+  seek({ topic, partition, offset }: Position): void {
+    const cursor = this.#cursor({ topic, partition })
+    cursor.offset = offset
+    cursor.moves++
+    this.#wakeUp()
+  }
+
+  pause(at: TopicPartition): void {
+    const cursor = this.#cursor(at)
+    cursor.paused = true
+    cursor.moves++
+  }
+
+  resume(at: TopicPartition): void {
+    this.#cursor(at).paused = false
+    this.#wakeUp()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#wakeUp()
+    this.#onClose()
+    await this.#connection.disconnect()
+  }
+
+  async #startFetches(maxWaitMs: number): Promise<void> {
+    const due = this.#cursors.filter(({ paused }) => !paused)
+    for (const topic of new Set(due.filter(({ leader }) => leader === undefined).map((cursor) => cursor.topic))) {
+      const leaders = await topicLeaders(this.#connection, topic)
+      for (const cursor of this.#cursors) if (cursor.topic === topic) cursor.leader = leaders[cursor.partition]
+    }
+    const byLeader = Map.groupBy(due, ({ leader }) => leader)
+    for (const [leader, cursors] of byLeader) {
+      if (leader === undefined || this.#fetches.has(leader)) continue
+      const turn = this.#turns++ % cursors.length
+      const turned = [...cursors.slice(turn), ...cursors.slice(0, turn)]
+      const fetch = this.#fetch(leader, turned, Math.ceil(maxWaitMs)).catch((error: unknown) => {
+        for (const cursor of turned) cursor.leader = undefined
+        this.#failure ??= error
+      })
+      this.#fetches.set(
+        leader,
+        fetch.finally(() => this.#fetches.delete(leader)),
+      )
+    }
+  }
+
+  async #fetch(leader: number, cursors: readonly Cursor[], maxWaitMs: number): Promise<void> {
+    // As they stand now: a seek while the fetch is under way makes its answer void.
+    const asked = cursors.map((cursor) => ({ cursor, moves: cursor.moves, offset: cursor.offset }))
+    const limits = { maxWaitMs, maxBytes: this.#maxBytes }
+    const positions = asked.map(({ cursor, offset }) => ({ ...cursor, offset }))
+    const answers = await this.#connection.fetch(leader, positions, limits)
+    let refused = false
+    for (const answer of answers) {
+      const question = asked.find(({ cursor }) => isSamePlace(cursor, answer))
+      if (question === undefined || question.moves !== question.cursor.moves) continue
+      const { cursor, moves, offset } = question
+      if (REFUSALS.has(answer.errorCode)) {
+        cursor.leader = undefined
+        refused = true
+      } else if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
+        const failure = await this.#outOfRange(cursor, offset, leader)
+        if (moves === cursor.moves) this.#failure ??= failure
+      } else if (answer.errorCode !== 0) {
+        const at = `${answer.topic}/${answer.partition}`
+        this.#failure ??= new LogUnavailableError(`the broker answered a fetch of ${at} with error ${answer.errorCode}`)
+      } else {
+        const batch = toBatch(answer, offset)
+        if (batch.nextOffset > offset) this.#fetched.push({ cursor, moves, offset, batch })
+      }
+    }
+    if (refused) await new Promise((resolve) => setTimeout(resolve, PAUSE_AFTER_REFUSAL_MS))
+  }
+
+  async #outOfRange({ topic, partition }: Cursor, offset: number, leader: number): Promise<OffsetOutOfRangeError> {
+    const range = await this.#connection.offsets({ topic, partition }, leader)
+    return new OffsetOutOfRangeError({ topic, partition, offset, ...range })
+  }
+
+  #takeFetched(): readonly RecordBatch[] {
+    const fetched = this.#fetched
+    this.#fetched = []
+    return fetched.flatMap(({ cursor, moves, offset, batch }) => {
+      // A seek made it void, or a second fetch had begun before the first was taken.
+      if (cursor.moves !== moves || cursor.offset !== offset) return []
+      cursor.offset = batch.nextOffset
+      return [batch]
+    })
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+  }
+
+  #cursor(at: TopicPartition): Cursor {
+    const cursor = this.#cursors.find((candidate) => isSamePlace(candidate, at))
+    if (cursor === undefined) throw new Error(`assertion: the reader was not opened at ${at.topic}/${at.partition}`)
+    return cursor
+  }
+}
+
+/** The leader of each partition, by partition. @throws {UnknownTopicError} @throws {LogUnavailableError} */
+export async function topicLeaders(connection: KafkaConnection, topic: string): Promise<readonly number[]> {
+  try {
+    return await connection.leaders(topic)
+  } catch (error) {
+    if (kafkaErrorTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION'))
+      throw new UnknownTopicError(topic, { cause: error })
+    throw unavailable(`looking up the topic "${topic}" failed`, error)
+  }
+}
+
+function toBatch({ topic, partition, batches, aborted }: FetchedPartition, from: number): RecordBatch {
+  return { topic, partition, ...committedRecords(decodeRecordBatches(batches), aborted, from) }
+}
+
+const isSamePlace = (a: TopicPartition, b: TopicPartition) => a.partition === b.partition && a.topic === b.topic
+
+async function raceTimeout(promises: readonly Promise<void>[], ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+  await Promise.race([...promises, timeout])
+  clearTimeout(timer)
+}

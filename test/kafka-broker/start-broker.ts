@@ -1,0 +1,230 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export interface KafkaBroker {
+  /** `host:port`, for a client's `brokers`. */
+  readonly bootstrap: string
+  /** Where it came from, to say so in a test's output. */
+  readonly from: string
+  stop(): Promise<void>
+}
+
+/** Why there is no broker, as a sentence that says what to do. */
+export interface NoKafkaBroker {
+  readonly missing: string
+}
+
+const IMAGE = 'apache/kafka:4.1.0'
+const READY_MS = 90_000
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/tocsin-kafka-broker', import.meta.url))
+const POM = fileURLToPath(new URL('pom.xml', import.meta.url))
+
+/**
+ * A Kafka broker for tests: the one that `TOCSIN_TEST_KAFKA` names, or one in Docker, or one of Maven's jars on Java. Its
+ * data is gone when it stops. Topics must be created, as in production.
+ */
+export async function startKafkaBroker(): Promise<KafkaBroker | NoKafkaBroker> {
+  const given = process.env['TOCSIN_TEST_KAFKA']
+  if (given) return { bootstrap: given, from: 'TOCSIN_TEST_KAFKA', stop: async () => {} }
+  const reasons: string[] = []
+  for (const start of [startInDocker, startOnJava]) {
+    try {
+      return await start()
+    } catch (error) {
+      reasons.push(firstLine(error))
+    }
+  }
+  const ways = 'Set TOCSIN_TEST_KAFKA to host:port, or start Docker, or install Java 17 and Maven.'
+  return { missing: `no Kafka broker for the tests: ${reasons.join('; ')}. ${ways}` }
+}
+
+async function startInDocker(): Promise<KafkaBroker> {
+  await run('docker', ['info'], { timeout: 10_000 }).catch(() => {
+    throw new Error('no Docker daemon answers')
+  })
+  const [port] = await freePorts(1)
+  const settings = Object.entries(
+    brokerSettings({ client: `0.0.0.0:${port}`, advertised: `127.0.0.1:${port}`, controller: 29093 }),
+  )
+  const variables = settings.flatMap(([name, value]) => [
+    '-e',
+    `KAFKA_${name.toUpperCase().replaceAll('.', '_')}=${value}`,
+  ])
+  const { stdout } = await run('docker', ['run', '-d', '--rm', '-p', `${port}:${port}`, ...variables, IMAGE], {
+    timeout: 300_000,
+  })
+  const container = stdout.trim()
+  const stop = async () => void (await run('docker', ['rm', '-f', container]))
+  try {
+    await waitForPort(Number(port), () => undefined)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { bootstrap: `127.0.0.1:${port}`, from: `Docker, ${IMAGE}`, stop }
+}
+
+async function startOnJava(): Promise<KafkaBroker> {
+  await run('java', ['-version']).catch(() => {
+    throw new Error('no Java')
+  })
+  const classpath = join(await fetchJars(), '*')
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-kafka-'))
+  const [client, controller] = await freePorts(2)
+  const properties = join(folder, 'server.properties')
+  const settings = {
+    ...brokerSettings({
+      client: `127.0.0.1:${client}`,
+      advertised: `127.0.0.1:${client}`,
+      controller: controller ?? 0,
+    }),
+    'log.dirs': join(folder, 'data'),
+  }
+  await writeFile(
+    properties,
+    Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  )
+  const tool = ['-Xmx128m', '-cp', classpath, 'kafka.tools.StorageTool']
+  const { stdout } = await run('java', [...tool, 'random-uuid'])
+  await run('java', [...tool, 'format', '-t', stdout.trim().split('\n').at(-1) ?? '', '-c', properties])
+  const logFile = join(folder, 'broker.log')
+  const output = await open(logFile, 'w')
+  const java = ['java', '-Xms256m', '-Xmx512m', '-XX:+UseG1GC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
+  // The shell ends the broker when its standard input does: also when this process is killed.
+  const shell = spawn(
+    'sh',
+    [
+      '-c',
+      '"$@" & broker=$!; read -r _; kill $broker; wait $broker',
+      'sh',
+      ...java,
+      '-cp',
+      classpath,
+      'kafka.Kafka',
+      properties,
+    ],
+    { stdio: ['pipe', output.fd, output.fd] },
+  )
+  await output.close()
+  const stop = async () => {
+    await endOf(shell)
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    await waitForPort(client ?? 0, () => (shell.exitCode === null ? undefined : 'it ended at once'))
+  } catch (error) {
+    const log = await readFile(logFile, 'utf8')
+    await stop()
+    throw new Error(`${firstLine(error)}; its log ends with: ${log.trim().split('\n').slice(-3).join(' | ')}`, {
+      cause: error,
+    })
+  }
+  return { bootstrap: `127.0.0.1:${client}`, from: 'Maven and Java', stop }
+}
+
+/** The jars that pom.xml names, fetched once: the folder is renamed into place when it is whole. */
+async function fetchJars(): Promise<string> {
+  const version = createHash('sha256')
+    .update(await readFile(POM))
+    .digest('hex')
+    .slice(0, 12)
+  const folder = join(CACHE, version)
+  if (existsSync(folder)) return folder
+  await run('mvn', ['-version']).catch(() => {
+    throw new Error('no Maven to fetch the broker')
+  })
+  await mkdir(CACHE, { recursive: true })
+  const fetched = await mkdtemp(join(CACHE, 'fetching-'))
+  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${fetched}`]
+  await run('mvn', ['-q', '-B', '-f', POM, ...goal], { timeout: 300_000 }).catch(async (error: unknown) => {
+    await rm(fetched, { recursive: true })
+    throw new Error(`Maven could not fetch the broker: ${firstLine(error)}`, { cause: error })
+  })
+  await rename(fetched, folder).catch(async (error: unknown) => {
+    await rm(fetched, { recursive: true })
+    if (!existsSync(folder)) throw error // else another run was faster
+  })
+  return folder
+}
+
+/** One node that is broker and controller, small, with its internal topics on itself. */
+function brokerSettings(at: { client: string; advertised: string; controller: number }): Record<string, string> {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${at.controller}`,
+    listeners: `PLAINTEXT://${at.client},CONTROLLER://127.0.0.1:${at.controller}`,
+    'advertised.listeners': `PLAINTEXT://${at.advertised}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'auto.create.topics.enable': 'false',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '4',
+    'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
+    'log.cleaner.dedupe.buffer.size': '16777216',
+  }
+}
+
+/** Ports that were free a moment ago. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    }),
+  )
+  return Promise.all(
+    servers.map(async (server) => {
+      const address = server.address()
+      server.close()
+      await once(server, 'close')
+      if (address === null || typeof address === 'string') throw new Error('assertion: a TCP server has a port')
+      return address.port
+    }),
+  )
+}
+
+async function waitForPort(port: number, ended: () => string | undefined): Promise<void> {
+  const start = performance.now()
+  while (!(await accepts(port))) {
+    const reason = ended()
+    if (reason !== undefined) throw new Error(`the broker did not start: ${reason}`)
+    if (performance.now() - start > READY_MS) throw new Error(`the broker did not start in ${READY_MS / 1000} s`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.once('connect', () => (socket.destroy(), resolve(true)))
+    socket.once('error', () => resolve(false))
+  })
+}
+
+async function endOf(shell: ChildProcess): Promise<void> {
+  if (shell.exitCode !== null || shell.signalCode !== null) return
+  const exited = once(shell, 'exit')
+  shell.stdin?.end()
+  await exited
+}
+
+const firstLine = (error: unknown) => (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
