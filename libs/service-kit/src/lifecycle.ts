@@ -9,7 +9,7 @@ export interface Lifecycle {
   /** Aborted by SIGINT, SIGTERM or a failure. */
   readonly signal: AbortSignal
   /** `stop` is called when the work is over, the last opened first. One at a time: a log outlives who writes to it. */
-  onStop(name: string, stop: () => Promise<void> | void): void
+  readonly onStop: (name: string, stop: () => Promise<void> | void) => void
 }
 
 /** The parts of node's `process` that are used; tests hand in their own. */

@@ -371,13 +371,13 @@ export class SettingsError extends Error {
   readonly remedy = 'Correct each setting named above; `tocsin <command> --help` and docs/settings.md list them all.'
   readonly problems: readonly SettingProblem[]
   constructor(problems: readonly SettingProblem[], options?: ErrorOptions) {
-    super(problems.map(({ setting, from, reason }) => `${setting}: ${from} ${reason}`).join('\n'), options)
+    super(problems.map((one) => `${one.setting}: ${one.from} ${one.reason}`).join('\n'), options)
     this.problems = problems
   }
 }
 
 /** Variables that the tests read, so they are no mistake. */
-const otherVariables = new Set(['TOCSIN_SHARED', 'TOCSIN_REQUIRE'])
+const testVariables = new Set(['TOCSIN_SHARED', 'TOCSIN_REQUIRE'])
 
 /**
  * The settings of `tables`: flags win over the environment, which wins over the file, which wins over the default. The
@@ -437,7 +437,7 @@ export function loadSettings<const Tables extends SettingsTables>(
   problems.push(
     ...unknownNames(Object.keys(flags), namesOf(own, 'flag'), (name) => `--${name}`, 'is no flag of this command'),
     ...unknownNames(
-      Object.keys(env).filter((name) => name.startsWith('TOCSIN_') && !otherVariables.has(name)),
+      Object.keys(env).filter((name) => name.startsWith('TOCSIN_') && !testVariables.has(name)),
       namesOf([...own, ...known], 'env'),
       (name) => name,
       'is no setting of Tocsin',

@@ -30,3 +30,21 @@ export const sharedSettings = defineSettings({
     default: 'text',
   }),
 })
+
+/** Where a process without another HTTP server tells its health and metrics. */
+export const opsSettings = defineSettings({
+  opsHost: setting.string({
+    env: 'TOCSIN_OPS_HOST',
+    flag: 'ops-host',
+    doc: 'The address that /health/live, /health/ready and /metrics listen on.',
+    default: '127.0.0.1',
+  }),
+  opsPort: setting.integer({
+    env: 'TOCSIN_OPS_PORT',
+    flag: 'ops-port',
+    doc: 'Their port; 0 takes any free one.',
+    default: 9464,
+    min: 0,
+    max: 65_535,
+  }),
+})
