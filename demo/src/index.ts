@@ -1,1 +1,6 @@
-export {}
+export { AnvilError } from './anvil.ts'
+export type { Account, Call, MinedBlock } from './chain.ts'
+export { type DemoClock, systemClock } from './clock.ts'
+export { type Demo, type DemoOptions, startDemo } from './demo.ts'
+export { DemoChainError } from './market.ts'
+export { openTestChain, type TestBlock, type TestChain, type TestChainOptions } from './test-chain.ts'
