@@ -1,18 +1,15 @@
 import { openKafkaLog } from '@tocsin/event-log'
 import { eventLogSuite } from '@tocsin/event-log/testing'
-import { test } from 'vitest'
-import { sharedKafkaBroker } from './shared-broker.ts'
+import { describe } from 'vitest'
+import { originOf, sharedKafkaBroker } from './shared-broker.ts'
 
 const broker = await sharedKafkaBroker()
+const brokers = 'missing' in broker ? [] : [broker.bootstrap]
 
-if ('missing' in broker) {
-  test('openKafkaLog', (context) => context.skip(broker.missing))
-} else {
-  const brokers = [broker.bootstrap]
+describe.skipIf('missing' in broker)(`openKafkaLog, ${originOf(broker)}`, () => {
   eventLogSuite('kafka', async () => {
-    const opened = [openKafkaLog({ brokers, clientId: 'test' })]
-    const [log] = opened
-    if (log === undefined) throw new Error('assertion: opened above')
+    const log = openKafkaLog({ brokers, clientId: 'test' })
+    const opened = [log]
     return {
       log,
       address: { type: 'kafka', brokers },
@@ -26,4 +23,4 @@ if ('missing' in broker) {
       },
     }
   })
-}
+})

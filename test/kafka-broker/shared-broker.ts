@@ -44,3 +44,8 @@ export async function sharedKafkaBroker(): Promise<Pick<KafkaBroker, 'bootstrap'
   if ('missing' in broker && required?.includes('kafka')) throw new Error(broker.missing)
   return broker
 }
+
+/** For the title of tests: where the broker is from, or why they are skipped. */
+export function originOf(broker: Pick<KafkaBroker, 'from'> | NoKafkaBroker): string {
+  return 'missing' in broker ? `skipped: ${broker.missing}` : `on a broker from ${broker.from}`
+}

@@ -57,7 +57,7 @@ interface InternalCluster {
 interface InternalRequestQueue {
   readonly pending: readonly unknown[]
   readonly throttledUntil: number
-  scheduleCheckPendingRequests(): void
+  scheduleCheckPendingRequests: (this: InternalRequestQueue) => void
 }
 
 type Constructor<Options, Instance> = { new (options: Options): Instance; readonly prototype: object }
@@ -84,22 +84,22 @@ export function loadKafkajs(): typeof Kafkajs {
 let loaded: typeof Kafkajs | undefined
 
 function mendKafkajs(): typeof Kafkajs {
-  const { version } = load<{ version: string }>('kafkajs/package.json')
+  const { version } = load('kafkajs/package.json') as { version: string }
   if (version !== KAFKAJS_VERSION) {
     throw new LogUnavailableError(
       `kafkajs ${version} is installed, and its insides are known for ${KAFKAJS_VERSION} only`,
     )
   }
   // InitProducerId takes its retries from a field that does not exist, so from a default of 300 ms and more.
-  const { prototype: cluster } = load<Constructor<never, InternalCluster>>('kafkajs/src/cluster')
+  const { prototype: cluster } = load('kafkajs/src/cluster') as Constructor<never, InternalCluster>
   Object.defineProperty(cluster, 'retry', { get: () => TRANSACTION_RETRY })
   // An idle connection arms a timer of a negative delay, so every millisecond, for ever: 4.5 % of a core.
-  const queue = load<{ prototype: InternalRequestQueue }>('kafkajs/src/network/requestQueue').prototype
+  const queue = (load('kafkajs/src/network/requestQueue') as { prototype: InternalRequestQueue }).prototype
   const schedule = queue.scheduleCheckPendingRequests
   queue.scheduleCheckPendingRequests = function (this: InternalRequestQueue) {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this)
   }
-  return load<typeof Kafkajs>('kafkajs')
+  return load('kafkajs') as typeof Kafkajs
 }
 
 /** Connections to the brokers, and the requests that kafkajs has no public call for. */
@@ -108,8 +108,8 @@ export class KafkaConnection {
 
   constructor(config: Pick<Kafkajs.KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>, logger: unknown) {
     loadKafkajs()
-    const Cluster = load<Constructor<object, InternalCluster>>('kafkajs/src/cluster')
-    const socketFactory = load<() => unknown>('kafkajs/src/network/socketFactory')
+    const Cluster = load('kafkajs/src/cluster') as Constructor<object, InternalCluster>
+    const socketFactory = load('kafkajs/src/network/socketFactory') as () => unknown
     this.#cluster = new Cluster({
       ...config,
       logger,
@@ -162,7 +162,7 @@ export class KafkaConnection {
     const broker = await this.#cluster.findBroker({ nodeId: leader })
     const newest = broker.versions?.[FETCH_API_KEY]?.maxVersion ?? 0
     if (newest < FETCH_VERSION) throw new Error(`the broker speaks Fetch ${newest}; Kafka 2.3 or newer is needed`)
-    const encodeRequest = load<(request: object) => unknown>('kafkajs/src/protocol/requests/fetch/v11/request')
+    const encodeRequest = load('kafkajs/src/protocol/requests/fetch/v11/request') as (request: object) => unknown
     const request = encodeRequest({
       replicaId: -1,
       maxWaitTime: limits.maxWaitMs,
@@ -196,6 +196,6 @@ export class KafkaConnection {
   }
 }
 
-function load<T>(path: string): T {
-  return require(path) as T // the interfaces above, for the version that was checked
+function load(path: string): unknown {
+  return require(path)
 }

@@ -286,7 +286,9 @@ class KafkaLog implements EventLog {
     return opened
   }
 
-  #log({ level, namespace, log: { message, error } }: LogEntry): void {
+  #log({ level, namespace, log }: LogEntry): void {
+    const { message } = log
+    const error: unknown = log['error']
     // Part of every second transaction, and answered by trying again some milliseconds later.
     if (/concurrent operation/.test(`${message} ${String(error)}`)) return
     const fields = { part: namespace, ...(error === undefined ? {} : { error }) }

@@ -46,7 +46,7 @@ export class KafkaReader implements Reader {
   /** By leader. Each resolves, and never rejects: what failed is left in `#failure`. */
   readonly #fetches = new Map<number, Promise<void>>()
   #fetched: Fetched[] = []
-  #failure: unknown
+  #failure: Error | undefined
   #turns = 0
   #wakeUp: () => void = () => {}
   #polling = false
@@ -128,7 +128,7 @@ export class KafkaReader implements Reader {
       const turned = [...cursors.slice(turn), ...cursors.slice(0, turn)]
       const fetch = this.#fetch(leader, turned, Math.ceil(maxWaitMs)).catch((error: unknown) => {
         for (const cursor of turned) cursor.leader = undefined
-        this.#failure ??= error
+        this.#failure ??= unavailable('reading failed', error)
       })
       this.#fetches.set(
         leader,

@@ -22,7 +22,6 @@ export interface AbortedTransaction {
 }
 
 const HEADER_BYTES = 61
-const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
 /**
  * The batches in what a broker answered; a last one that was cut off is left out. Keys and values are views of `bytes`.
@@ -94,15 +93,15 @@ function controlType(record: LogRecord | undefined): 'abort' | 'commit' | 'other
 }
 
 function decompress(bytes: Buffer, compression: number): Buffer {
-  switch (COMPRESSIONS[compression]) {
-    case 'none':
+  switch (compression) {
+    case 0:
       return bytes
-    case 'gzip':
+    case 1:
       return gunzipSync(bytes)
-    case 'zstd':
+    case 4:
       return zstdDecompressSync(bytes)
     default:
-      throw new UnsupportedBatchError(`${COMPRESSIONS[compression] ?? 'unknown'} compression`)
+      throw new UnsupportedBatchError(`${['', '', 'snappy', 'lz4'][compression] ?? 'unknown'} compression`)
   }
 }
 

@@ -394,24 +394,18 @@ export function eventLogSuite(name: string, open: () => Promise<LogUnderTest>): 
       const topics = [await newTopic(log, 1), await newTopic(log, 2)] as const
       const reader = await log.openReader(numberedPlaces(topics).map((place) => ({ ...place, offset: 0 })))
       const producer = await log.openProducer(unique('id'))
-      const transactions = 40
-      let records = 0
+      const transactions = Array.from({ length: 40 }, (_, n) => numberedTransaction(n, topics))
+      const records = transactions.flat().length
       const writing = (async () => {
-        for (let n = 0; n < transactions; n++) {
-          const transaction = numberedTransaction(n, topics)
-          records += transaction.length
-          await producer.append(transaction)
-        }
+        for (const transaction of transactions) await producer.append(transaction)
       })()
       const seen: LogRecord[] = []
       const deadline = deadlineIn(DEADLINE_MS)
-      let done = false
-      void writing.then(() => (done = true))
-      while ((!done || seen.length < records) && !deadline.passed()) {
-        for (const batch of await reader.poll(50)) seen.push(...batch.records)
+      while (seen.length < records && !deadline.passed()) {
+        for (const batch of await reader.poll(1000)) seen.push(...batch.records)
       }
       await writing
-      expect(wholeTransactions(seen)).toEqual(Array.from({ length: transactions }, (_, n) => n))
+      expect(wholeTransactions(seen)).toEqual(transactions.map((_, n) => n))
       await reader.close()
     })
 
@@ -655,7 +649,7 @@ async function appendUntilKilled(run: {
     ['--conditions=@tocsin/source', program, JSON.stringify(run.address), run.id, `${run.next}`, ...run.topics],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
-  const exited = once(child, 'close')
+  const exited: Promise<readonly unknown[]> = once(child, 'close')
   let complaints = ''
   child.stderr.on('data', (chunk) => (complaints += chunk))
   const acknowledged: number[] = []

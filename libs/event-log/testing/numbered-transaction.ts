@@ -20,5 +20,5 @@ export function numberedTransaction(n: number, topics: readonly [string, string]
 }
 
 export function parseNumberedRecord({ value }: LogRecord): { n: number; index: number; count: number } {
-  return JSON.parse(Buffer.from(value).toString())
+  return JSON.parse(Buffer.from(value).toString()) as { n: number; index: number; count: number } // written above
 }
