@@ -6,13 +6,13 @@ import type { Market } from './market.ts'
 export interface Scene {
   readonly market: Market
   /** An account of this incident alone. */
-  actor(role: string): Account
+  readonly actor: (role: string) => Account
 }
 
 /** One block's part of an attack. `after` counts blocks from the attack's first. */
 export interface Step {
   readonly after: number
-  calls(scene: Scene): readonly Call[]
+  readonly calls: (scene: Scene) => readonly Call[]
 }
 
 /** A fraud to be staged: which detector it is for, what happens, and its steps in order. */

@@ -232,11 +232,8 @@ export async function arbitrage(market: Market, pool: PoolName, price8: bigint):
   const wethFirst = tokens.weth < tokens.usdc
   const { arbitrageur } = market.accounts
   if (pool === 'v2') {
-    const answer = abi.decodeFunctionResult(
-      'getReserves',
-      await market.chain.call(market.pools.v2, abi.encodeFunctionData('getReserves')),
-    )
-    const reserves = [BigInt(answer[0]), BigInt(answer[1])] as const
+    const [reserve0, reserve1] = await read(market, market.pools.v2, 'getReserves')
+    const reserves = [asBigInt(reserve0), asBigInt(reserve1)] as const
     const [weth, usdc] = wethFirst ? reserves : [reserves[1], reserves[0]]
     const target = squareRoot((weth * usdc * 10n ** 20n) / price8) // WETH reserve at the wanted price, product unchanged
     if (within15(weth, target)) return undefined
@@ -244,17 +241,19 @@ export async function arbitrage(market: Market, pool: PoolName, price8: bigint):
       ? swap(market, 'v2', arbitrageur, 'weth', target - weth)
       : swap(market, 'v2', arbitrageur, 'usdc', (weth * usdc) / target - usdc)
   }
-  const [root] = abi.decodeFunctionResult(
-    'slot0',
-    await market.chain.call(market.pools.v3, abi.encodeFunctionData('slot0')),
-  )
-  const current = BigInt(root)
+  const [root] = await read(market, market.pools.v3, 'slot0')
+  const current = asBigInt(root)
   // A v3 price is token1 per token0 in base units: price8 is USDC's base units for 1e20 of WETH's.
   const limit = squareRoot(wethFirst ? (price8 << 192n) / 10n ** 20n : ((10n ** 20n) << 192n) / price8)
   if (within15(current, limit)) return undefined
   const sell = limit < current === wethFirst ? 'weth' : 'usdc' // selling token0 lowers the price
   return swap(market, 'v3', arbitrageur, sell, amountOf(sell, sell === 'weth' ? '200' : '400000'), limit)
 }
+
+const read = async ({ chain }: Market, contract: Address, name: string): Promise<readonly unknown[]> =>
+  abi.decodeFunctionResult(name, await chain.call(contract, abi.encodeFunctionData(name)))
+
+const asBigInt = (value: unknown) => BigInt(String(value))
 
 /** Whether two square roots of prices, or reserves, are so close that the prices are within 0.15 %. */
 const within15 = (a: bigint, b: bigint): boolean => (a > b ? a - b : b - a) * 20_000n < 15n * b

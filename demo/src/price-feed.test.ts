@@ -49,7 +49,8 @@ describe('priceTicks', () => {
       now: () => time,
       until: async (until, signal) => {
         signal.addEventListener('abort', () => wake.forEach((each) => each()), { once: true })
-        while (time < until && !signal.aborted) await new Promise<void>((resolve) => wake.push(resolve))
+        const waits = () => time < until && !signal.aborted
+        while (waits()) await new Promise<void>((resolve) => wake.push(resolve))
         return !signal.aborted
       },
     }

@@ -50,18 +50,18 @@ export interface TestChain {
   /** The chain itself, for what is not below. */
   readonly chain: Chain
   /** The account of this name: one of the wallets, or somebody new without money. */
-  account(name: string): Account
-  mine(block?: TestBlock): Promise<MinedBlock>
+  readonly account: (name: string) => Account
+  readonly mine: (block?: TestBlock) => Promise<MinedBlock>
   /**
    * Reverts the newest `depth` blocks and mines `branch` instead; default: one more, all empty. Calls that were mined
    * before and are in the branch with the same nonces are the same transactions, with the same hashes.
    */
-  reorg(depth: number, branch?: readonly TestBlock[]): Promise<readonly MinedBlock[]>
+  readonly reorg: (depth: number, branch?: readonly TestBlock[]) => Promise<readonly MinedBlock[]>
   /** A call to mine: `display` whole tokens, e.g. '2500.5'. */
-  transfer(token: TokenName | 'native', from: Account, to: Address, display: string): Call
+  readonly transfer: (token: TokenName | 'native', from: Account, to: Address, display: string) => Call
   /** Calls to mine: an approval and a trade of `display` whole tokens at what the pool gives. */
-  swap(pool: PoolName, from: Account, sell: 'weth' | 'usdc', display: string): readonly Call[]
-  stop(): Promise<void>
+  readonly swap: (pool: PoolName, from: Account, sell: 'weth' | 'usdc', display: string) => readonly Call[]
+  readonly stop: () => Promise<void>
 }
 
 /** @throws {AnvilError} */

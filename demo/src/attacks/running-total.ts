@@ -1,4 +1,4 @@
-import type { Attack } from '../attack.ts'
+import type { Attack, Scene } from '../attack.ts'
 import { amountOf, pay, transfer } from '../market.ts'
 
 /**
@@ -25,7 +25,7 @@ export function runningTotal(offsets: readonly number[]): Attack {
       },
       ...offsets.map((offset) => ({
         after: offset + 1,
-        calls: ({ market, actor }: Parameters<Attack['steps'][number]['calls']>[0]) => [
+        calls: ({ market, actor }: Scene) => [
           transfer(actor('wallet'), market.contracts.tokens.dai, market.accounts.merchant.address, part),
         ],
       })),
