@@ -1,0 +1,318 @@
+import { transactionsCodec, transactionsTopic, type Sealed, type TransactionsRecord } from '@tocsin/chain-model'
+import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { blockDecoder } from '../decode/decode-block.ts'
+import { chainFacts } from '../knowledge/chains.ts'
+import { scriptedSource, type ScriptedSource } from '../sources/scripted-source.ts'
+import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
+import { followChain, type FollowConfig } from './follow.ts'
+import { openLedger } from './ledger.ts'
+import { readResumePoint } from './resume-point.ts'
+
+const chainId = 31337
+const prefix = 'test'
+const at = { topic: transactionsTopic(prefix, chainId), partition: 0 }
+const config: FollowConfig = { prefix, from: 1, finalityDepth: 6, fallbackFinalityDepth: 6, pollIntervalMs: 1000 }
+
+interface Watched {
+  readonly failures: string[]
+  readonly finalized: number[]
+  quarantined: boolean
+}
+
+/**
+ * Follows until the script is over: each wait of the follower is one turn of `onIdle`, which answers false when it has
+ * nothing left to play.
+ */
+async function follow(
+  source: ScriptedSource,
+  log: SimulatedLog,
+  onIdle: (turn: number) => boolean,
+  over: Partial<FollowConfig> = {},
+) {
+  const stop = new AbortController()
+  const watched: Watched = { failures: [], finalized: [], quarantined: false }
+  const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [] })
+  let turn = 0
+  const running = followChain(
+    { ...config, ...over },
+    {
+      source,
+      log,
+      decode: async (block) => decoder.decode(block),
+      observe: {
+        appended: () => {},
+        finalized: (number) => watched.finalized.push(number),
+        failed: (error) => watched.failures.push(error instanceof Error ? error.message : String(error)),
+        quarantined: (is) => {
+          watched.quarantined = is
+        },
+        noFinalizedTag: (depth) => watched.failures.push(`no finalized tag, depth ${depth}`),
+      },
+      wait: async () => {
+        if (!onIdle(turn++)) stop.abort()
+      },
+      backOffMs: () => 1,
+    },
+    stop.signal,
+  )
+  await running.catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error
+  })
+  return watched
+}
+
+const recordsOf = (log: SimulatedLog): TransactionsRecord[] =>
+  log.records(at).map(({ value }) => transactionsCodec.decode(value))
+
+/** Folds the log as a reader would, checks each promise of the ledger, and answers the chain that it leaves. */
+function chainInLog(log: SimulatedLog, source: ScriptedSource): Sealed['block'][] {
+  const chain: Sealed['block'][] = []
+  let sequence = 0
+  let final = -1
+  let pending: string[] = []
+  for (const record of recordsOf(log)) {
+    if (record.type === 'transaction') pending.push(record.hash)
+    else if (record.type === 'sealed') {
+      expect(record.sequence).toBe(sequence++)
+      const parent = chain.at(-1)
+      if (parent !== undefined) expect(record.block.parentHash).toBe(parent.hash)
+      const { number, hash, parentHash, timestamp } = record.block
+      if (hash === null || parentHash === null) throw new Error('a live block has hashes')
+      expect(pending).toEqual(source.transactionsOf({ number, hash, parentHash, timestamp }).map((tx) => tx.hash))
+      expect(record.transactions).toBe(pending.length)
+      pending = []
+      chain.push(record.block)
+    } else if (record.type === 'reverted') {
+      expect(pending).toEqual([])
+      expect(record.sequence).toBe(sequence++)
+      expect(record.block.hash).toBe(chain.pop()?.hash)
+      expect(record.block.number).toBeGreaterThan(final)
+    } else if (record.type === 'finalized') {
+      expect(chain.some(({ hash }) => hash === record.block.hash)).toBe(true)
+      expect(record.block.number).toBeGreaterThan(final)
+      final = record.block.number
+    }
+  }
+  expect(pending).toEqual([])
+  return chain
+}
+
+const hashes = (blocks: readonly { readonly hash: string | null }[]) => blocks.map(({ hash }) => hash)
+
+describe('followChain', () => {
+  test('default: writes each block once, from the first one asked for, and goes on as blocks come', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(5)
+    await follow(source, log, (turn) => turn < 3 && source.mine() !== undefined, { from: 3 })
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(3)))
+    expect(source.canonical.length).toBe(9)
+  })
+
+  test('default: starts at the head where that is asked for', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(5)
+    await follow(source, log, (turn) => turn < 1 && source.mine(2) !== undefined, { from: 'latest' })
+    expect(chainInLog(log, source).map(({ number }) => number)).toEqual([5, 6, 7])
+  })
+
+  test('behavior: a reorg is the reverted blocks, newest first, and the new branch, and resuming finds it all', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(5)
+    await follow(source, log, (turn) => {
+      if (turn === 0) source.reorg(3, 4)
+      return turn === 0
+    })
+    const kinds = recordsOf(log).flatMap((record) =>
+      record.type === 'sealed' || record.type === 'reverted' ? [`${record.type} ${record.block.number}`] : [],
+    )
+    expect(kinds).toEqual([
+      'sealed 1',
+      'sealed 2',
+      'sealed 3',
+      'sealed 4',
+      'sealed 5',
+      'reverted 5',
+      'reverted 4',
+      'reverted 3',
+      'sealed 3',
+      'sealed 4',
+      'sealed 5',
+      'sealed 6',
+    ])
+    const point = await readResumePoint(log, prefix, chainId)
+    expect(point.chain?.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(hashes(point.chain ?? [])).toEqual(hashes(source.canonical))
+    expect([point.nextSequence, point.anchorIsFinal]).toEqual([12, false])
+  })
+
+  test('behavior: blocks become final at their depth, or where the node says so', async () => {
+    const byDepth = openSimulatedLog()
+    const source = scriptedSource({ chainId })
+    source.mine(9)
+    expect((await follow(source, byDepth, () => false)).finalized.at(-1)).toBe(3)
+    const byTag = openSimulatedLog()
+    source.setFinality(2)
+    expect((await follow(source, byTag, () => false, { finalityDepth: null })).finalized.at(-1)).toBe(7)
+    source.setFinality(null)
+    const watched = await follow(source, openSimulatedLog(), () => false, {
+      finalityDepth: null,
+      fallbackFinalityDepth: 4,
+    })
+    expect([watched.finalized.at(-1), watched.failures]).toEqual([5, ['no finalized tag, depth 4']])
+  })
+
+  test('behavior: a reorg of blocks before the first in the log is followed as long as they were not final', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(5)
+    await follow(
+      source,
+      log,
+      (turn) => {
+        if (turn === 0) source.reorg(4, 6)
+        return turn < 3
+      },
+      { from: 'latest' },
+    )
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(5)))
+  })
+
+  test('error: a branch without the final block is quarantined loudly; the log stays, and goes on when the node is back', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(9)
+    const before = [...source.canonical]
+    const watched = await follow(source, log, (turn) => {
+      if (turn === 0) source.reorg(8, 9)
+      return turn < 4
+    })
+    expect(watched.quarantined).toBe(true)
+    expect(watched.failures[0]).toMatch(/^Block 3 is final as 0x\w+, but the node's branch has 0x\w+\.$/)
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(before.slice(1)))
+    const back = scriptedSource({ chainId })
+    back.mine(12)
+    const after = await follow(back, log, () => false)
+    expect(after.quarantined).toBe(false)
+    expect(hashes(chainInLog(log, back))).toEqual(hashes(back.canonical.slice(1)))
+  })
+
+  test('error: a second ingestor of the same chain ends the first', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(2)
+    const running = follow(source, log, (turn) => {
+      if (turn === 0) void openLedger(log, prefix, chainId)
+      source.mine()
+      return turn < 50
+    })
+    await expect(running).rejects.toThrow(/fenced/)
+  })
+
+  test('property: after any storm of reorgs, failures and crashes the log holds exactly the canonical chain', async () => {
+    const event = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          do: fc.constant('mine' as const),
+          count: fc.integer({ min: 1, max: 4 }),
+          depth: fc.constant(0),
+        }),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          do: fc.constant('reorg' as const),
+          count: fc.integer({ min: 1, max: 5 }),
+          depth: fc.integer({ min: 1, max: 5 }),
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant('fail' as const), count: fc.constant(0), depth: fc.constant(0) }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant('crash' as const), count: fc.constant(0), depth: fc.constant(0) }),
+      },
+    )
+    const fates = fc.array(
+      fc.constantFrom<AppendFate>('committed', 'committed', 'committed', 'full', 'commit-unknown', 'lost'),
+      { maxLength: 30 },
+    )
+    const storms = fc.record({
+      events: fc.array(event, { minLength: 5, maxLength: 40 }),
+      everyRequests: fc.integer({ min: 1, max: 6 }),
+      from: fc.integer({ min: 1, max: 4 }),
+      byTag: fc.boolean(),
+      fates,
+    })
+    await fc.assert(
+      fc.asyncProperty(storms, async (storm) => {
+        const source = scriptedSource({ chainId })
+        source.mine(3)
+        let log = openSimulatedLog()
+        const decideAppends = () => log.decideAppends(({ index }) => storm.fates[index] ?? 'committed')
+        decideAppends()
+        if (storm.byTag) source.setFinality(6)
+        let highest = 0
+        let requests = 0
+        let crashed = false
+        const script = [...storm.events]
+        const play = () => {
+          const next = script.shift()
+          if (next === undefined) return
+          if (next.do === 'mine') source.mine(next.count)
+          // As on a real chain, what was once final (six under the highest head) stays.
+          if (next.do === 'reorg') {
+            const final = Math.max(0, highest - 6)
+            source.reorg(Math.min(next.depth, source.canonical.length - 1 - final), next.count)
+          }
+          // A shorter chain is no news until it grows, so in the end it grows.
+          if (script.length === 0) source.mine(highest + 2 - source.canonical.length)
+          highest = Math.max(highest, source.canonical.length - 1)
+          if (next.do === 'crash') crashed = true
+          if (next.do === 'fail')
+            throw new EndpointAnswerError({
+              endpoint: 'scripted node',
+              block: 1,
+              field: 'block',
+              reason: 'told to fail',
+            })
+        }
+        highest = source.canonical.length - 1
+        source.intercept(() => {
+          if (++requests % storm.everyRequests === 0) play()
+        })
+        for (let runs = 0; runs < 200; runs++) {
+          crashed = false
+          let quiet = 0
+          await follow(
+            source,
+            log,
+            () => {
+              if (script.length > 0) {
+                try {
+                  play()
+                } catch {
+                  return true
+                }
+              } else quiet++
+              return !crashed && quiet < 40 // more turns than there are appends that can still fail
+            },
+            { from: storm.from, finalityDepth: storm.byTag ? null : 6 },
+          )
+          if (!crashed && script.length === 0) break
+          log = log.reopen()
+          decideAppends()
+        }
+        expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(storm.from)))
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

@@ -1,0 +1,350 @@
+import { FetchRequest, Network, WebSocketProvider, isError } from 'ethers'
+import { EndpointAnswerError, EndpointUnavailableError, WrongChainError } from '../verify/endpoint-answer-error.ts'
+import { verifyBlock, proving, type VerifiedBlock } from '../verify/verify-block.ts'
+import { verifyReceipts, verifyTraces } from '../verify/verify-receipts.ts'
+import { assembleBlock } from './assemble-block.ts'
+import type { ChainSource } from './chain-source.ts'
+import { isMissingMethod, type RpcAnswer, type RpcConnection } from './json-rpc-connection.ts'
+import {
+  asArray,
+  asBytes,
+  asNumber,
+  isObject,
+  parseHeader,
+  type ParsedReceipt,
+  type ParsedTrace,
+} from './parse-block.ts'
+import type { BlockHeader } from './source-block.ts'
+
+export interface JsonRpcSourceOptions {
+  /** `http(s)://` or `ws(s)://`. */
+  readonly url: string
+  /** A WebSocket beside an HTTP `url`, for new heads only. */
+  readonly headsUrl?: string
+  readonly chainId: number
+  /** How long one answer may take, in ms. */
+  readonly requestTimeoutMs: number
+  /** `none`: traces are not asked for. `auto`: as the node can. */
+  readonly traces: 'auto' | 'none'
+  /** Recompute header hashes: not on chains whose headers have fields of their own. */
+  readonly verifyHeaderHash: boolean
+  /** How many receipts are asked for at once where the node has no `eth_getBlockReceipts`. */
+  readonly maxReceiptsInFlight?: number
+  readonly onNotice?: (message: string) => void
+  /** Counts an answer: `ok`, `error` or `unavailable`. */
+  readonly onRequest?: (method: string, outcome: 'ok' | 'error' | 'unavailable') => void
+}
+
+/**
+ * A chain behind one JSON-RPC endpoint. Every answer is checked before it leaves here: chain, number, hash, parent,
+ * receipts, logs bloom. Methods are chosen by what the node can: `eth_getBlockReceipts`, else a receipt each;
+ * `trace_block`, else `debug_traceBlockByHash` with the call tracer, else no call frames, said once.
+ */
+export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
+  const name = endpointName(options.url)
+  const connection = connect(options.url, name, options)
+  const heads =
+    options.headsUrl === undefined ? connection : connect(options.headsUrl, endpointName(options.headsUrl), options)
+  const { chainId, maxReceiptsInFlight = 8 } = options
+  let chainChecked = false
+  let receiptsMethod: 'block' | 'each' = 'block'
+  let tracesMethod: 'trace_block' | 'debug_traceBlockByHash' | 'none' =
+    options.traces === 'none' ? 'none' : 'trace_block'
+
+  async function request(method: string, params: readonly unknown[], signal: AbortSignal): Promise<RpcAnswer> {
+    try {
+      const answer = await connection.request(method, params, signal)
+      options.onRequest?.(method, answer.type === 'result' ? 'ok' : 'error')
+      return answer
+    } catch (error) {
+      signal.throwIfAborted()
+      options.onRequest?.(method, 'unavailable')
+      chainChecked = false // whoever answers next at this address may be another node
+      throw error
+    }
+  }
+
+  async function checkChain(signal: AbortSignal): Promise<void> {
+    if (chainChecked) return
+    const answer = expectResult(await request('eth_chainId', [], signal), 'eth_chainId', 'latest')
+    const found = proving(name, 'latest', () => asNumber(answer, 'chainId'))
+    if (found !== chainId) throw new WrongChainError({ endpoint: name, expected: chainId, found })
+    chainChecked = true
+  }
+
+  function expectResult(answer: RpcAnswer, method: string, block: number | string): unknown {
+    if (answer.type === 'result') return answer.result
+    const reason = `the node answers error ${answer.code}: ${answer.message}`
+    throw new EndpointAnswerError({ endpoint: name, block, field: method, reason })
+  }
+
+  async function ask(
+    method: string,
+    params: readonly unknown[],
+    block: number | string,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    await checkChain(signal)
+    return expectResult(await request(method, params, signal), method, block)
+  }
+
+  const header = (block: number | string, answer: unknown): BlockHeader | null =>
+    answer === null ? null : proving(name, block, () => parseHeader(answer))
+
+  async function receiptsOf(block: VerifiedBlock, signal: AbortSignal): Promise<readonly ParsedReceipt[]> {
+    if (block.transactions.length === 0) return verifyReceipts(name, block, [])
+    if (receiptsMethod === 'block') {
+      const answer = await request('eth_getBlockReceipts', [block.header.hash], signal)
+      if (!isMissingMethod(answer))
+        return verifyReceipts(name, block, expectResult(answer, 'eth_getBlockReceipts', block.header.number))
+      receiptsMethod = 'each'
+      options.onNotice?.(`${name} has no eth_getBlockReceipts: receipts are asked for one by one.`)
+    }
+    const receipts: unknown[] = []
+    for (let at = 0; at < block.transactions.length; at += maxReceiptsInFlight) {
+      const some = block.transactions.slice(at, at + maxReceiptsInFlight)
+      const answers = some.map(({ hash }) => ask('eth_getTransactionReceipt', [hash], block.header.number, signal))
+      receipts.push(...(await Promise.all(answers)))
+    }
+    return verifyReceipts(name, block, receipts)
+  }
+
+  async function tracesOf(block: VerifiedBlock, signal: AbortSignal): Promise<readonly ParsedTrace[] | null> {
+    const { number, hash } = block.header
+    if (tracesMethod === 'none') return null
+    if (block.transactions.length === 0) return []
+    if (tracesMethod === 'trace_block') {
+      const answer = await request('trace_block', [hex(number)], signal)
+      if (!isMissingMethod(answer)) return verifyTraces(name, block, expectResult(answer, 'trace_block', number))
+      tracesMethod = 'debug_traceBlockByHash'
+    }
+    const answer = await request('debug_traceBlockByHash', [hash, { tracer: 'callTracer' }], signal)
+    if (!isMissingMethod(answer)) {
+      const traces = proving(name, number, () =>
+        asArray(expectResult(answer, 'debug_traceBlockByHash', number), 'traces'),
+      )
+      const failed = traces.find((trace) => isObject(trace) && trace['error'] !== undefined)
+      if (isObject(failed))
+        throw new EndpointAnswerError({
+          endpoint: name,
+          block: number,
+          field: 'traces',
+          reason: String(failed['error']),
+        })
+      return verifyTraces(name, block, traces)
+    }
+    tracesMethod = 'none'
+    options.onNotice?.(`${name} gives no traces: native value that contracts move cannot be seen.`)
+    return null
+  }
+
+  return {
+    chainId,
+    name,
+    async head(signal) {
+      const latest = header('latest', await ask('eth_getBlockByNumber', ['latest', false], 'latest', signal))
+      if (latest !== null) return latest
+      throw new EndpointAnswerError({ endpoint: name, block: 'latest', field: 'block', reason: 'the node has none' })
+    },
+    async finalized(signal) {
+      await checkChain(signal)
+      const answer = await request('eth_getBlockByNumber', ['finalized', false], signal)
+      // Nodes without the notion answer null, or that they do not know the tag.
+      return answer.type === 'error' ? null : header('finalized', answer.result)
+    },
+    async headerByNumber(number, signal) {
+      const found = header(number, await ask('eth_getBlockByNumber', [hex(number), false], number, signal))
+      if (found === null || found.number === number) return found
+      const reason = `asked for ${number} it answers ${found.number}`
+      throw new EndpointAnswerError({ endpoint: name, block: number, field: 'number', reason })
+    },
+    headerByHash: async (hash, signal) => header(hash, await ask('eth_getBlockByHash', [hash, false], hash, signal)),
+    async block(expected, signal) {
+      const { number, hash, parentHash, timestamp } = expected
+      const answer = await ask('eth_getBlockByHash', [hash, true], number, signal)
+      const block = verifyBlock(name, expected, answer, { headerHash: options.verifyHeaderHash })
+      const receipts = await receiptsOf(block, signal)
+      const traces = await tracesOf(block, signal)
+      const parts = { chainId, number, hash, parentHash, timestamp, receipts, traces, hashes: null, logs: null }
+      return { ...assembleBlock({ ...parts, transactions: block.transactions }), timestamp }
+    },
+    async call({ blockHash, to, data }, signal) {
+      await checkChain(signal)
+      const answer = await request('eth_call', [{ to, data }, { blockHash }], signal)
+      if (answer.type === 'result') return proving(name, blockHash, () => asBytes(answer.result, 'eth_call'))
+      if (answer.code === 3 || /revert|invalid opcode|out of gas|stack|invalid jump/i.test(answer.message)) return null
+      return proving(name, blockHash, (fail) => fail('eth_call', answer.message))
+    },
+    onHead: (listener) => heads.onHead(listener),
+    async close() {
+      await connection.close()
+      if (heads !== connection) await heads.close()
+    },
+  }
+}
+
+const hex = (number: number) => `0x${number.toString(16)}`
+
+/** The URL without path, query and credentials, which often hold a key. */
+function endpointName(url: string): string {
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
+}
+
+interface ConnectionOptions {
+  readonly chainId: number
+  readonly requestTimeoutMs: number
+}
+
+const connect = (url: string, name: string, options: ConnectionOptions): RpcConnection =>
+  /^wss?:/.test(url) ? webSocketConnection(url, name, options) : httpConnection(url, name, options)
+
+function httpConnection(url: string, name: string, { requestTimeoutMs }: ConnectionOptions): RpcConnection {
+  let id = 0
+  return {
+    async request(method, params, signal) {
+      const unavailable = (reason: string, cause?: unknown) =>
+        new EndpointUnavailableError({ endpoint: name, method, reason }, { cause })
+      signal.throwIfAborted()
+      const request = new FetchRequest(url)
+      request.timeout = requestTimeoutMs
+      request.retryFunc = async () => false // the one retry with back-off is around the whole step
+      request.setHeader('content-type', 'application/json')
+      request.body = JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params })
+      const cancel = () => request.cancel()
+      signal.addEventListener('abort', cancel, { once: true })
+      let status: number
+      let body: unknown
+      try {
+        const response = await request.send()
+        status = response.statusCode
+        body = parsed(response.bodyText)
+      } catch (cause) {
+        signal.throwIfAborted()
+        throw unavailable(isError(cause, 'TIMEOUT') ? `none within ${requestTimeoutMs} ms` : reasonOf(cause), cause)
+      } finally {
+        signal.removeEventListener('abort', cancel)
+      }
+      const answer = rpcAnswer(body)
+      if (status === 429) throw unavailable('it asks to be asked less often (HTTP 429)')
+      if (answer === null || (status >= 400 && answer.type === 'result'))
+        throw unavailable(status >= 400 ? `HTTP status ${status}` : 'the answer is no JSON-RPC')
+      return answer
+    },
+    onHead: () => () => {},
+    close: async () => {},
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // no JSON is no JSON-RPC: the caller says so
+  }
+}
+
+function rpcAnswer(body: unknown): RpcAnswer | null {
+  if (!isObject(body)) return null
+  const { error } = body
+  if (isObject(error))
+    return { type: 'error', code: Number(error['code'] ?? 0), message: String(error['message'] ?? '') }
+  return body['result'] === undefined ? null : { type: 'result', result: body['result'] }
+}
+
+const reasonOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause)
+  // Node gathers the failed attempts on all of a host's addresses in one error without words.
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ')
+  return cause.message
+}
+
+const reconnectDelayMs = 1000
+
+/** Reconnects by itself, once a second, until it is closed. */
+function webSocketConnection(
+  url: string,
+  name: string,
+  { chainId, requestTimeoutMs }: ConnectionOptions,
+): RpcConnection {
+  const network = Network.from(chainId)
+  const listeners = new Set<() => void>()
+  let provider: WebSocketProvider | undefined
+  let ready: Promise<WebSocketProvider>
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  function open(): void {
+    const opening = new WebSocketProvider(url, network, { staticNetwork: network })
+    const socket = opening.websocket
+    provider = opening
+    ready = new Promise((resolve, reject) => {
+      // The provider's own handlers stay: these are added to the socket beside them.
+      const { onopen } = socket
+      socket.onopen = async (event) => {
+        await onopen?.call(socket, event)
+        resolve(opening)
+        void opening.on('block', () => listeners.forEach((listener) => listener()))
+        listeners.forEach((listener) => listener())
+      }
+      socket.onerror = (event: unknown) => {
+        const reason = isObject(event) && typeof event['message'] === 'string' ? event['message'] : 'connection failed'
+        reject(new Error(reason))
+      }
+      const lost = () => {
+        reject(new Error('connection lost'))
+        void opening.destroy().catch(() => {})
+        if (!closed) timer = setTimeout(open, reconnectDelayMs)
+      }
+      Object.assign(socket, { onclose: lost })
+    })
+    ready.catch(() => {}) // who asks meanwhile is told
+  }
+  open()
+
+  return {
+    async request(method, params, signal) {
+      signal.throwIfAborted()
+      const over = new AbortController()
+      const timeout = AbortSignal.any([signal, over.signal, AbortSignal.timeout(requestTimeoutMs)])
+      const late = new Promise<never>((_, reject) => {
+        timeout.addEventListener('abort', () => reject(new Error(`none within ${requestTimeoutMs} ms`)), { once: true })
+      })
+      late.catch(() => {})
+      try {
+        const answering = ready.then((open) => open.send(method, [...params]))
+        answering.catch(() => {})
+        const result: unknown = await Promise.race([answering, late])
+        return { type: 'result', result }
+      } catch (cause) {
+        signal.throwIfAborted()
+        const told = rpcErrorOf(cause)
+        if (told !== null) return told
+        throw new EndpointUnavailableError({ endpoint: name, method, reason: reasonOf(cause) }, { cause })
+      } finally {
+        over.abort()
+      }
+    },
+    onHead: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      await provider?.destroy().catch(() => {})
+    },
+  }
+}
+
+/** The node's own error inside what ethers throws for it. */
+function rpcErrorOf(cause: unknown): RpcAnswer | null {
+  if (!(cause instanceof Error)) return null
+  const holders = [cause, 'info' in cause ? cause.info : undefined]
+  for (const holder of holders) {
+    const error = isObject(holder) || holder instanceof Error ? (holder as { error?: unknown }).error : undefined
+    if (isObject(error) && typeof error['code'] === 'number')
+      return { type: 'error', code: error['code'], message: String(error['message'] ?? '') }
+  }
+  return null
+}

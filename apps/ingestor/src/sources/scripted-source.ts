@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import { parseAddress, parseHash, type Hash } from '@tocsin/chain-model'
+import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
+import type { ChainSource } from './chain-source.ts'
+import type { BlockHeader, SourceTransaction } from './source-block.ts'
+
+/** A chain that a test writes: it forks, lags, lies and fails as told. Every block ever mined stays known by hash. */
+export interface ScriptedSource extends ChainSource {
+  /** Appends a block to the canonical chain. @returns its header. */
+  mine(count?: number): BlockHeader
+  /** Takes the newest `depth` blocks off the canonical chain and mines `count` others in their place. */
+  reorg(depth: number, count: number): void
+  /** The canonical chain, oldest first. */
+  readonly canonical: readonly BlockHeader[]
+  /** Makes the `finalized` tag stand so many blocks under the head; null: the node knows no such tag. */
+  setFinality(depth: number | null): void
+  /** Called before each answer; what it throws is the answer. */
+  intercept(before: (request: string) => void): void
+  /** The transactions of a block, made from its hash alone. */
+  transactionsOf(header: BlockHeader): readonly SourceTransaction[]
+}
+
+const genesis: BlockHeader = {
+  number: 0,
+  hash: parseHash(`0x${'0'.repeat(63)}1`),
+  parentHash: parseHash(`0x${'0'.repeat(64)}`),
+  timestamp: 1_700_000_000_000,
+}
+
+export function scriptedSource(options: { readonly chainId: number; readonly name?: string }): ScriptedSource {
+  const { chainId, name = 'scripted node' } = options
+  const known = new Map<Hash, BlockHeader>([[genesis.hash, genesis]])
+  const canonical: BlockHeader[] = [genesis]
+  const listeners = new Set<() => void>()
+  let finality: number | null = null
+  let before: (request: string) => void = () => {}
+  let mined = 0
+
+  const newest = () => canonical.at(-1) ?? genesis
+  function mine(count = 1): BlockHeader {
+    for (let left = count; left > 0; left--) {
+      const parent = newest()
+      const hash = parseHash(`0x${createHash('sha256').update(`${parent.hash} ${++mined}`).digest('hex')}`)
+      const header = { number: parent.number + 1, hash, parentHash: parent.hash, timestamp: parent.timestamp + 12_000 }
+      known.set(hash, header)
+      canonical.push(header)
+    }
+    for (const listener of listeners) listener()
+    return newest()
+  }
+  const answer = async <T>(request: string, value: () => T, signal: AbortSignal): Promise<T> => {
+    signal.throwIfAborted()
+    before(request)
+    return value()
+  }
+  const transactionsOf = (header: BlockHeader): readonly SourceTransaction[] =>
+    Array.from({ length: Number.parseInt(header.hash.slice(2, 3), 16) % 4 }, (_, index) => ({
+      hash: parseHash(`0x${createHash('sha256').update(`${header.hash} ${index}`).digest('hex')}`),
+      index,
+      envelope: {
+        from: parseAddress(`0x${header.hash.slice(2, 42)}`),
+        to: parseAddress(`0x${header.hash.slice(12, 52)}`),
+        value: BigInt(index),
+        nonce: index,
+        input: '0x' as const,
+      },
+      outcome: { status: 'success' as const, gasUsed: 21_000n, effectiveGasPrice: 1n, contractAddress: null },
+      logs: [],
+      frames: null,
+    }))
+
+  return {
+    chainId,
+    name,
+    canonical,
+    mine,
+    reorg(depth, count) {
+      canonical.splice(Math.max(1, canonical.length - depth))
+      mine(count)
+    },
+    setFinality: (depth) => {
+      finality = depth
+    },
+    intercept: (hook) => {
+      before = hook
+    },
+    transactionsOf,
+    head: (signal) => answer('head', newest, signal),
+    finalized: (signal) => {
+      const depth = finality
+      return answer(
+        'finalized',
+        () => (depth === null ? null : (canonical[Math.max(0, canonical.length - 1 - depth)] ?? null)),
+        signal,
+      )
+    },
+    headerByNumber: (number, signal) => answer(`header ${number}`, () => canonical[number] ?? null, signal),
+    headerByHash: (hash, signal) => answer(`header ${hash}`, () => known.get(hash) ?? null, signal),
+    block: (header, signal) =>
+      answer(
+        `block ${header.number}`,
+        () => {
+          if (!known.has(header.hash))
+            throw new EndpointAnswerError({
+              endpoint: name,
+              block: header.number,
+              field: 'block',
+              reason: 'it has none',
+            })
+          return { chainId, ...header, transactions: transactionsOf(header) }
+        },
+        signal,
+      ),
+    call: (_, signal) => answer('call', () => null, signal),
+    onHead: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close: async () => {},
+  }
+}

@@ -1,0 +1,41 @@
+/** An answer of a node that does not hold: an error of that endpoint, never data, and never an empty block. */
+export class EndpointAnswerError extends Error {
+  readonly code = 'INGEST_ENDPOINT_ANSWER'
+  readonly handling = 'retry'
+  readonly remedy =
+    'The node is syncing, overloaded or faulty; it is asked again until its answers hold. If it goes on, use another endpoint.'
+  readonly endpoint: string
+  /** The number or hash of the block asked for, or `latest`. */
+  readonly block: number | string
+  /** The field or check that failed. */
+  readonly field: string
+  constructor(at: { endpoint: string; block: number | string; field: string; reason: string }, options?: ErrorOptions) {
+    super(`${at.endpoint}, block ${at.block}, ${at.field}: ${at.reason}.`, options)
+    this.endpoint = at.endpoint
+    this.block = at.block
+    this.field = at.field
+  }
+}
+
+/** The node cannot be reached, refuses, is too slow or asks to be asked less often. */
+export class EndpointUnavailableError extends Error {
+  readonly code = 'INGEST_ENDPOINT_UNAVAILABLE'
+  readonly handling = 'retry'
+  readonly remedy =
+    'Check the URL given with --rpc and that the node runs; the ingestor goes on by itself when it answers.'
+  readonly endpoint: string
+  constructor(at: { endpoint: string; method: string; reason: string }, options?: ErrorOptions) {
+    super(`${at.endpoint} does not answer ${at.method}: ${at.reason}.`, options)
+    this.endpoint = at.endpoint
+  }
+}
+
+/** The node is of another chain than the settings say: nothing of it is read. */
+export class WrongChainError extends Error {
+  readonly code = 'INGEST_WRONG_CHAIN'
+  readonly handling = 'retry'
+  readonly remedy = 'Give the URL of a node of the configured chain, or set --chain-id to the chain of this node.'
+  constructor(at: { endpoint: string; expected: number; found: number }, options?: ErrorOptions) {
+    super(`${at.endpoint} is a node of chain ${at.found}, not of chain ${at.expected}.`, options)
+  }
+}

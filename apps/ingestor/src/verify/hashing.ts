@@ -1,0 +1,84 @@
+import { encodeRlp, keccak256 } from 'ethers'
+import { parseHash, type Address, type Hash, type Hex } from '@tocsin/chain-model'
+
+/** What {@link headerHash} reads of a block, as JSON-RPC gives it. */
+export type RawHeader = Readonly<Record<string, unknown>>
+
+/** The header's fields in the order in which they are hashed; those of a later fork may be absent together. */
+const genesisFields = [
+  ['parentHash', 'bytes'],
+  ['sha3Uncles', 'bytes'],
+  ['miner', 'bytes'],
+  ['stateRoot', 'bytes'],
+  ['transactionsRoot', 'bytes'],
+  ['receiptsRoot', 'bytes'],
+  ['logsBloom', 'bytes'],
+  ['difficulty', 'quantity'],
+  ['number', 'quantity'],
+  ['gasLimit', 'quantity'],
+  ['gasUsed', 'quantity'],
+  ['timestamp', 'quantity'],
+  ['extraData', 'bytes'],
+  ['mixHash', 'bytes'],
+  ['nonce', 'bytes'],
+] as const
+const laterFields = [
+  ['baseFeePerGas', 'quantity'], // London, EIP-1559
+  ['withdrawalsRoot', 'bytes'], // Shanghai, EIP-4895
+  ['blobGasUsed', 'quantity'],
+  ['excessBlobGas', 'quantity'], // Cancun, EIP-4844
+  ['parentBeaconBlockRoot', 'bytes'], // Cancun, EIP-4788
+  ['requestsHash', 'bytes'], // Prague, EIP-7685
+] as const
+
+/**
+ * The hash of a block's header: Keccak-256 of its RLP. Null where a field that is part of it is not there, as in some
+ * recordings. Source: yellow paper, "The Block"; the EIPs above. Chains with other headers (Polygon's are Ethereum's;
+ * some roll-ups add fields) do not recompute.
+ */
+export function headerHash(header: RawHeader): Hash | null {
+  const items: string[] = []
+  for (const [name, kind] of genesisFields) {
+    const item = rlpItem(header[name], kind)
+    if (item === null) return null
+    items.push(item)
+  }
+  for (const [name, kind] of laterFields) {
+    if (header[name] === undefined) break
+    const item = rlpItem(header[name], kind)
+    if (item === null) return null
+    items.push(item)
+  }
+  return parseHash(keccak256(encodeRlp(items)))
+}
+
+function rlpItem(value: unknown, kind: 'bytes' | 'quantity'): string | null {
+  if (typeof value !== 'string' || !/^0x[0-9a-fA-F]*$/.test(value)) return null
+  if (kind === 'bytes') return value.length % 2 === 0 ? value : null
+  const digits = value.slice(2).replace(/^0+/, '')
+  return `0x${digits.length % 2 === 0 ? '' : '0'}${digits}` // RLP: big-endian without leading zeros, zero is empty
+}
+
+interface BloomedLog {
+  readonly address: Address
+  readonly topics: readonly Hash[]
+}
+
+/** The 2048-bit bloom filter over the logs' addresses and topics. Source: yellow paper, "Transaction Receipt". */
+export function logsBloom(logs: Iterable<BloomedLog>): Hex {
+  const bloom = new Uint8Array(256)
+  const seen = new Set<string>()
+  for (const { address, topics } of logs) {
+    for (const item of [address, ...topics]) {
+      if (seen.has(item)) continue
+      seen.add(item)
+      const hash = keccak256(item)
+      for (const pair of [2, 6, 10]) {
+        const bit = Number.parseInt(hash.slice(pair, pair + 4), 16) & 2047
+        const at = 255 - (bit >> 3)
+        bloom[at] = (bloom[at] ?? 0) | (1 << (bit & 7))
+      }
+    }
+  }
+  return `0x${Buffer.from(bloom).toString('hex')}`
+}

@@ -1,0 +1,60 @@
+import {
+  asArray,
+  asBytes,
+  parseReceipt,
+  parseTraces,
+  type ParsedReceipt,
+  type ParsedTrace,
+} from '../sources/parse-block.ts'
+import { logsBloom } from './hashing.ts'
+import { proving, type VerifiedBlock } from './verify-block.ts'
+
+/**
+ * The receipts of `block`, proven its own. A syncing endpoint answers `[]`, a pool answers from another fork, a lagging
+ * index drops logs: each looks like a quiet block, so each is the endpoint's error, never data. The bloom misses a
+ * dropped log whose address and topics occur elsewhere in the block; gaps in the log indices find that one.
+ * @throws {EndpointAnswerError} to retry. Source: yellow paper, "Holistic Validity".
+ */
+export function verifyReceipts(endpoint: string, block: VerifiedBlock, answer: unknown): readonly ParsedReceipt[] {
+  return proving(endpoint, block.header.number, (fail) => {
+    const receipts = asArray(answer, 'receipts').map((receipt, at) => parseReceipt(receipt, `receipts.${at}`))
+    if (receipts.length !== block.transactions.length)
+      fail('receipts', `${receipts.length} receipts for ${block.transactions.length} transactions`)
+    receipts.sort((a, b) => a.transactionIndex - b.transactionIndex)
+    let logIndex = 0
+    for (const [at, receipt] of receipts.entries()) {
+      const tx = block.transactions[at]
+      if (receipt.transactionHash !== tx?.hash)
+        fail(`receipts.${at}.transactionHash`, `expected ${tx?.hash}, found ${receipt.transactionHash}`)
+      if (receipt.blockHash !== block.header.hash)
+        fail(`receipts.${at}.blockHash`, `expected ${block.header.hash}, found ${receipt.blockHash}`)
+      if (receipt.logs === null) return fail(`receipts.${at}.logs`, 'they are missing')
+      for (const log of receipt.logs) {
+        const field = `receipts.${at}.logs`
+        if (log.transactionHash !== receipt.transactionHash)
+          fail(field, `a log of ${log.transactionHash} is among them`)
+        if (log.logIndex !== logIndex) fail(field, `expected log ${logIndex}, found log ${log.logIndex}`)
+        logIndex++
+      }
+    }
+    const bloom = asBytes(block.raw['logsBloom'], 'logsBloom')
+    if (logsBloom(receipts.flatMap(({ logs }) => logs ?? [])) !== bloom)
+      fail('logsBloom', 'the logs of the receipts do not make it')
+    return receipts
+  })
+}
+
+/** Traces of the block's transactions only, each of them there. @throws {EndpointAnswerError} */
+export function verifyTraces(endpoint: string, block: VerifiedBlock, answer: unknown): readonly ParsedTrace[] {
+  return proving(endpoint, block.header.number, (fail) => {
+    const traces = parseTraces(answer)
+    if (traces.length !== block.transactions.length)
+      fail('traces', `traces of ${traces.length} transactions for ${block.transactions.length}`)
+    for (const { transactionHash, blockHash } of traces) {
+      if (blockHash !== null && blockHash !== block.header.hash) fail('traces', `they are of block ${blockHash}`)
+      if (transactionHash !== null && !block.transactions.some(({ hash }) => hash === transactionHash))
+        fail('traces', `transaction ${transactionHash} is none of the block`)
+    }
+    return traces
+  })
+}
