@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { ClosingLineReporter } from './test/closing-line-reporter.ts'
 
 // Our libraries are tested from their sources. `import` and `default` always hold and must not be listed: vitest hands this
 // list to node as conditions for every package, and `require` would then be given ES modules.
@@ -13,6 +14,7 @@ export default defineConfig({
       '{cli,demo,bench}/src/**/*.test.ts',
       'test/**/*.test.ts',
     ],
+    reporters: ['default', new ClosingLineReporter()],
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

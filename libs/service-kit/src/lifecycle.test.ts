@@ -57,7 +57,7 @@ describe('runProcess', () => {
     interrupt()
     expect(exits).toEqual([])
     interrupt()
-    expect(exits).toEqual([exitCodes.forced])
+    expect(exits).toEqual([exitCodes.interrupted])
     release()
     await running
   })

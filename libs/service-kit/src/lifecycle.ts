@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from './logger.ts'
 
-/** What the process ends with. `usage`: the words or settings were wrong and nothing was begun. */
-export const exitCodes = { done: 0, failed: 1, usage: 2, forced: 130 } as const
+/** What the process ends with. `usage`: the words or settings were wrong and nothing was begun; `interrupted`: asked to stop before the end. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
 /** What a running process is given: when to stop, and where to say what it has open. */
 export interface Lifecycle {
@@ -38,7 +38,7 @@ export async function runProcess(main: (lifecycle: Lifecycle) => Promise<void>, 
   const onSignal = () => {
     if (controller.signal.aborted) {
       log.warn('stopped at once; what was not committed is done again at the next start')
-      host.exit(exitCodes.forced)
+      host.exit(exitCodes.interrupted)
       return
     }
     log.info('stopping; press Ctrl-C again to stop at once')
