@@ -3,7 +3,7 @@ import { use, useCallback, useEffect, useRef, useState, type ReactNode } from 'r
 import { fetchAlert, type RecordedTransition } from './api.ts'
 import { UnitContext, type UnitOf } from './detector-units.ts'
 import { EvidenceTable } from './evidence-table.tsx'
-import { movementsOf, thresholdsOf, tokensOf, walletOf } from './evidence.ts'
+import { keyName, movementsOf, thresholdsOf, tokensOf, walletOf } from './evidence.ts'
 import { FlowPicture } from './flow-picture.tsx'
 import {
   approximateRatio,
@@ -29,8 +29,7 @@ import { useResource } from './use-resource.ts'
 /** One alert with all that made it fire. `listed` is what the list already knows: shown at once, and newest wins. */
 export function AlertDetail({ id, listed, onClose }: { id: string; listed: Alert | null; onClose: () => void }) {
   const revision = listed?.revision ?? 0
-  // A new revision in the list means a new transition to read.
-  const load = useCallback((signal: AbortSignal) => fetchAlert(id, signal), [id, revision])
+  const load = useCallback((signal: AbortSignal) => fetchAlert(id, revision, signal), [id, revision])
   const resource = useResource(load, null)
   const story = resource.type === 'ready' ? resource.value : null
   const alert = newest(story?.alert ?? null, listed)
@@ -108,7 +107,7 @@ function AlertBody({
       <Section title="Facts">
         <dl className="facts">
           <Fact name="Key">
-            <Copyable text={alert.key} shown={shortKey(alert.key)} what="key" />
+            <Copyable text={alert.key} shown={keyName(alert)} what="key" />
           </Fact>
           <Fact name="Event time">
             <span title={formatUtc(alert.eventTime)}>

@@ -58,8 +58,11 @@ export function nextFeed(feed: AlertFeed, event: FeedEvent): AlertFeed {
         arrived: new Set(feed.held.map(({ id }) => id)),
       })
     case 'page': {
-      const alerts = mergeAlerts(feed.alerts, event.items)
-      const held = feed.held.filter(({ id }) => !event.items.some((item) => item.id === id))
+      // What the page lists need not wait any longer, but what waited may know a later revision than the page.
+      const ids = new Set(event.items.map(({ id }) => id))
+      const shown = feed.held.filter(({ id }) => ids.has(id))
+      const held = feed.held.filter(({ id }) => !ids.has(id))
+      const alerts = mergeAlerts(mergeAlerts(feed.alerts, event.items), shown)
       const older: Older = event.nextCursor === null ? { type: 'end' } : { type: 'cursor', cursor: event.nextCursor }
       // A first page asked for again after a lost connection says nothing about what lies below the pages read since.
       return { ...feed, alerts, held, older: event.first && feed.older.type !== 'unknown' ? feed.older : older }

@@ -86,7 +86,7 @@ export function AlertList({
           <TimelineChart minutes={minutes} onPick={pickMinute} />
           <FilterBar query={query} onChange={change} detectors={detectorIds} stats={stats} searchField={searchField} />
         </div>
-        {live.failure !== null && <FailureNote failure={live.failure} onRetry={live.retry} />}
+        {live.failure !== null && <FailureNote failure={live.failure} />}
         {live.unreadable !== null && (
           <div className="note" role="status">
             {live.unreadable.count} {live.unreadable.count === 1 ? 'record was' : 'records were'} no alert by the schema
@@ -168,6 +168,7 @@ export function AlertList({
           <ListEnd
             more={feed.alerts.length > 0 && feed.older.type !== 'end'}
             loading={live.loading === 'older'}
+            failed={live.failure !== null}
             count={feed.alerts.length}
             onReach={loadOlder}
           />
@@ -223,29 +224,32 @@ function Skeleton() {
 function ListEnd({
   more,
   loading,
+  failed,
   count,
   onReach,
 }: {
   more: boolean
   loading: boolean
+  /** The last page could not be had: it is asked for again by hand, or a broken API would be asked without end. */
+  failed: boolean
   count: number
   onReach: () => void
 }) {
   const foot = useRef<HTMLDivElement>(null)
   useEffect(() => {
     const element = foot.current
-    if (element === null || !more || loading) return
+    if (element === null || !more || loading || failed) return
     const watcher = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && onReach(), {
       rootMargin: '600px',
     })
     watcher.observe(element)
     return () => watcher.disconnect()
-  }, [more, loading, onReach])
+  }, [more, loading, failed, onReach])
   return (
     <div className="list-end" ref={foot}>
       {more && (
         <button type="button" className="button button-quiet" onClick={onReach} disabled={loading}>
-          {loading ? 'Reading older alerts…' : 'Older alerts'}
+          {loading ? 'Reading older alerts…' : failed ? 'Try again' : 'Older alerts'}
         </button>
       )}
       {!more && count > 0 && <span>That is all: {count === 1 ? 'one alert' : `${count} alerts`}.</span>}
@@ -307,7 +311,7 @@ function useListKeys({
       if (event.ctrlKey || event.metaKey || event.altKey) return
       const typing = event.target instanceof HTMLElement && event.target.matches('input, select, textarea')
       if (event.key === 'Escape') {
-        if (typing) (event.target as HTMLElement).blur()
+        if (typing) searchField.current?.blur()
         else if (alertId !== null) navigate({ page: 'alerts', query, alertId: null })
         return
       }

@@ -1,7 +1,7 @@
 import type { Alert } from '@tocsin/chain-model'
 import { memo, use } from 'react'
 import { UnitContext } from './detector-units.ts'
-import { thresholdsOf } from './evidence.ts'
+import { keyName, thresholdsOf } from './evidence.ts'
 import {
   approximateRatio,
   detectorName,
@@ -10,7 +10,6 @@ import {
   formatTime,
   formatUtc,
   parseDecimal,
-  shortKey,
 } from './format.ts'
 import { Copyable, Prose, SeverityMark, StatusPill } from './marks.tsx'
 
@@ -57,7 +56,7 @@ export const AlertRow = memo(function AlertRow({
         {alert.status === 'retracted' && <span className="retraction">Taken back: the chain reverted its block.</span>}
       </td>
       <td role="cell" className="cell-key">
-        <Copyable text={alert.key} shown={shortKey(alert.key)} what="key" />
+        <Copyable text={alert.key} shown={keyName(alert)} what="key" />
       </td>
       <td role="cell" className="cell-observed">
         <Observed alert={alert} />

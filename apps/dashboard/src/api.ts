@@ -110,8 +110,11 @@ export async function fetchAlerts(
   return { items, nextCursor: textOf(body['nextCursor']), lastEventId: textOf(body['lastEventId']), unreadable }
 }
 
-/** `GET api/alerts/:id`; null where there is no such alert. */
-export async function fetchAlert(id: string, signal: AbortSignal): Promise<AlertStory | null> {
+/**
+ * `GET api/alerts/:id` at `revision` or later; null where there is no such alert.
+ * @throws {ApiError} to retry, where the answer is older than the transition that the stream already told.
+ */
+export async function fetchAlert(id: string, revision: number, signal: AbortSignal): Promise<AlertStory | null> {
   let json: unknown
   try {
     json = await getJson(`api/alerts/${id}`, signal)
@@ -120,6 +123,13 @@ export async function fetchAlert(id: string, signal: AbortSignal): Promise<Alert
     throw error
   }
   const alert = parsedAlert(json)
+  if (alert.revision < revision) {
+    throw new ApiError({
+      message: `The API answered revision ${alert.revision} of an alert whose revision ${revision} is known.`,
+      status: null,
+      remedy: 'A replica may be behind; the page asks again by itself.',
+    })
+  }
   const transitions = listOf(objectOf(json)['transitions'])
     .map((transition) => ({
       alert: parsedAlert(transition),

@@ -11,6 +11,7 @@ import { useResource } from './use-resource.ts'
 import { useRoute } from './use-route.ts'
 import { WebhookList } from './webhook-list.tsx'
 
+const firstList = { page: 'alerts', query: everyAlert, alertId: null } as const
 const noDetectors: readonly DetectorDescription[] = []
 
 const pages = [
@@ -24,9 +25,9 @@ const pages = [
 export function App() {
   const route = useRoute()
   // Other pages keep the list's query, so that going back finds the list as it was left.
-  const lastList = useRef<Route & { page: 'alerts' }>({ page: 'alerts', query: everyAlert, alertId: null })
-  if (route.page === 'alerts') lastList.current = route
-  const list = lastList.current
+  const [lastList, setLastList] = useState<Route & { page: 'alerts' }>(firstList)
+  const list = route.page === 'alerts' ? route : lastList
+  if (list !== lastList) setLastList(list)
   const main = useRef<HTMLElement>(null)
   const [stream, setStream] = useState<StreamState>('connecting')
   const detectors = useResource(

@@ -1,6 +1,7 @@
 import { severities } from '@tocsin/chain-model'
 import type { DetectorDescription } from './api.ts'
 import { detectorName, formatCount, formatQuantity } from './format.ts'
+import { textOf } from './json.ts'
 import { Empty, FailureNote, SeverityMark } from './marks.tsx'
 import type { Resource } from './use-resource.ts'
 
@@ -56,7 +57,7 @@ export function DetectorCatalogue({
                           <td>
                             <code>{parameter.name}</code>
                           </td>
-                          <td className="number">{defaultText(parameter.default, parameter.unit)}</td>
+                          <td>{defaultText(parameter.default, parameter.unit)}</td>
                           <td>{parameter.doc}</td>
                         </tr>
                       ))}
@@ -90,6 +91,6 @@ function Severity({ name }: { name: string | null }) {
 function defaultText(value: unknown, unit: string | null): string {
   if (value === null || value === undefined) return 'none'
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(String).join(', ')
-  if (typeof value === 'object') return JSON.stringify(value)
-  return formatQuantity(String(value), unit)
+  const text = textOf(value)
+  return text === null ? JSON.stringify(value) : formatQuantity(text, unit)
 }

@@ -1,4 +1,4 @@
-import type { Address, Alert, Asset, Evidence } from '@tocsin/chain-model'
+import type { Alert, Asset, Evidence } from '@tocsin/chain-model'
 import type { ReactNode } from 'react'
 import { tokensOf, type Token } from './evidence.ts'
 import {
@@ -33,32 +33,34 @@ export function EvidenceTable({ alert }: { alert: Alert }) {
             <thead>
               <tr>
                 <th scope="col">Event</th>
-                <th scope="col">Time</th>
+                <th scope="col">Time, block</th>
                 <th scope="col">From, to</th>
                 <th scope="col" className="number">
                   Amount
                 </th>
                 <th scope="col">Transaction</th>
-                <th scope="col">Block</th>
               </tr>
             </thead>
             <tbody>
               {events.map((event, index) => (
                 <tr key={index}>
                   <td>
-                    <span className="tag">{event.type}</span> <span className="quiet">{placeOf(event)}</span>
+                    <span className="tag">{event.type}</span>
+                    <span className="second">{placeOf(event)}</span>
                   </td>
-                  <td className="number" title={formatUtc(event.timestamp)}>
+                  <td title={formatUtc(event.timestamp)}>
                     {formatTime(event.timestamp)}
+                    <span className="second">{formatUnits(BigInt(event.blockNumber), 0)}</span>
                   </td>
                   <td>{partiesOf(event)}</td>
                   <td className="number">{amountOf(event, tokens)}</td>
                   <td>
                     <Copyable text={event.transactionHash} what="transaction hash" />
-                  </td>
-                  <td>
-                    <span className="number">{formatUnits(BigInt(event.blockNumber), 0)}</span>{' '}
-                    {event.blockHash !== null && <Copyable text={event.blockHash} shown="hash" what="block hash" />}
+                    {event.blockHash !== null && (
+                      <span className="second">
+                        in <Copyable text={event.blockHash} what="block hash" />
+                      </span>
+                    )}
                   </td>
                 </tr>
               ))}
@@ -90,24 +92,23 @@ function placeOf(event: Event): string {
 }
 
 function partiesOf(event: Event): ReactNode {
-  if (event.type === 'swap') return <Parties from={null} via={event.pool} to={null} />
-  return <Parties from={event.from} via={null} to={event.to} />
-}
-
-function Parties({ from, via, to }: { from: Address | null; via: Address | null; to: Address | null }) {
-  if (via !== null) {
+  if (event.type === 'swap') {
     return (
-      <span className="parties">
-        <span className="quiet">pool</span> <Copyable text={via} what="pool" />
-      </span>
+      <>
+        <span className="quiet">in pool</span>
+        <span className="second">
+          <Copyable text={event.pool} what="pool" />
+        </span>
+      </>
     )
   }
   return (
-    <span className="parties">
-      {from === null ? <span className="quiet">unknown</span> : <Copyable text={from} what="address" />}
-      <ArrowRight />
-      {to === null ? <span className="quiet">new contract</span> : <Copyable text={to} what="address" />}
-    </span>
+    <>
+      {event.from === null ? <span className="quiet">unknown</span> : <Copyable text={event.from} what="address" />}
+      <span className="second">
+        <ArrowRight /> {event.to === null ? 'new contract' : <Copyable text={event.to} what="address" />}
+      </span>
+    </>
   )
 }
 
@@ -117,9 +118,7 @@ function amountOf(event: Event, tokens: ReadonlyMap<Asset, Token>): ReactNode {
       return (
         <>
           {formatTokenAmount(event.amountIn, tokens.get(event.tokenIn))}
-          <br />
-          <span className="quiet">for </span>
-          {formatTokenAmount(event.amountOut, tokens.get(event.tokenOut))}
+          <span className="second">for {formatTokenAmount(event.amountOut, tokens.get(event.tokenOut))}</span>
         </>
       )
     case 'log':
@@ -137,12 +136,7 @@ function Amount({ amount, usd8, token }: { amount: bigint; usd8: bigint | null; 
   return (
     <>
       {formatTokenAmount(amount, token)}
-      {usd8 !== null && (
-        <>
-          <br />
-          <span className="quiet">{formatUsd8(usd8)}</span>
-        </>
-      )}
+      {usd8 !== null && <span className="second">{formatUsd8(usd8)}</span>}
     </>
   )
 }

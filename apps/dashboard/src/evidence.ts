@@ -1,4 +1,5 @@
 import type { Address, Alert, Asset, Evidence } from '@tocsin/chain-model'
+import { formatSymbol, shortKey } from './format.ts'
 
 /** Value that moved, as an alert's evidence tells it. */
 export interface Movement {
@@ -54,6 +55,17 @@ export const thresholdsOf = (alert: Alert): readonly Threshold[] =>
 export function walletOf(alert: Alert): Address | null {
   const [match] = /0x[0-9a-f]{40}/.exec(alert.key) ?? []
   return match === undefined ? null : (match as Address) // the pattern is the proof
+}
+
+/**
+ * The key as people say it: `WETH/USDC` where each of its parts is a token that the evidence names, else shortened.
+ * Symbols are strangers' words, so whoever shows this must also show the key.
+ */
+export function keyName(alert: Alert): string {
+  const tokens = new Map<string, Token>(tokensOf(alert))
+  const symbols = alert.key.split('/').map((part) => tokens.get(part)?.symbol)
+  if (symbols.some((symbol) => symbol === undefined || symbol === null)) return shortKey(alert.key)
+  return symbols.map((symbol) => formatSymbol(symbol ?? null)).join('/')
 }
 
 const transactionOf = (reference: Evidence) => ('transactionHash' in reference ? reference.transactionHash : null)

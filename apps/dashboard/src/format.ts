@@ -67,7 +67,7 @@ export function formatTokenAmount(
 export function formatSymbol(symbol: string | null): string {
   if (symbol === null || symbol === '') return 'token'
   const visible = symbol.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
-  const characters = [...visible]
+  const characters = Array.from(visible) // by code points, so that a cut leaves no half of a pair
   return characters.length > 32 ? `${characters.slice(0, 32).join('')}…` : visible
 }
 

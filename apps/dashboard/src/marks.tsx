@@ -102,18 +102,13 @@ export function Prose({ text }: { text: string }) {
 }
 
 /** What went wrong, and what the reader can do. */
-export function FailureNote({ failure, onRetry }: { failure: Error; onRetry?: () => void }) {
+export function FailureNote({ failure }: { failure: Error }) {
   return (
     <div className="note note-failure" role="alert">
       <div>
         <strong>{failure.message}</strong>
         {failure instanceof ApiError && <span> {failure.remedy}</span>}
       </div>
-      {onRetry !== undefined && (
-        <button type="button" className="button" onClick={onRetry}>
-          Try again
-        </button>
-      )}
     </div>
   )
 }

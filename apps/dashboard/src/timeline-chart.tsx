@@ -56,9 +56,9 @@ export const TimelineChart = memo(function TimelineChart({
                   <rect
                     key={severity}
                     className={`fill-${severity}`}
-                    x={index * step + 1}
+                    x={index * step + 2}
                     y={top}
-                    width={step - 2}
+                    width={step - 4}
                     height={size}
                   />
                 )

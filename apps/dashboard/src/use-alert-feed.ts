@@ -1,7 +1,7 @@
 import type { Alert } from '@tocsin/chain-model'
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react'
 import { emptyFeed, nextFeed, type AlertFeed } from './alert-feed.ts'
-import { alertQueryParams, matchesQuery, type AlertQuery } from './alert-query.ts'
+import { alertQueryParams, matchesQuery, parseAlertQuery, type AlertQuery } from './alert-query.ts'
 import { fetchAlerts, followAlerts, type StreamListener, type StreamState } from './api.ts'
 
 export interface LiveAlerts {
@@ -14,7 +14,6 @@ export interface LiveAlerts {
   readonly unreadable: { readonly count: number; readonly reason: string } | null
   readonly loadOlder: () => void
   readonly release: () => void
-  readonly retry: () => void
 }
 
 // A burst of a thousand alerts is one render, not a thousand; shorter than a reader notices.
@@ -28,7 +27,6 @@ export function useAlertFeed(query: AlertQuery, hold: boolean): LiveAlerts {
   const [loading, setLoading] = useState<LiveAlerts['loading']>('first')
   const [failure, setFailure] = useState<Error | null>(null)
   const [unreadable, setUnreadable] = useState<LiveAlerts['unreadable']>(null)
-  const [attempt, setAttempt] = useState(0)
   const holding = useRef(hold)
   const session = useRef<AbortSignal | null>(null)
   const asking = useRef(false)
@@ -48,12 +46,11 @@ export function useAlertFeed(query: AlertQuery, hold: boolean): LiveAlerts {
     const stop = new AbortController()
     session.current = stop.signal
     asking.current = false
-    const wanted = current.current
+    const wanted = parseAlertQuery(new URLSearchParams(queryText))
     let batch: Alert[] = []
     let timer: ReturnType<typeof setTimeout> | undefined
     let opened = 0
     dispatch({ type: 'reset' })
-    setUnreadable(null)
 
     const flush = () => {
       timer = undefined
@@ -71,6 +68,7 @@ export function useAlertFeed(query: AlertQuery, hold: boolean): LiveAlerts {
       const page = await fetchAlerts(wanted, {}, Date.now(), stop.signal)
       if (stop.signal.aborted) return null
       dispatch({ type: 'page', items: page.items, nextCursor: page.nextCursor, first: true })
+      setUnreadable(null)
       countUnreadable(page.unreadable)
       setFailure(null)
       return page.lastEventId
@@ -111,7 +109,7 @@ export function useAlertFeed(query: AlertQuery, hold: boolean): LiveAlerts {
       stop.abort()
       clearTimeout(timer)
     }
-  }, [queryText, attempt, countUnreadable])
+  }, [queryText, countUnreadable])
 
   const older = feed.older
   const loadOlder = useCallback(() => {
@@ -121,24 +119,23 @@ export function useAlertFeed(query: AlertQuery, hold: boolean): LiveAlerts {
     setLoading('older')
     // `to` is exclusive: one more millisecond keeps those of the same time, and the merge drops what is listed already.
     const from = older.type === 'cursor' ? { cursor: older.cursor } : { until: older.eventTime + 1 }
-    fetchAlerts(current.current, from, Date.now(), signal)
-      .then((page) => {
+    const read = async () => {
+      try {
+        const page = await fetchAlerts(current.current, from, Date.now(), signal)
         if (signal.aborted) return
         dispatch({ type: 'page', items: page.items, nextCursor: page.nextCursor, first: false })
         countUnreadable(page.unreadable)
         setFailure(null)
-      })
-      .catch((error: unknown) => {
-        if (!signal.aborted) setFailure(error instanceof Error ? error : new Error(String(error)))
-      })
-      .finally(() => {
+      } catch (error) {
         if (signal.aborted) return
-        asking.current = false
-        setLoading(null)
-      })
+        setFailure(error instanceof Error ? error : new Error(String(error)))
+      }
+      asking.current = false
+      setLoading(null)
+    }
+    void read()
   }, [older, countUnreadable])
 
   const release = useCallback(() => dispatch({ type: 'release' }), [])
-  const retry = useCallback(() => setAttempt((count) => count + 1), [])
-  return { feed, stream, loading, failure, unreadable, loadOlder, release, retry }
+  return { feed, stream, loading, failure, unreadable, loadOlder, release }
 }

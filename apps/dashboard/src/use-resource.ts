@@ -8,7 +8,7 @@ export type Resource<T> =
 
 /**
  * What `load` answers, asked again every `everyMs` while the page can be seen (null: once), after a failure every 5 s.
- * `load` must keep its identity between renders; a new one starts over.
+ * `load` must keep its identity between renders; a new one asks at once, and the last answer stays until it has one.
  */
 export function useResource<T>(load: (signal: AbortSignal) => Promise<T>, everyMs: number | null): Resource<T> {
   const [resource, setResource] = useState<Resource<T>>({ type: 'loading' })
@@ -21,7 +21,6 @@ export function useResource<T>(load: (signal: AbortSignal) => Promise<T>, everyM
   useEffect(() => {
     const stop = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
-    setResource({ type: 'loading' })
     const ask = async () => {
       let wait = everyMs
       if (document.visibilityState === 'visible') {

@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from 'react'
+import { useMemo, useSyncExternalStore } from 'react'
 import { parseRoute, routeHash, type Route } from './route.ts'
 
 const changed = new EventTarget()
@@ -15,7 +15,7 @@ function subscribe(listener: () => void): () => void {
 /** The route in the address bar; the page follows it, also on Back. */
 export function useRoute(): Route {
   const hash = useSyncExternalStore(subscribe, () => window.location.hash)
-  return parseRoute(hash)
+  return useMemo(() => parseRoute(hash), [hash])
 }
 
 /** Goes to `route`. `replace` for what should not fill the history: a filter being typed, the next alert by `j`. */
