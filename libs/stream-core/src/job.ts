@@ -1,38 +1,44 @@
 import type { EventLog } from '@tocsin/event-log'
+import { openLevelStore } from './state/level-store.ts'
+import type { StateStore } from './state/state-store.ts'
+import { LocalJob } from './task/local-job.ts'
+import type { TaskDeadLetter } from './task/task.ts'
 import type { Topology } from './topology.ts'
 
-/** THE CONTRACT of the runtime (the implementation replaces this file and keeps these names and shapes). */
 export interface JobOptions {
   readonly topology: Topology
   readonly log: EventLog
   /** Folder of the state store (LevelDB). */
   readonly stateFolder: string
-  /** Topic of progress markers; created by the job with one partition. */
+  /** Topic of progress markers; created by the job with one partition. Also its transactional id. */
   readonly progressTopic: string
   /** Topic for what could not be read or evaluated; `deadLetter` makes its bytes. */
   readonly deadLetters: { readonly topic: string; readonly encode: (letter: JobDeadLetter) => Uint8Array }
   /** How long outputs wait for their commit, at most. Default 25 ms. */
   readonly commitIntervalMs?: number
-  /** For topologies without epochs; with epochs a checkpoint follows finality, at most this often. Default 10 s. */
+  /** With epochs a checkpoint follows finality, without a commit; at most this often. Default 10 s. */
   readonly checkpointIntervalMs?: number
   /** Elements between two looks at the clock; results never depend on it. Default 1000. */
   readonly batchSize?: number
   /** A monotonic clock in ms for commit intervals and measures, never for results. */
   readonly clock: () => number
+  /** Called at most every `progressIntervalMs`, and at each change of status. */
   readonly onProgress?: (progress: JobProgress) => void
+  /** Default 250 ms. */
+  readonly progressIntervalMs?: number
+  /** Instead of the store in `stateFolder`, for tests. */
+  readonly store?: StateStore
 }
 
-export interface JobDeadLetter {
-  readonly operator: string
-  readonly code: string
-  readonly reason: string
-  readonly origin: string
-  readonly payload: Uint8Array
-}
+/** `origin` is `topic/partition@offset`; `payload` the bytes of the record in hand. */
+export type JobDeadLetter = TaskDeadLetter
 
 /** For dashboards and progress bars; not part of any result. */
 export interface JobProgress {
   readonly status: 'restoring' | 'replaying' | 'running' | 'waiting' | 'failed' | 'stopped'
+  /** Why it waits, or failed: one line with the remedy; null otherwise. */
+  readonly reason: string | null
+  /** Source records taken, control records too, over rewinds. */
   readonly elements: number
   readonly outputs: number
   readonly deadLetters: number
@@ -52,6 +58,10 @@ export interface JobProgress {
   readonly commits: number
   readonly checkpoints: number
   readonly lastCheckpointMs: number | null
+  /** Checkpoints that could not be written; the next has their cells too. */
+  readonly failedCheckpoints: number
+  /** Replayed commits whose outputs differ under a changed version of the topology. */
+  readonly divergences: number
   readonly keys: number
   readonly timers: number
 }
@@ -59,10 +69,28 @@ export interface JobProgress {
 export interface Job {
   /** Runs until `signal` aborts (then commits and checkpoints cleanly) or an error that stops it. */
   run(signal: AbortSignal): Promise<void>
-  /** Runs until every input is read to the end it had when called, or beyond, commits, and returns. */
+  /**
+   * Runs until every input is read to the end it had when called, or beyond, or waits for an input that has no more and
+   * did not say so in its log; commits, checkpoints, and returns.
+   */
   runToEnd(): Promise<void>
   progress(): JobProgress
   close(): Promise<void>
 }
 
 export type OpenJob = (options: JobOptions) => Promise<Job>
+
+/**
+ * Opens a job on its log: fences an earlier owner of its progress topic, restores the newest checkpoint, and reads where
+ * the last commit stood. Replaying up to there is the first thing that `run` does.
+ * @throws {StateLostError | StateMismatchError | StoreOpenError}
+ */
+export const openJob: OpenJob = async (options) => {
+  const store = options.store ?? (await openLevelStore(options.stateFolder))
+  try {
+    return await LocalJob.open(options, store)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

@@ -1,3 +1,5 @@
+import type { Codec } from './codec.ts'
+
 /**
  * What happened to an output. A plain stream's outputs are `added` and that is all. Where epochs can be reverted, an
  * output is `added` in its epoch, then `confirmed` when that is final or `retracted` when it is reverted. `revision`
@@ -21,7 +23,7 @@ export interface SinkCodec<Out> {
   idOf(output: Out): string
   encode(output: Out, transition: Transition): SinkRecord
   /** To keep what may yet be retracted in checkpoints. */
-  readonly outputCodec: import('./codec.ts').Codec<Out>
+  readonly outputCodec: Codec<Out>
 }
 
 /** A plain sink: outputs as they come, no lifecycle; only for topologies whose sources have no epochs. */

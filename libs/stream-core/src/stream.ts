@@ -1,20 +1,61 @@
 import type { AggregateFunction, WindowFunction } from './aggregate.ts'
 import type { Codec, KeyCodec } from './codec.ts'
+import { flatMapOperator } from './operators/flat-map.ts'
+import { intervalJoinOperator } from './operators/interval-join.ts'
+import { keyedCoProcessOperator, keyedProcessOperator, type KeySelector } from './operators/keyed-process.ts'
+import type { CreateOperator } from './operators/operator.ts'
+import { passOperator } from './operators/pass.ts'
+import { plainSinkOperator } from './operators/plain-sink.ts'
+import { sinkOperator } from './operators/sink.ts'
+import { windowOperator } from './operators/window-aggregate.ts'
 import type { KeyedCoProcessFunction, KeyedProcessFunction, OutputTag } from './process-function.ts'
 import type { PlainSinkCodec, SinkCodec } from './sink.ts'
 import type { SourceCodec, WatermarkStrategy } from './source.ts'
 import type { DurationMs } from './time.ts'
-import type { Topology } from './topology.ts'
-import type { WindowAssigner } from './window.ts'
+import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
+import { windowShape, type WindowAssigner } from './window.ts'
+
+export interface SourceOptions<T> {
+  readonly topic: string
+  readonly codec: SourceCodec<T>
+  readonly watermarks: WatermarkStrategy
+  /** Its log has `sealed`, `reverted` and `finalized` records: at most one source of a topology. Default false. */
+  readonly epochs?: boolean
+}
+
+export interface SinkOptions<T> {
+  readonly topic: string
+  readonly codec: SinkCodec<T>
+  /** How many ids at rest keep their revision count; the longest at rest are forgotten first. Default 100,000. */
+  readonly maxFinishedIds?: number
+}
+
+interface Built {
+  readonly nodes: TopologyNode[]
+  readonly uids: Set<string>
+}
+
+type NewNode = Pick<TopologyNode, 'operator' | 'inputs' | 'create'> & Partial<TopologyNode>
+
+const addNode = (built: Built, node: NewNode): number => {
+  const { uid = null } = node
+  if (uid !== null) {
+    if (uid === '' || built.uids.has(uid)) throw new TopologyError(`The uid "${uid}" is empty or given twice.`)
+    built.uids.add(uid)
+  }
+  const id = built.nodes.length
+  built.nodes.push({ detail: '', tag: null, source: null, sink: null, ...node, uid, id })
+  return id
+}
 
 /**
- * THE CONTRACT of the builder (the implementation replaces this file and keeps these names and shapes). Stateful
- * operators have a `uid`: state belongs to it, so the code around it may change.
+ * Builds a topology. Stateful operators have a `uid`: state belongs to it, so the code around it may change. Sources
+ * rank as they are declared: of elements at the same place, the earlier source's comes first.
  *
  * ```ts
  * const builder = new StreamBuilder({ job: 'wallet-volume', version: '1' })
  * builder
- *   .source('transfers', { topic, codec, watermarks: { type: 'in-log' } })
+ *   .source('transfers', { topic, codec, watermarks: { type: 'in-log' }, epochs: true })
  *   .keyBy((transfer) => transfer.from, stringKey)
  *   .window(sliding(minutes(10), minutes(1)))
  *   .aggregate('volume', sumOfValues, sumCodec, (sum, window, wallet, emit) => { … })
@@ -22,36 +63,195 @@ import type { WindowAssigner } from './window.ts'
  * const topology = builder.build()
  * ```
  */
-export interface StreamBuilderContract {
-  source<T>(
-    uid: string,
-    options: {
-      readonly topic: string
-      readonly codec: SourceCodec<T>
-      readonly watermarks: WatermarkStrategy
-    },
-  ): DataStream<T>
-  build(): Topology
+export class StreamBuilder {
+  readonly #job: string
+  readonly #version: string
+  readonly #built: Built = { nodes: [], uids: new Set() }
+
+  /** `version`: change it with the topology's meaning; a replay then reports other outputs instead of stopping. */
+  constructor(options: { readonly job: string; readonly version: string }) {
+    this.#job = options.job
+    this.#version = options.version
+  }
+
+  /** @throws {TopologyError} if the topic is read already: declare it once and use the stream twice. */
+  source<T>(uid: string, options: SourceOptions<T>): DataStream<T> {
+    const { topic, codec, watermarks, epochs = false } = options
+    if (this.#built.nodes.some(({ source }) => source?.topic === topic)) {
+      throw new TopologyError(`The topic "${topic}" is read by two sources; declare one and use its stream twice.`)
+    }
+    if (epochs && this.#built.nodes.some(({ source }) => source?.epochs === true)) {
+      throw new TopologyError(`The source "${uid}" is the second with epochs; a topology can follow one.`)
+    }
+    const id = addNode(this.#built, {
+      uid,
+      operator: 'source',
+      inputs: [],
+      detail: `topic ${topic}, ${watermarks.type} watermarks${epochs ? ', epochs' : ''}`,
+      source: { topic, codec, watermarks, epochs },
+      create: passOperator(0),
+    })
+    return new DataStream<T>(this.#built, id)
+  }
+
+  /** @throws {TopologyError} if it has no source, or a plain sink where epochs can be reverted. */
+  build(): Topology {
+    const nodes = Object.freeze(this.#built.nodes.slice())
+    if (!nodes.some(({ source }) => source !== null)) throw new TopologyError('The topology has no source.')
+    const plain = nodes.find(({ operator }) => operator === 'plain-sink')
+    if (plain !== undefined && nodes.some(({ source }) => source?.epochs === true)) {
+      throw new TopologyError(
+        `The plain sink "${plain.uid}" cannot take back what a reverted epoch emitted; use sinkTo for it.`,
+      )
+    }
+    const [job, version] = [this.#job, this.#version]
+    return Object.freeze({ job, version, nodes, describe: () => describeTopology(job, version, nodes) })
+  }
 }
 
-export interface DataStream<T> {
-  map<Out>(f: (value: T) => Out): DataStream<Out>
-  filter(f: (value: T) => boolean): DataStream<T>
-  flatMap<Out>(f: (value: T) => Iterable<Out>): DataStream<Out>
-  union(...others: readonly DataStream<T>[]): DataStream<T>
-  keyBy<Key>(keyOf: (value: T) => Key, keyCodec: KeyCodec<Key>): KeyedStream<Key, T>
+export class DataStream<T> {
+  protected readonly built: Built
+  /** Of the node whose output this is. */
+  protected readonly node: number
+  // Carries the type alone; never set.
+  declare protected readonly element: T
+
+  /** @internal */
+  constructor(built: Built, node: number) {
+    this.built = built
+    this.node = node
+  }
+
+  map<Out>(f: (value: T) => Out): DataStream<Out> {
+    return this.#stateless(
+      'map',
+      flatMapOperator<T>((value, emit) => emit(f(value))),
+    )
+  }
+  filter(f: (value: T) => boolean): DataStream<T> {
+    return this.#stateless(
+      'filter',
+      flatMapOperator<T>((value, emit) => (f(value) ? emit(value) : undefined)),
+    )
+  }
+  flatMap<Out>(f: (value: T) => Iterable<Out>): DataStream<Out> {
+    return this.#stateless(
+      'flatMap',
+      flatMapOperator<T>((value, emit) => {
+        for (const out of f(value)) emit(out)
+      }),
+    )
+  }
+  union(...others: readonly DataStream<T>[]): DataStream<T> {
+    const inputs = [this, ...others].map(({ node }) => node)
+    const create = passOperator(inputs.length)
+    return new DataStream(this.built, addNode(this.built, { operator: 'union', inputs, create }))
+  }
+  /** State, timers and order of what follows belong to the key. */
+  keyBy<Key>(keyOf: (value: T) => Key, keyCodec: KeyCodec<Key>): KeyedStream<Key, T> {
+    const id = addNode(this.built, { operator: 'keyBy', inputs: [this.node], create: passOperator(1) })
+    return new KeyedStream(this.built, id, { keyOf, codec: keyCodec })
+  }
   /** What the operator before sent to `tag`. */
-  sideOutput<Side>(tag: OutputTag<Side>): DataStream<Side>
-  sinkTo(uid: string, options: { readonly topic: string; readonly codec: SinkCodec<T> }): void
-  sinkPlainTo(uid: string, options: { readonly topic: string; readonly codec: PlainSinkCodec<T> }): void
+  sideOutput<Side>(tag: OutputTag<Side>): DataStream<Side> {
+    const create = passOperator(1)
+    const side = { operator: 'sideOutput', detail: tag.id, tag: tag.id, inputs: [this.node], create }
+    return new DataStream(this.built, addNode(this.built, side))
+  }
+  sinkTo(uid: string, options: SinkOptions<T>): void {
+    const { topic, codec, maxFinishedIds = 100_000 } = options
+    const idOf = (output: unknown) => codec.idOf(output as T) // what this stream's sink emitted
+    this.#sink(uid, 'sink', { topic, idOf }, sinkOperator(topic, codec, maxFinishedIds))
+  }
+  /** Only where no source has epochs: what was emitted stays. */
+  sinkPlainTo(uid: string, options: { readonly topic: string; readonly codec: PlainSinkCodec<T> }): void {
+    const { topic, codec } = options
+    this.#sink(uid, 'plain-sink', { topic, idOf: null }, plainSinkOperator(topic, codec))
+  }
+
+  #stateless<Out>(operator: string, create: CreateOperator): DataStream<Out> {
+    return new DataStream(this.built, addNode(this.built, { operator, inputs: [this.node], create }))
+  }
+  #sink(uid: string, operator: string, sink: TopologyNode['sink'], create: CreateOperator): void {
+    addNode(this.built, { uid, operator, inputs: [this.node], detail: `topic ${sink?.topic}`, sink, create })
+  }
 }
 
-export interface KeyedStream<Key, T> extends DataStream<T> {
-  process<Out>(uid: string, f: KeyedProcessFunction<Key, T, Out>): DataStream<Out>
-  connect<Right>(right: KeyedStream<Key, Right>): ConnectedStreams<Key, T, Right>
-  window(assigner: WindowAssigner): WindowedStream<Key, T>
+export class KeyedStream<Key, T> extends DataStream<T> {
+  /** @internal */
+  readonly selector: KeySelector<Key, T>
+
+  /** @internal */
+  constructor(built: Built, node: number, selector: KeySelector<Key, T>) {
+    super(built, node)
+    this.selector = selector
+  }
+
+  process<Out>(uid: string, f: KeyedProcessFunction<Key, T, Out>): DataStream<Out> {
+    const create = keyedProcessOperator(this.selector, f)
+    return new DataStream(this.built, addNode(this.built, { uid, operator: 'process', inputs: [this.node], create }))
+  }
+  connect<Right>(right: KeyedStream<Key, Right>): ConnectedStreams<Key, T, Right> {
+    return {
+      process: <Out>(uid: string, f: KeyedCoProcessFunction<Key, T, Right, Out>) => {
+        const inputs = [this.node, right.node]
+        const create = keyedCoProcessOperator(this.selector, right.selector, f)
+        return new DataStream<Out>(this.built, addNode(this.built, { uid, operator: 'coProcess', inputs, create }))
+      },
+    }
+  }
+  window(assigner: WindowAssigner): WindowedStream<Key, T> {
+    windowShape(assigner)
+    return this.#windowed({ assigner, allowedLateness: 0, lateTag: null })
+  }
   /** Pairs of equal key with `left.timestamp + lower <= right.timestamp <= left.timestamp + upper`, both inclusive. */
-  intervalJoin<Right>(right: KeyedStream<Key, Right>): IntervalJoin<Key, T, Right>
+  intervalJoin<Right>(right: KeyedStream<Key, Right>): IntervalJoin<Key, T, Right> {
+    const between = (lower: DurationMs, upper: DurationMs): IntervalJoin<Key, T, Right> => ({
+      between,
+      process: <Out>(
+        uid: string,
+        codecs: { readonly left: Codec<T>; readonly right: Codec<Right> },
+        f: (left: T, right: Right, key: Key, emit: (value: Out) => void) => void,
+      ) => {
+        if (!(lower <= upper)) throw new TopologyError(`The join "${uid}" is between ${lower} and ${upper} ms.`)
+        const options = { lower, upper, leftCodec: codecs.left, rightCodec: codecs.right, join: f }
+        const create = intervalJoinOperator(this.selector, right.selector, options)
+        const inputs = [this.node, right.node]
+        const detail = `between ${lower} and ${upper} ms`
+        return new DataStream<Out>(
+          this.built,
+          addNode(this.built, { uid, operator: 'intervalJoin', detail, inputs, create }),
+        )
+      },
+    })
+    return between(0, 0)
+  }
+
+  #windowed(options: {
+    readonly assigner: WindowAssigner
+    readonly allowedLateness: DurationMs
+    readonly lateTag: string | null
+  }): WindowedStream<Key, T> {
+    return {
+      allowedLateness: (allowedLateness) => this.#windowed({ ...options, allowedLateness }),
+      sideOutputLateData: (tag) => this.#windowed({ ...options, lateTag: tag.id }),
+      aggregate: <Acc, Result, Out = Result>(
+        uid: string,
+        aggregate: AggregateFunction<T, Acc, Result>,
+        accumulatorCodec: Codec<Acc>,
+        windowFunction?: WindowFunction<Key, Result, Out>,
+      ) => {
+        const create = windowOperator(this.selector, { ...options, aggregate, accumulatorCodec, windowFunction })
+        const { type } = options.assigner
+        const { size, slide } = windowShape(options.assigner)
+        const detail = type === 'tumbling' ? `tumbling ${size} ms` : `sliding ${size} ms by ${slide} ms`
+        return new DataStream<Out>(
+          this.built,
+          addNode(this.built, { uid, operator: 'window', detail, inputs: [this.node], create }),
+        )
+      },
+    }
+  }
 }
 
 export interface ConnectedStreams<Key, Left, Right> {
@@ -59,7 +259,9 @@ export interface ConnectedStreams<Key, Left, Right> {
 }
 
 export interface WindowedStream<Key, T> {
+  /** A window stays this long after it fired, and fires again for each element that comes meanwhile. Default 0. */
   allowedLateness(lateness: DurationMs): WindowedStream<Key, T>
+  /** Elements too late for all of their windows; without a tag they are only counted. */
   sideOutputLateData(tag: OutputTag<T>): WindowedStream<Key, T>
   aggregate<Acc, Result, Out = Result>(
     uid: string,
@@ -70,6 +272,7 @@ export interface WindowedStream<Key, T> {
 }
 
 export interface IntervalJoin<Key, Left, Right> {
+  /** Default 0 to 0: equal timestamps. */
   between(lower: DurationMs, upper: DurationMs): IntervalJoin<Key, Left, Right>
   process<Out>(
     uid: string,

@@ -1,0 +1,114 @@
+import type { KeyCodec } from '../codec.ts'
+import type { KeyedCoProcessFunction, KeyedContext, KeyedProcessFunction } from '../process-function.ts'
+import { byteStringsOf } from '../state/key-encoding.ts'
+import { KeyedState } from '../state/keyed-state.ts'
+import { Timers } from '../timers.ts'
+import type { Timestamp } from '../time.ts'
+import type { CreateOperator, Receiver } from './operator.ts'
+
+/** How a keyed stream finds an element's key. */
+export interface KeySelector<Key, T> {
+  readonly keyOf: (value: T) => Key
+  readonly codec: KeyCodec<Key>
+}
+
+interface KeyedLogic<Key, Out> {
+  readonly inputs: readonly {
+    readonly keyOf: (value: unknown) => Key
+    readonly process: (value: unknown, context: KeyedContext<Key, Out>) => void
+  }[]
+  readonly onTimer: ((timestamp: Timestamp, context: KeyedContext<Key, Out>) => void) | undefined
+}
+
+const keyedOperator =
+  <Key, Out>(codec: KeyCodec<Key>, logic: KeyedLogic<Key, Out>): CreateOperator =>
+  (context) => {
+    const { main, undo, outputs } = context
+    const { of, from } = byteStringsOf(codec)
+    const timers = new Timers(undo)
+    context.register(timers)
+    const state = new KeyedState(context, timers)
+    let key: Key
+    const keyed: { -readonly [Name in keyof KeyedContext<Key, Out>]: KeyedContext<Key, Out>[Name] } = {
+      get key() {
+        return key
+      },
+      timestamp: 0,
+      timers: {
+        get currentWatermark() {
+          return context.watermark
+        },
+        registerEventTimeTimer: (timestamp) => timers.register(state.key, timestamp),
+        deleteEventTimeTimer: (timestamp) => timers.delete(state.key, timestamp),
+      },
+      emit: (value) => main.emit(value, keyed.timestamp),
+      output: (tag, value) => context.side(tag.id).emit(value, keyed.timestamp),
+      state: state.bind.bind(state) as KeyedContext<Key, Out>['state'], // `bind` returns the handle of its descriptor
+    }
+    const receivers = logic.inputs.map(({ keyOf, process }): Receiver => ({
+      process(value, timestamp) {
+        const undoPosition = undo.position
+        const outputPosition = outputs.position
+        try {
+          key = keyOf(value)
+          state.key = of(key)
+          keyed.timestamp = state.now = timestamp
+          process(value, keyed)
+        } catch (error) {
+          context.fail(error, undoPosition, outputPosition)
+        }
+      },
+    }))
+    return {
+      receivers,
+      advanceWatermark(watermark) {
+        for (let timer = timers.take(watermark); timer !== undefined; timer = timers.take(watermark)) {
+          const undoPosition = undo.position
+          const outputPosition = outputs.position
+          try {
+            state.key = timer.key
+            keyed.timestamp = state.now = timer.at
+            if (timer.namespace !== '') {
+              state.expire(timer)
+              continue
+            }
+            key = from(timer.key)
+            logic.onTimer?.(timer.at, keyed)
+          } catch (error) {
+            context.fail(error, undoPosition, outputPosition)
+          }
+        }
+      },
+    }
+  }
+
+export const keyedProcessOperator = <Key, T, Out>(
+  { keyOf, codec }: KeySelector<Key, T>,
+  f: KeyedProcessFunction<Key, T, Out>,
+): CreateOperator =>
+  keyedOperator<Key, Out>(codec, {
+    // The builder typed the stream that feeds the operator: here and below `unknown` is that type.
+    inputs: [
+      { keyOf: (value) => keyOf(value as T), process: (value, context) => f.processElement(value as T, context) },
+    ],
+    onTimer: f.onTimer && ((timestamp, context) => f.onTimer?.(timestamp, context)),
+  })
+
+export const keyedCoProcessOperator = <Key, Left, Right, Out>(
+  left: KeySelector<Key, Left>,
+  right: KeySelector<Key, Right>,
+  f: KeyedCoProcessFunction<Key, Left, Right, Out>,
+): CreateOperator =>
+  keyedOperator<Key, Out>(left.codec, {
+    inputs: [
+      {
+        keyOf: (value) => left.keyOf(value as Left),
+        process: (value, context) => f.processElement1(value as Left, context),
+      },
+      {
+        keyOf: (value) => right.keyOf(value as Right),
+        process: (value, context) => f.processElement2(value as Right, context),
+      },
+    ],
+    onTimer: f.onTimer && ((timestamp, context) => f.onTimer?.(timestamp, context)),
+  })

@@ -1,0 +1,66 @@
+import type { OutputBuffer } from '../task/output-buffer.ts'
+import type { Segment, UndoLog } from '../task/rewind.ts'
+import type { Timestamp } from '../time.ts'
+import type { CheckpointedTable } from '../state/state-table.ts'
+
+/** One input of an operator. */
+export interface Receiver {
+  process(value: unknown, timestamp: Timestamp): void
+}
+
+/** Hands values to the operators that read it, one after the other, each wholly before the next. */
+export class Output<T = unknown> {
+  readonly #receivers: Receiver[] = []
+  connect(receiver: Receiver): void {
+    this.#receivers.push(receiver)
+  }
+  emit(value: T, timestamp: Timestamp): void {
+    for (const receiver of this.#receivers) receiver.process(value, timestamp)
+  }
+}
+
+/** A node of the topology at work in a task. */
+export interface Operator {
+  /** By input, in the order of the node's inputs. */
+  readonly receivers: readonly Receiver[]
+  /** The watermark has advanced to `watermark`; called before the operators downstream hear of it. */
+  advanceWatermark?(watermark: Timestamp): void
+}
+
+/** What a sink does besides taking elements: the task calls it when an epoch is final or reverted. */
+export interface LifecycleSink {
+  finalize(epoch: number): void
+  /** Versions of segments that `isReverted` are gone. */
+  revert(): void
+  /** Order of additions so far, part of a checkpoint. */
+  sequence: number
+}
+
+/** What a task gives each operator. */
+export interface OperatorContext {
+  /** The uid, or operator and number for those without. */
+  readonly name: string
+  readonly undo: UndoLog
+  readonly outputs: OutputBuffer
+  readonly main: Output
+  side(tag: string): Output
+  /** Of this operator: the minimum over its inputs. */
+  readonly watermark: Timestamp
+  readonly hasEpochs: boolean
+  /** The stretch of the fold that is being processed. */
+  readonly segment: Segment
+  /** State that is checkpointed under this operator's uid; filled at once with what a checkpoint held of it. */
+  register(table: CheckpointedTable): void
+  registerSink(sink: LifecycleSink): void
+  /** Freezes a value that enters state, in tests. */
+  freeze<T>(value: T): T
+  /** An element came too late to count. */
+  countLate(): void
+  /**
+   * A user function threw: what changed since the two positions is undone, and the element becomes a dead letter.
+   * Rethrows what must stop the task.
+   */
+  fail(error: unknown, undoPosition: number, outputPosition: number): void
+}
+
+export type CreateOperator = (context: OperatorContext) => Operator

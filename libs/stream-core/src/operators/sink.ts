@@ -1,0 +1,202 @@
+import type { Codec } from '../codec.ts'
+import type { SinkCodec, Transition } from '../sink.ts'
+import { decodeVersioned, encodeVersioned, ValueTable } from '../state/state-table.ts'
+import { Segment, type UndoLog } from '../task/rewind.ts'
+import type { CreateOperator, LifecycleSink } from './operator.ts'
+
+/** A content of an id that stands, or stood before an update that may yet be reverted. */
+interface Version<Out> {
+  readonly output: Out
+  readonly isConfirmed: boolean
+  /** Where it was added; null once that is final. */
+  readonly segment: Segment | null
+  /** Order of additions within the sink. */
+  readonly sequence: number
+}
+
+interface Entry<Out> {
+  /** Of the last transition sent. */
+  readonly revision: number
+  /** Oldest first; none: retracted. */
+  readonly versions: readonly Version<Out>[]
+  /** When it came to rest, in the order of additions; null while a version may yet be reverted. */
+  readonly finished: number | null
+}
+
+const entryCodec = <Out>(outputCodec: Codec<Out>, sink: string): Codec<Entry<Out>> => ({
+  version: 1,
+  encode: ({ revision, versions, finished }) =>
+    Buffer.from(
+      JSON.stringify({
+        revision,
+        finished,
+        versions: versions.map(({ output, segment, isConfirmed, sequence }) => ({
+          output: Buffer.from(encodeVersioned(outputCodec, output)).toString('base64'),
+          epoch: segment?.epoch ?? null,
+          isConfirmed,
+          sequence,
+        })),
+      }),
+    ),
+  decode: (bytes) => {
+    // Its own encode wrote the bytes.
+    const entry = JSON.parse(Buffer.from(bytes).toString()) as Omit<Entry<Out>, 'versions'> & {
+      versions: (Omit<Version<Out>, 'output' | 'segment'> & { output: string; epoch: number | null })[]
+    }
+    const versions = entry.versions.map(({ output, epoch, isConfirmed, sequence }) => {
+      const segment = epoch === null ? null : new Segment()
+      if (segment !== null) segment.epoch = epoch
+      const decoded = decodeVersioned(outputCodec, Buffer.from(output, 'base64'), `${sink}/#outputs`)
+      return { output: decoded, segment, isConfirmed, sequence }
+    })
+    return { ...entry, versions }
+  },
+})
+
+/** What the sink remembers of each id, and which ids are open or at rest. */
+class SinkMemory<Out> extends ValueTable<Entry<Out>> {
+  readonly open = new Set<string>()
+  readonly finished = new Map<string, number>()
+  #isFinishedSorted = true
+
+  constructor(codec: Codec<Entry<Out>>, undo: UndoLog) {
+    super('#outputs', codec, undo, { survivesRewind: true })
+  }
+
+  protected override put(id: string, entry: Entry<Out> | undefined): void {
+    super.put(id, entry)
+    this.open.delete(id)
+    this.finished.delete(id)
+    if (entry === undefined) return
+    if (entry.finished === null) this.open.add(id)
+    else {
+      this.finished.set(id, entry.finished)
+      this.#isFinishedSorted = false
+    }
+  }
+
+  /** Forgets the ids longest at rest. */
+  forgetBeyond(limit: number): void {
+    if (this.finished.size <= limit) return
+    if (!this.#isFinishedSorted) {
+      const sorted = [...this.finished].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1))
+      this.finished.clear()
+      for (const [id, at] of sorted) this.finished.set(id, at)
+      this.#isFinishedSorted = true
+    }
+    // One in eight at once, so that sorting is paid for by many additions.
+    const excess = this.finished.size - limit + Math.floor(limit / 8)
+    for (const id of [...this.finished.keys()].slice(0, excess)) this.set(id, undefined)
+  }
+}
+
+/**
+ * The lifecycle of outputs: `added`, then `confirmed` when the epoch is final or `retracted` when it is reverted. What
+ * was sent cannot be unsent, so a rewind does not put this memory back: it answers with transitions. Without epochs an
+ * output is final at once.
+ */
+export const sinkOperator =
+  <Out>(topic: string, codec: SinkCodec<Out>, maxFinishedIds: number): CreateOperator =>
+  (context) => {
+    const { name, undo, outputs, hasEpochs } = context
+    const memory = new SinkMemory(entryCodec(codec.outputCodec, name), undo)
+    context.register(memory)
+
+    const send = (output: Out, type: Transition['type'], revision: number): void => {
+      const transition = { type, revision }
+      outputs.emit(name, topic, codec.encode(output, transition), output, transition)
+    }
+    // A transition that cannot be encoded is a dead letter; the memory goes on as if it had been sent.
+    const trySend = (output: Out, type: Transition['type'], revision: number): void => {
+      const undoPosition = undo.position
+      const outputPosition = outputs.position
+      try {
+        send(output, type, revision)
+      } catch (error) {
+        context.fail(error, undoPosition, outputPosition)
+      }
+    }
+    const save = (id: string, revision: number, versions: readonly Version<Out>[]): void => {
+      const isAtRest = versions.every(({ isConfirmed }) => isConfirmed)
+      memory.set(id, { revision, versions, finished: isAtRest ? sink.sequence : null })
+    }
+
+    const add = (output: Out): void => {
+      const id = codec.idOf(output)
+      const entry = memory.get(id)
+      const revision = (entry?.revision ?? 0) + 1
+      sink.sequence += 1
+      send(output, 'added', revision)
+      if (!hasEpochs) {
+        send(output, 'confirmed', revision + 1)
+        save(id, revision + 1, [{ output, isConfirmed: true, segment: null, sequence: sink.sequence }])
+        memory.forgetBeyond(maxFinishedIds)
+        return
+      }
+      const { segment } = context
+      // Two contents of one epoch fall together, so the earlier one need not be kept.
+      const below = entry?.versions.filter((version) => version.segment !== segment) ?? []
+      save(id, revision, [...below, { output, isConfirmed: false, segment, sequence: sink.sequence }])
+    }
+
+    const openEntries = (): { readonly id: string; readonly entry: Entry<Out> }[] =>
+      [...memory.open].flatMap((id) => {
+        const entry = memory.get(id)
+        return entry === undefined ? [] : [{ id, entry }]
+      })
+    const newest = ({ entry }: { readonly entry: Entry<Out> }): number => entry.versions.at(-1)?.sequence ?? 0
+
+    const sink: LifecycleSink = {
+      sequence: 0,
+      finalize(epoch) {
+        const isFinal = ({ isConfirmed, segment }: Version<Out>) =>
+          isConfirmed || (segment !== null && segment.epoch !== null && segment.epoch <= epoch)
+        for (const { id, entry } of openEntries().sort((a, b) => newest(a) - newest(b))) {
+          const index = entry.versions.findLastIndex(isFinal)
+          const version = entry.versions[index]
+          if (version === undefined || version.isConfirmed) continue
+          const confirmed = { ...version, isConfirmed: true, segment: null }
+          // Under an update that may yet fall, the earlier content's finality is told only if it comes back.
+          const isCurrent = index === entry.versions.length - 1
+          if (isCurrent) trySend(version.output, 'confirmed', entry.revision + 1)
+          const revision = entry.revision + (isCurrent ? 1 : 0)
+          save(id, revision, [confirmed, ...entry.versions.slice(index + 1)])
+        }
+        memory.forgetBeyond(maxFinishedIds)
+      },
+      revert() {
+        const isReverted = ({ segment }: Version<Out>) => segment?.isReverted === true
+        for (const { id, entry } of openEntries().sort((a, b) => newest(b) - newest(a))) {
+          const fallen = entry.versions.at(-1)
+          if (fallen === undefined || !isReverted(fallen)) continue
+          const standing = entry.versions.filter((version) => !isReverted(version))
+          const earlier = standing.at(-1)
+          let { revision } = entry
+          if (earlier === undefined) trySend(fallen.output, 'retracted', (revision += 1))
+          else {
+            trySend(earlier.output, 'added', (revision += 1))
+            if (earlier.isConfirmed) trySend(earlier.output, 'confirmed', (revision += 1))
+          }
+          save(id, revision, standing)
+        }
+        memory.forgetBeyond(maxFinishedIds)
+      },
+    }
+    context.registerSink(sink)
+
+    return {
+      receivers: [
+        {
+          process(value) {
+            const undoPosition = undo.position
+            const outputPosition = outputs.position
+            try {
+              add(context.freeze(value as Out)) // the builder typed the stream that feeds the sink
+            } catch (error) {
+              context.fail(error, undoPosition, outputPosition)
+            }
+          },
+        },
+      ],
+    }
+  }

@@ -1,0 +1,210 @@
+import type { LogRecord } from '@tocsin/event-log'
+import type { SourceRecord } from '../source.ts'
+import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
+import type { TopologySource } from '../topology.ts'
+
+/** Bytes that the source's codec could not read. */
+export interface Undecodable {
+  readonly type: 'undecodable'
+  readonly error: unknown
+}
+
+/** Where an input stands; a log record may hold several source records, so the offset alone does not say it. */
+export interface InputPosition {
+  /** Of the log record that holds the next source record. */
+  readonly offset: number
+  /** How many source records of it have been taken. */
+  readonly ordinal: number
+}
+
+export interface InputSnapshot extends InputPosition {
+  readonly place: Timestamp
+  readonly watermark: Timestamp
+  readonly highest: Timestamp
+  readonly isIdle: boolean
+}
+
+const startSnapshot: InputSnapshot = {
+  offset: 0,
+  ordinal: 0,
+  place: minTimestamp,
+  watermark: minTimestamp,
+  highest: minTimestamp,
+  isIdle: false,
+}
+
+/**
+ * One partition of a source as the task sees it: the records read and not yet taken, and its place. Where epochs can be
+ * reverted it also keeps the records taken since the oldest epoch that can, so that a rewind need not read them again.
+ */
+export class Input {
+  readonly source: TopologySource
+  readonly partition: number
+  readonly keepsTaken: boolean
+  #records: LogRecord[] = []
+  #head = 0
+  #headBytes = 0
+  #decoded: readonly (SourceRecord<unknown> | Undecodable)[] | null = null
+  #fetchOffset = 0
+  #state = { ...startSnapshot }
+
+  constructor(source: TopologySource, partition: number, keepsTaken: boolean) {
+    this.source = source
+    this.partition = partition
+    this.keepsTaken = keepsTaken
+  }
+
+  /** The offset from which the log is to be read on. */
+  get fetchOffset(): number {
+    return this.#fetchOffset
+  }
+  get position(): InputPosition {
+    return { offset: this.#state.offset, ordinal: this.#state.ordinal }
+  }
+  get isIdle(): boolean {
+    return this.#state.isIdle
+  }
+  set isIdle(isIdle: boolean) {
+    this.#state.isIdle = isIdle
+  }
+  get watermark(): Timestamp {
+    return this.#state.watermark
+  }
+  set watermark(watermark: Timestamp) {
+    this.#state.watermark = Math.max(this.#state.watermark, watermark)
+  }
+  /** Highest timestamp seen. */
+  get highest(): Timestamp {
+    return this.#state.highest
+  }
+  set highest(highest: Timestamp) {
+    this.#state.highest = highest
+  }
+  get place(): Timestamp {
+    return this.#state.place
+  }
+  set place(place: Timestamp) {
+    this.#state.place = place
+  }
+  get hasEnded(): boolean {
+    return this.#state.watermark >= maxTimestamp
+  }
+  /** Nothing to come stands before it. */
+  get bound(): Timestamp {
+    const { place, watermark } = this.#state
+    return Math.min(Math.max(place, watermark + 1), maxTimestamp)
+  }
+  get queuedRecords(): number {
+    return this.#records.length - this.#head
+  }
+  get queuedBytes(): number {
+    return this.#headBytes
+  }
+
+  /** Records as read from the log, from `fetchOffset` on; earlier ones are known already. */
+  offer(records: readonly LogRecord[], nextOffset: number): void {
+    for (const record of records) {
+      if (record.offset < this.#fetchOffset) continue
+      this.#records.push(record)
+      this.#headBytes += record.value.length
+    }
+    this.#fetchOffset = Math.max(this.#fetchOffset, nextOffset)
+  }
+
+  /** The next source record, or undefined until more is read. */
+  peek(): SourceRecord<unknown> | Undecodable | undefined {
+    for (let record = this.#records[this.#head]; record !== undefined; record = this.#records[this.#head]) {
+      this.#decoded ??= decode(this.source, record)
+      const next = this.#decoded[record.offset === this.#state.offset ? this.#state.ordinal : 0]
+      if (next !== undefined) return next
+      this.#leave(record) // a log record that means nothing
+    }
+    return undefined
+  }
+
+  /** The log record that holds what `peek` gave. */
+  get headRecord(): LogRecord | undefined {
+    return this.#records[this.#head]
+  }
+
+  /** What `peek` gave has been taken. */
+  take(): void {
+    const record = this.#records[this.#head]
+    if (record === undefined) return
+    const ordinal = (record.offset === this.#state.offset ? this.#state.ordinal : 0) + 1
+    if (this.#decoded !== null && ordinal < this.#decoded.length) {
+      this.#state.offset = record.offset
+      this.#state.ordinal = ordinal
+    } else this.#leave(record)
+  }
+
+  /** Records below the position will not be asked for again. */
+  release(position: InputPosition): void {
+    let count = 0
+    while (count < this.#head && (this.#records[count]?.offset ?? Infinity) < position.offset) count += 1
+    this.#drop(count)
+  }
+
+  snapshot(): InputSnapshot {
+    return { ...this.#state }
+  }
+
+  /** Back to where it stood; of the records read, those after it are still here. */
+  rewind(snapshot: InputSnapshot): void {
+    this.#restore(snapshot)
+    this.#head = this.#records.findIndex(({ offset }) => offset >= snapshot.offset)
+    if (this.#head === -1) this.#head = this.#records.length
+    this.#headBytes = 0
+    for (let at = this.#head; at < this.#records.length; at += 1)
+      this.#headBytes += this.#records[at]?.value.length ?? 0
+  }
+
+  /** Back to where it stood, except for the position: the input that said so reads on. */
+  rewindPlace(snapshot: InputSnapshot): void {
+    const { offset, ordinal } = this.#state
+    this.#state = { ...snapshot, offset, ordinal }
+  }
+
+  /** Starts from a checkpoint, with nothing read yet. */
+  start(snapshot: InputSnapshot): void {
+    this.#restore(snapshot)
+    this.#records = []
+    this.#head = 0
+    this.#headBytes = 0
+    this.#fetchOffset = snapshot.offset
+  }
+  startAt(offset: number): void {
+    this.start({ ...startSnapshot, offset })
+  }
+
+  #restore(snapshot: InputSnapshot): void {
+    this.#state = { ...snapshot }
+    this.#decoded = null
+  }
+
+  #leave(record: LogRecord): void {
+    this.#state.offset = record.offset + 1
+    this.#state.ordinal = 0
+    this.#decoded = null
+    this.#headBytes -= record.value.length
+    this.#head += 1
+    if (!this.keepsTaken && this.#head >= 1024) this.#drop(this.#head)
+  }
+
+  #drop(count: number): void {
+    if (count === 0) return
+    this.#records = this.#records.slice(count)
+    this.#head -= count
+  }
+}
+
+const decode = (source: TopologySource, record: LogRecord): readonly (SourceRecord<unknown> | Undecodable)[] => {
+  try {
+    const decoded = source.codec.decode(record.value, record.key)
+    return isList(decoded) ? decoded : [decoded]
+  } catch (error) {
+    return [{ type: 'undecodable', error }]
+  }
+}
+
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value)

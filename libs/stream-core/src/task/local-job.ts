@@ -1,0 +1,484 @@
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import {
+  EventLogError,
+  LogFullError,
+  ProducerFencedError,
+  type NewRecord,
+  type Position,
+  type Producer,
+  type Reader,
+} from '@tocsin/event-log'
+import type { Job, JobOptions, JobProgress } from '../job.ts'
+import type { StateStore } from '../state/state-store.ts'
+import { minTimestamp } from '../time.ts'
+import { inputNames, restoreCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { StateLostError } from './errors.ts'
+import { decodeMarker, determinismError, differingSinks, encodeMarker, type ProgressMarker } from './marker.ts'
+import { deadLetterSink } from './output-buffer.ts'
+import { Task } from './task.ts'
+
+const defaults = { commitIntervalMs: 25, checkpointIntervalMs: 10_000, batchSize: 1000, progressIntervalMs: 250 }
+const maxPendingOutputs = 10_000
+const maxQueuedBytes = 16 << 20
+const pollWaitMs = 100
+const retryWaitMs = { first: 50, longest: 5000 }
+
+/** The whole topology in one task of this process. What to fold is the task's; when to read and write is decided here. */
+export class LocalJob implements Job {
+  readonly #options: JobOptions
+  readonly #settings: typeof defaults
+  readonly #store: StateStore
+  readonly #task: Task
+  readonly #starts: readonly number[]
+  #producer: Producer
+  #reader: Reader
+  readonly #paused = new Set<number>()
+  readonly #ends: number[]
+  /** What the run before committed after the checkpoint, oldest first; done when empty. */
+  readonly #replay: ProgressMarker[]
+  #lastMarkerSteps: number
+  /** Ends of the progress topic after commits that may yet be needed, oldest first. */
+  #commitEnds: { readonly steps: number; readonly end: number }[] = []
+  #pending: NewRecord[] = []
+  #pendingSince: number | null = null
+  #pendingOutputs = 0
+  #checkpointSteps: number
+  #checkpointAt: number
+  #status: JobProgress['status'] = 'restoring'
+  #reason: string | null = null
+  #commits = 0
+  #checkpoints = 0
+  #failedCheckpoints = 0
+  #lastCheckpointMs: number | null = null
+  #divergences = 0
+  #progressAt = -Infinity
+
+  private constructor(
+    options: JobOptions,
+    parts: {
+      readonly store: StateStore
+      readonly task: Task
+      readonly starts: readonly number[]
+      readonly producer: Producer
+      readonly reader: Reader
+      readonly ends: number[]
+      readonly replay: ProgressMarker[]
+      readonly lastMarkerSteps: number
+    },
+  ) {
+    const { commitIntervalMs, checkpointIntervalMs, batchSize, progressIntervalMs } = options
+    this.#options = options
+    this.#settings = {
+      commitIntervalMs: commitIntervalMs ?? defaults.commitIntervalMs,
+      checkpointIntervalMs: checkpointIntervalMs ?? defaults.checkpointIntervalMs,
+      batchSize: batchSize ?? defaults.batchSize,
+      progressIntervalMs: progressIntervalMs ?? defaults.progressIntervalMs,
+    }
+    this.#store = parts.store
+    this.#task = parts.task
+    this.#starts = parts.starts
+    this.#producer = parts.producer
+    this.#reader = parts.reader
+    this.#ends = parts.ends
+    this.#replay = parts.replay
+    this.#lastMarkerSteps = parts.lastMarkerSteps
+    this.#checkpointSteps = parts.task.steps
+    this.#checkpointAt = options.clock()
+  }
+
+  static async open(options: JobOptions, store: StateStore): Promise<LocalJob> {
+    const { topology, log, progressTopic, deadLetters } = options
+    const partitions = new Map<string, number>()
+    for (const { source, sink } of topology.nodes) {
+      const topic = source?.topic ?? sink?.topic
+      if (topic !== undefined) partitions.set(topic, await log.partitions(topic))
+    }
+    await log.createTopics([{ topic: progressTopic, partitions: 1 }])
+    const task = new Task({ topology, deadLetters, partitions: (topic) => partitions.get(topic) ?? 1 })
+    // First the producer: from here on an earlier owner can commit nothing more, and what is read is the last word.
+    const producer = await log.openProducer(progressTopic)
+    const markers = await readMarkers(options)
+    const checkpoint = await restoreCheckpoint(task, store)
+    const last = markers.at(-1)
+    verifyMarkers(options, checkpoint?.snapshot.steps, last)
+
+    const ranges = await Promise.all(
+      task.inputs.map(({ source, partition }) => log.offsets({ topic: source.topic, partition })),
+    )
+    const starts =
+      checkpoint?.starts ?? last?.inputs.map(({ start }) => start) ?? ranges.map(({ beginning }) => beginning)
+    const names = inputNames(task)
+    task.inputs.forEach((input, index) => {
+      if (checkpoint === undefined) input.startAt(starts[index] ?? 0)
+      const { beginning, end } = ranges[index] ?? { beginning: 0, end: 0 }
+      const mustReach = last?.inputs[index]?.offset ?? 0
+      if (input.fetchOffset < beginning && (checkpoint !== undefined || last !== undefined)) {
+        const from = checkpoint === undefined ? 'There is no checkpoint, and' : 'The checkpoint needs more than'
+        throw new StateLostError(
+          `${from} ${names[index]} holds only offsets from ${beginning}; the job must read from ${input.fetchOffset}.`,
+        )
+      }
+      if (end < mustReach) {
+        throw new StateLostError(`${names[index]} ends at ${end}, but the job had read it to ${mustReach}.`)
+      }
+    })
+    const reader = await log.openReader(positionsOf(task))
+    return new LocalJob(options, {
+      store,
+      task,
+      starts,
+      producer,
+      reader,
+      ends: ranges.map(({ end }) => end),
+      replay: markers.filter(({ steps }) => steps > task.steps),
+      lastMarkerSteps: last?.steps ?? 0,
+    })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#running(async () => {
+      while (!signal.aborted) {
+        await this.#read(this.#waitMs(), signal)
+        await this.#fold(signal)
+        await this.#keepPace(signal)
+      }
+    }, signal)
+  }
+
+  async runToEnd(): Promise<void> {
+    const { signal } = new AbortController()
+    await this.#running(async () => {
+      const { inputs } = this.#task
+      const ends = await this.#retrying(() =>
+        Promise.all(
+          inputs.map(({ source, partition }) => this.#options.log.offsets({ topic: source.topic, partition })),
+        ),
+      )
+      ends.forEach(({ end }, index) => (this.#ends[index] = Math.max(this.#ends[index] ?? 0, end)))
+      for (;;) {
+        const taken = await this.#fold(signal)
+        await this.#keepPace(signal)
+        const isRead = inputs.every(({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0))
+        if (isRead && taken === 0) return
+        if (!isRead) await this.#read(pollWaitMs, signal)
+      }
+    }, signal)
+  }
+
+  progress(): JobProgress {
+    const task = this.#task
+    return {
+      status: this.#status,
+      reason: this.#reason,
+      elements: task.steps,
+      outputs: task.outputs.count((sink) => sink !== deadLetterSink),
+      deadLetters: task.outputs.count((sink) => sink === deadLetterSink),
+      lateElements: task.lateElements,
+      watermark: task.watermark,
+      place: task.place,
+      openEpochs: task.openEpochs,
+      inputs: task.inputs.map(({ source, partition, position, watermark, isIdle }, index) => ({
+        topic: source.topic,
+        partition,
+        position: position.offset,
+        end: this.#ends[index] ?? 0,
+        watermark: watermark === minTimestamp ? null : watermark,
+        idle: isIdle,
+      })),
+      commits: this.#commits,
+      checkpoints: this.#checkpoints,
+      lastCheckpointMs: this.#lastCheckpointMs,
+      failedCheckpoints: this.#failedCheckpoints,
+      divergences: this.#divergences,
+      keys: task.keys,
+      timers: task.timers,
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#reader.close()
+    await this.#producer.close()
+    await this.#store.close()
+  }
+
+  /** Around each run: status, a clean end, and the error that stopped it told before it is thrown on. */
+  async #running(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    this.#setStatus(this.#replay.length > 0 ? 'replaying' : 'running')
+    try {
+      await work()
+      if (this.#replay.length === 0) {
+        await this.#commit(signal)
+        await this.#checkpoint(signal)
+      }
+      this.#setStatus('stopped')
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) {
+        this.#setStatus('stopped')
+        return
+      }
+      this.#setStatus('failed', reasonOf(error))
+      throw error
+    }
+  }
+
+  async #read(waitMs: number, signal: AbortSignal): Promise<void> {
+    const { inputs } = this.#task
+    inputs.forEach((input, index) => {
+      const at = { topic: input.source.topic, partition: input.partition }
+      const isFull = input.queuedBytes > maxQueuedBytes
+      if (isFull && !this.#paused.has(index)) this.#reader.pause(at)
+      if (!isFull && this.#paused.has(index)) this.#reader.resume(at)
+      if (isFull) this.#paused.add(index)
+      else this.#paused.delete(index)
+    })
+    const batches = await this.#retrying(async () => {
+      try {
+        return await this.#reader.poll(waitMs)
+      } catch (error) {
+        if (!isRetryable(error)) throw error
+        // What a failed reader has delivered is not known: a new one goes on where the inputs stand.
+        await this.#reader.close().catch(() => undefined)
+        this.#paused.clear()
+        this.#reader = await this.#options.log.openReader(positionsOf(this.#task))
+        throw error
+      }
+    }, signal)
+    for (const { topic, partition, records, nextOffset } of batches) {
+      const index = inputs.findIndex((input) => input.source.topic === topic && input.partition === partition)
+      inputs[index]?.offer(records, nextOffset)
+      this.#ends[index] = Math.max(this.#ends[index] ?? 0, nextOffset)
+    }
+    if (batches.length === 0 && this.#replay.length > 0) await this.#verifyReplayCanGoOn()
+  }
+
+  /** Folds what has been read, in batches, until the merge needs more. */
+  async #fold(signal: AbortSignal): Promise<number> {
+    const { batchSize } = this.#settings
+    let total = 0
+    for (;;) {
+      const next = this.#replay[0]
+      const limit = next === undefined ? batchSize : Math.min(batchSize, next.steps - this.#task.steps)
+      const taken = this.#task.advance(limit)
+      total += taken
+      if (next === undefined) this.#collect()
+      else this.#compareReplay(next)
+      if (taken < limit || signal.aborted) return total
+      await this.#keepPace(signal)
+      await setImmediate()
+    }
+  }
+
+  #collect(): void {
+    const emissions = this.#task.outputs.drain()
+    if (emissions.length === 0) return
+    for (const { record, sink } of emissions) {
+      this.#pending.push(record)
+      if (sink !== deadLetterSink) this.#pendingOutputs += 1
+    }
+    this.#pendingSince ??= this.#options.clock()
+  }
+
+  /** Outputs before the last marker were sent by the run before: withheld, and compared with what it proved. */
+  #compareReplay(marker: ProgressMarker): void {
+    const task = this.#task
+    task.outputs.drain()
+    if (task.steps < marker.steps) return
+    this.#replay.shift()
+    const proofs = task.outputs.proofs()
+    if (differingSinks(marker.proofs, proofs).length > 0) {
+      if (marker.version === task.topology.version) {
+        throw determinismError(marker, { proofs, stepsBefore: this.#checkpointSteps })
+      }
+      this.#divergences += 1
+    }
+    if (this.#replay.length === 0) this.#setStatus('running')
+  }
+
+  /** Commits and checkpoints that are due. */
+  async #keepPace(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const { commitIntervalMs, checkpointIntervalMs } = this.#settings
+    const now = clock()
+    this.#report(now)
+    if (this.#replay.length > 0) return
+    const isDue = this.#pendingSince !== null && now - this.#pendingSince >= commitIntervalMs
+    if (isDue || this.#pending.length >= maxPendingOutputs) await this.#commit(signal)
+    if (now - this.#checkpointAt >= checkpointIntervalMs) await this.#checkpoint(signal)
+  }
+
+  #waitMs(): number {
+    if (this.#pendingSince === null) return pollWaitMs
+    const due = this.#pendingSince + this.#settings.commitIntervalMs - this.#options.clock()
+    return Math.max(0, Math.min(pollWaitMs, due))
+  }
+
+  async #commit(signal: AbortSignal): Promise<void> {
+    if (this.#pending.length === 0 && this.#task.steps === this.#lastMarkerSteps) return
+    const { progressTopic } = this.#options
+    const marker = this.#marker()
+    const records = [
+      ...this.#pending,
+      { topic: progressTopic, partition: 0, key: Buffer.from('0'), value: encodeMarker(marker) },
+    ]
+    let isUnknown = false
+    await this.#retrying(async () => {
+      if (isUnknown) {
+        // A new producer of the same id ends what the old one may still have open; then the topic is the last word.
+        this.#producer = await this.#options.log.openProducer(progressTopic)
+        const last = (await readMarkers(this.#options)).at(-1)
+        isUnknown = false
+        if (last !== undefined && last.steps === marker.steps) return
+      }
+      try {
+        const positions = await this.#producer.append(records)
+        const end = positions.find(({ topic }) => topic === progressTopic)?.offset
+        if (end !== undefined) this.#commitEnds.push({ steps: marker.steps, end })
+      } catch (error) {
+        isUnknown = !(error instanceof LogFullError)
+        throw error
+      }
+    }, signal)
+    this.#pending = []
+    this.#pendingSince = null
+    this.#pendingOutputs = 0
+    this.#lastMarkerSteps = marker.steps
+    this.#commits += 1
+  }
+
+  #marker(): ProgressMarker {
+    const { topology, inputs, outputs, steps } = this.#task
+    return {
+      job: topology.job,
+      version: topology.version,
+      steps,
+      inputs: inputs.map(({ source, partition, position }, index) => ({
+        topic: source.topic,
+        partition,
+        ...position,
+        start: this.#starts[index] ?? 0,
+      })),
+      proofs: outputs.proofs(),
+    }
+  }
+
+  /** A store ahead of the log would lose outputs: so first a commit that covers what the checkpoint holds. */
+  async #checkpoint(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    this.#checkpointAt = clock()
+    const steps = this.#task.checkpointableSteps
+    if (steps === this.#checkpointSteps) return
+    if (this.#lastMarkerSteps < steps) await this.#commit(signal)
+    try {
+      this.#checkpointSteps = await writeCheckpoint(this.#task, this.#store, this.#starts)
+    } catch (error) {
+      if (isStopping(error)) throw error
+      this.#failedCheckpoints += 1
+      this.#reason = `The checkpoint could not be written and is tried again: ${reasonOf(error)}`
+      return
+    }
+    this.#reason = null
+    this.#checkpoints += 1
+    this.#lastCheckpointMs = clock() - this.#checkpointAt
+    await this.#trimMarkers(signal)
+  }
+
+  /** Markers below the checkpoint are of no more use, but one must stay. */
+  async #trimMarkers(signal: AbortSignal): Promise<void> {
+    const keepFrom = this.#commitEnds.findLastIndex(({ steps }) => steps <= this.#checkpointSteps)
+    const before = this.#commitEnds[keepFrom - 1]
+    if (before === undefined) return
+    this.#commitEnds = this.#commitEnds.slice(keepFrom)
+    const at = { topic: this.#options.progressTopic, partition: 0 }
+    await this.#retrying(() => this.#options.log.trim(at, before.end), signal)
+  }
+
+  async #verifyReplayCanGoOn(): Promise<void> {
+    const { inputs } = this.#task
+    const ends = await Promise.all(
+      inputs.map(({ source, partition }) => this.#options.log.offsets({ topic: source.topic, partition })),
+    )
+    if (inputs.some(({ fetchOffset }, index) => fetchOffset < (ends[index]?.end ?? 0))) return
+    const steps = this.#replay[0]?.steps ?? 0
+    throw new StateLostError(
+      `The inputs end at step ${this.#task.steps}, but the job had gone to step ${steps} before: records are missing.`,
+    )
+  }
+
+  /** Until it succeeds, with longer and longer waits; status says so meanwhile. What cannot be retried is thrown on. */
+  async #retrying<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const status = this.#status
+    for (let waitMs = retryWaitMs.first; ; waitMs = Math.min(2 * waitMs, retryWaitMs.longest)) {
+      try {
+        const result = await work()
+        if (this.#status === 'waiting') this.#setStatus(status === 'waiting' ? 'running' : status)
+        return result
+      } catch (error) {
+        if (!isRetryable(error)) throw error
+        this.#setStatus('waiting', reasonOf(error))
+        await setTimeout(waitMs, undefined, signal && { signal }).catch(() => undefined)
+        if (signal?.aborted) throw error
+      }
+    }
+  }
+
+  #setStatus(status: JobProgress['status'], reason: string | null = null): void {
+    if (this.#status === status && this.#reason === reason) return
+    this.#status = status
+    this.#reason = reason
+    this.#report(Infinity)
+  }
+
+  #report(now: number): void {
+    const { onProgress, clock } = this.#options
+    if (onProgress === undefined || now - this.#progressAt < this.#settings.progressIntervalMs) return
+    this.#progressAt = now === Infinity ? clock() : now
+    onProgress(this.progress())
+  }
+}
+
+const positionsOf = (task: Task): readonly Position[] =>
+  task.inputs.map(({ source, partition, fetchOffset }) => ({ topic: source.topic, partition, offset: fetchOffset }))
+
+const isRetryable = (error: unknown): boolean => error instanceof EventLogError && error.handling === 'retry'
+const isStopping = (error: unknown): boolean =>
+  error instanceof ProducerFencedError || (error instanceof Error && 'handling' in error && error.handling === 'stop')
+
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  return 'remedy' in error && typeof error.remedy === 'string' ? `${error.message} ${error.remedy}` : error.message
+}
+
+/** All markers that the progress topic holds, oldest first. */
+const readMarkers = async ({ log, progressTopic }: JobOptions): Promise<readonly ProgressMarker[]> => {
+  const at = { topic: progressTopic, partition: 0 }
+  const { beginning, end } = await log.offsets(at)
+  const markers: ProgressMarker[] = []
+  const reader = await log.openReader([{ ...at, offset: beginning }])
+  try {
+    for (let next = beginning; next < end;) {
+      for (const { records, nextOffset } of await reader.poll(pollWaitMs)) {
+        for (const { value } of records) markers.push(decodeMarker(value))
+        next = nextOffset
+      }
+    }
+  } finally {
+    await reader.close()
+  }
+  return markers
+}
+
+const verifyMarkers = (
+  { progressTopic, topology }: JobOptions,
+  checkpointSteps: number | undefined,
+  last: ProgressMarker | undefined,
+): void => {
+  if (last !== undefined && last.job !== topology.job) {
+    throw new StateLostError(`The progress topic "${progressTopic}" is of job "${last.job}", not "${topology.job}".`)
+  }
+  if (checkpointSteps !== undefined && (last?.steps ?? 0) < checkpointSteps) {
+    throw new StateLostError(
+      `The checkpoint is at step ${checkpointSteps} but "${progressTopic}" ends at step ${last?.steps ?? 0}: the log has ` +
+        'lost commits.',
+    )
+  }
+}

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import type { NewRecord } from '@tocsin/event-log'
+import type { SinkRecord, Transition } from '../sink.ts'
+
+/** Where an element stands in the one sequence of a task: by place, then input, then offset, then order within it. */
+export interface Origin {
+  readonly place: number
+  readonly input: number
+  readonly offset: number
+  readonly ordinal: number
+}
+
+/** An output on its way to its topic. */
+export interface Emission {
+  readonly sink: string
+  readonly record: NewRecord
+  readonly output: unknown
+  readonly transition: Transition
+  readonly origin: Origin
+}
+
+/** How many outputs a sink has made, and a chained hash of all of them. */
+export interface OutputProof {
+  readonly count: number
+  readonly hash: string
+}
+
+/** The name under which dead letters are counted and proven, beside the sinks. */
+export const deadLetterSink = '#dead-letters'
+
+const firstHash = createHash('sha256').digest('hex')
+
+/** FNV-1a, 32 bits. */
+const hashOf = (bytes: Uint8Array): number => {
+  let hash = 0x811c9dc5
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash
+}
+
+/** The outputs since the last commit, in order, and what proves all outputs so far. */
+export class OutputBuffer {
+  #pending: Emission[] = []
+  #provenUpTo = 0
+  #origin: Origin = { place: 0, input: 0, offset: 0, ordinal: 0 }
+  readonly #proofs = new Map<string, OutputProof>()
+  readonly #partitions: (topic: string) => number
+
+  constructor(partitions: (topic: string) => number) {
+    this.#partitions = partitions
+  }
+
+  get position(): number {
+    return this.#pending.length
+  }
+  begin(origin: Origin): void {
+    this.#origin = origin
+  }
+
+  emit(sink: string, topic: string, record: SinkRecord, output: unknown, transition: Transition): void {
+    const { key, value } = record
+    const partition = record.partition ?? (key === null ? 0 : hashOf(key) % this.#partitions(topic))
+    this.#pending.push({ sink, record: { topic, partition, key, value }, output, transition, origin: this.#origin })
+  }
+
+  /** Takes back what an element emitted before it failed. */
+  rollback(position: number): void {
+    this.#pending.length = position
+  }
+
+  /**
+   * The record in hand is done: its outputs enter the proof. By record and not by commit, so that the proof does not
+   * depend on when commits happen.
+   */
+  settle(): void {
+    if (this.#provenUpTo === this.#pending.length) return
+    const bySink = new Map<string, Emission[]>()
+    for (const emission of this.#pending.slice(this.#provenUpTo)) {
+      const emissions = bySink.get(emission.sink)
+      if (emissions === undefined) bySink.set(emission.sink, [emission])
+      else emissions.push(emission)
+    }
+    for (const [sink, emissions] of bySink) {
+      const { count, hash } = this.#proofs.get(sink) ?? { count: 0, hash: firstHash }
+      const next = createHash('sha256').update(hash)
+      for (const { record } of emissions) {
+        next.update(`${record.partition} ${record.key === null ? -1 : record.key.length} ${record.value.length} `)
+        if (record.key !== null) next.update(record.key)
+        next.update(record.value)
+      }
+      this.#proofs.set(sink, { count: count + emissions.length, hash: next.digest('hex') })
+    }
+    this.#provenUpTo = this.#pending.length
+  }
+
+  /** The outputs since the last time, to be committed or withheld. */
+  drain(): readonly Emission[] {
+    const drained = this.#pending
+    this.#pending = []
+    this.#provenUpTo = 0
+    return drained
+  }
+
+  /** By sink, sorted by name. */
+  proofs(): Readonly<Record<string, OutputProof>> {
+    return Object.fromEntries([...this.#proofs].sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+  restore(proofs: Readonly<Record<string, OutputProof>>): void {
+    this.#proofs.clear()
+    for (const [sink, proof] of Object.entries(proofs)) this.#proofs.set(sink, proof)
+  }
+  count(where: (sink: string) => boolean): number {
+    let count = 0
+    for (const [sink, proof] of this.#proofs) if (where(sink)) count += proof.count
+    return count
+  }
+}

@@ -1,0 +1,52 @@
+import type { SourceRecord } from '../source.ts'
+import type { Timestamp } from '../time.ts'
+import type { Undecodable } from './input.ts'
+
+/** What the merge needs to know of an input. */
+export interface PlacedInput {
+  peek(): SourceRecord<unknown> | Undecodable | undefined
+  /** max(last place, watermark + 1): nothing of this input that is still to come stands before it. */
+  readonly bound: Timestamp
+  readonly isIdle: boolean
+  readonly hasEnded: boolean
+}
+
+export interface Placed {
+  readonly input: number
+  readonly place: Timestamp
+}
+
+/**
+ * Where `record` stands in the one sequence: max(its timestamp, the last place of its input, that input's watermark + 1).
+ * A control record stands as early as it can: it tells of what is past.
+ */
+export const placeOf = (record: SourceRecord<unknown> | Undecodable, bound: Timestamp): Timestamp => {
+  if (record.type === 'element') return Math.max(record.timestamp, bound)
+  if (record.type === 'idle') return Math.max(record.time, bound)
+  return bound
+}
+
+/**
+ * Which input's record comes next: the least by (place, input, offset), once every other input that is neither idle nor
+ * at its end is known to have nothing before it. Undefined: read on first. A k-way merge, for each input is monotone in
+ * place; so the sequence depends on the logs alone, not on when records arrive.
+ */
+export const nextInSequence = (inputs: readonly PlacedInput[]): Placed | undefined => {
+  let first: Placed | undefined
+  let waitFor: Placed | undefined
+  for (let index = 0; index < inputs.length; index += 1) {
+    const input = inputs[index]
+    if (input === undefined) continue
+    const record = input.peek()
+    const { bound } = input
+    if (record !== undefined) {
+      const place = placeOf(record, bound)
+      if (first === undefined || place < first.place) first = { input: index, place }
+    } else if (!input.isIdle && !input.hasEnded && (waitFor === undefined || bound < waitFor.place)) {
+      waitFor = { input: index, place: bound }
+    }
+  }
+  if (first === undefined || waitFor === undefined) return first
+  const isKnown = first.place < waitFor.place || (first.place === waitFor.place && first.input < waitFor.input)
+  return isKnown ? first : undefined
+}

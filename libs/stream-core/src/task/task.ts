@@ -1,0 +1,441 @@
+import type { LogRecord } from '@tocsin/event-log'
+import { Output, type LifecycleSink, type Operator, type OperatorContext } from '../operators/operator.ts'
+import type { CheckpointedTable } from '../state/state-table.ts'
+import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
+import { Timers } from '../timers.ts'
+import { nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
+import { WatermarkValve, type ValveSnapshot } from '../watermark.ts'
+import { EpochError, SourceError } from './errors.ts'
+import { Input, type InputSnapshot, type Undecodable } from './input.ts'
+import type { SourceRecord } from '../source.ts'
+import { deadLetterSink, OutputBuffer, type OutputProof } from './output-buffer.ts'
+import { nextInSequence } from './place.ts'
+import { UndoLog } from './rewind.ts'
+
+export interface TaskDeadLetter {
+  readonly operator: string
+  readonly code: string
+  readonly reason: string
+  readonly origin: string
+  readonly payload: Uint8Array
+}
+
+export interface TaskOptions {
+  readonly topology: Topology
+  readonly partitions: (topic: string) => number
+  readonly deadLetters: { readonly topic: string; readonly encode: (letter: TaskDeadLetter) => Uint8Array }
+  /** Deep-freezes what enters state, so that a test sees who edits it. Default: as it is. */
+  readonly freeze?: <T>(value: T) => T
+  /** Sees all that goes to side outputs, in tests. */
+  readonly onSideOutput?: (operator: string, tag: string, value: unknown, timestamp: Timestamp) => void
+}
+
+/** Where the fold stands: what a checkpoint holds besides keyed state, and what a rewind puts back. */
+export interface TaskSnapshot {
+  /** The newest epoch that is part of it; null before the first. */
+  readonly epoch: number | null
+  /** Source records taken, over rewinds. */
+  readonly steps: number
+  readonly inputs: readonly InputSnapshot[]
+  /** By node, in order of id; of a source, one channel a partition. */
+  readonly valves: readonly ValveSnapshot[]
+  readonly proofs: Readonly<Record<string, OutputProof>>
+  readonly sequences: readonly number[]
+  readonly lateElements: number
+  readonly finalized: number | null
+}
+
+interface Node {
+  readonly spec: TopologyNode
+  readonly name: string
+  readonly valve: WatermarkValve
+  readonly operator: Operator
+  readonly main: Output
+  readonly side: (tag: string) => Output
+}
+
+/**
+ * A topology at work: a deterministic fold over one sequence of records. Knows no log, no store and no clock: records
+ * are offered, outputs are drained. The same records give the same outputs, whenever they are offered.
+ */
+export class Task {
+  readonly topology: Topology
+  readonly inputs: readonly Input[]
+  readonly outputs: OutputBuffer
+  readonly #options: TaskOptions
+  readonly #hasEpochs: boolean
+  readonly #undo: UndoLog
+  readonly #nodes: Node[] = []
+  readonly #nodeOfInput: { readonly node: Node; readonly channel: number }[] = []
+  readonly #sinks: LifecycleSink[] = []
+  readonly #tables = new Map<string, CheckpointedTable>()
+  readonly #loaded = new Map<string, { key: string; sub: string | null; value: Uint8Array }[]>()
+  /** Ends of epochs that can be returned to, oldest first; the first is the base, which no revert goes below. */
+  #marks: TaskSnapshot[]
+  #steps = 0
+  #lateElements = 0
+  #finalized: number | null = null
+  #place: Timestamp | null = null
+  #current: { readonly input: Input; readonly record: LogRecord } | null = null
+
+  constructor(options: TaskOptions) {
+    const { topology, partitions } = options
+    this.#options = options
+    this.topology = topology
+    this.#hasEpochs = topology.nodes.some(({ source }) => source?.epochs === true)
+    this.#undo = new UndoLog(this.#hasEpochs)
+    this.outputs = new OutputBuffer(partitions)
+    const inputs: Input[] = []
+    for (const spec of topology.nodes) {
+      const node = this.#createNode(spec, spec.source === null ? 1 : partitions(spec.source.topic))
+      if (spec.source === null) continue
+      const count = partitions(spec.source.topic)
+      if (spec.source.epochs && count !== 1) {
+        throw new SourceError(`The source "${node.name}" has epochs and ${count} partitions; epochs need one order.`)
+      }
+      for (let partition = 0; partition < count; partition += 1) {
+        inputs.push(new Input(spec.source, partition, this.#hasEpochs && !spec.source.epochs))
+        this.#nodeOfInput.push({ node, channel: partition })
+      }
+    }
+    this.inputs = inputs
+    this.#marks = [this.#snapshot(null)]
+  }
+
+  get steps(): number {
+    return this.#steps
+  }
+  get hasEpochs(): boolean {
+    return this.#hasEpochs
+  }
+  get lateElements(): number {
+    return this.#lateElements
+  }
+  get place(): Timestamp | null {
+    return this.#place
+  }
+  get openEpochs(): number {
+    return this.#undo.sealedSegments
+  }
+  /** Of the whole task: the lowest of its operators'. Null before the first. */
+  get watermark(): Timestamp | null {
+    const lowest = Math.min(...this.#nodes.map(({ valve }) => (valve.isIdle ? maxTimestamp : valve.watermark)))
+    return lowest === minTimestamp ? null : lowest
+  }
+  get keys(): number {
+    let keys = 0
+    for (const table of this.#tables.values()) if (!(table instanceof Timers)) keys += table.size
+    return keys
+  }
+  get timers(): number {
+    let timers = 0
+    for (const table of this.#tables.values()) if (table instanceof Timers) timers += table.count
+    return timers
+  }
+  /** State by operator and name: `uid` and the table's own name, joined by `/`. */
+  get tables(): ReadonlyMap<string, CheckpointedTable> {
+    return this.#tables
+  }
+  get undoSize(): number {
+    return this.#undo.size
+  }
+  /** The newest step that a checkpoint could hold: the base of the undo log, or now where there are no epochs. */
+  get checkpointableSteps(): number {
+    return this.#hasEpochs ? (this.#marks[0]?.steps ?? 0) : this.#steps
+  }
+
+  /** Takes up to `limit` source records, as many as the merge lets it. @returns how many */
+  advance(limit: number): number {
+    let taken = 0
+    for (; taken < limit; taken += 1) {
+      const next = nextInSequence(this.inputs)
+      if (next === undefined) break
+      this.#take(next.input, next.place)
+    }
+    return taken
+  }
+
+  /** What a checkpoint holds: the base, and the cells changed since the last checkpoint, as of the base. */
+  checkpoint(): { readonly snapshot: TaskSnapshot; readonly tables: readonly [string, CheckpointedTable][] } & {
+    readonly asOf: ReturnType<UndoLog['valuesAsOfBase']>
+  } {
+    const base = this.#hasEpochs ? this.#marks[0] : this.#snapshot(null)
+    if (base === undefined) throw new Error('A task always has a base.') // #marks is never emptied
+    return { snapshot: base, tables: [...this.#tables], asOf: this.#undo.valuesAsOfBase() }
+  }
+
+  /** Starts from a checkpoint. Call before anything is offered. */
+  restore(
+    snapshot: TaskSnapshot,
+    cells: Iterable<{
+      readonly table: string
+      readonly key: string
+      readonly sub: string | null
+      readonly value: Uint8Array
+    }>,
+  ): void {
+    this.#steps = snapshot.steps
+    this.#lateElements = snapshot.lateElements
+    this.#finalized = snapshot.finalized
+    this.outputs.restore(snapshot.proofs)
+    this.inputs.forEach((input, index) => {
+      const at = snapshot.inputs[index]
+      if (at !== undefined) input.start(at)
+    })
+    this.#nodes.forEach(({ valve }, index) => {
+      const at = snapshot.valves[index]
+      if (at !== undefined) valve.restore(at)
+    })
+    this.#sinks.forEach((sink, index) => (sink.sequence = snapshot.sequences[index] ?? 0))
+    for (const { table, ...cell } of cells) {
+      const existing = this.#tables.get(table)
+      if (existing !== undefined) existing.load(cell)
+      else {
+        // State that its operator has not asked for yet: its codec is known when it does.
+        const waiting = this.#loaded.get(table)
+        if (waiting === undefined) this.#loaded.set(table, [cell])
+        else waiting.push(cell)
+      }
+    }
+    this.#marks = [snapshot]
+  }
+
+  #createNode(spec: TopologyNode, channels: number): Node {
+    const name = nameOfNode(spec)
+    const main = new Output()
+    const sides = new Map<string, Output>()
+    const valve = new WatermarkValve(spec.inputs.length === 0 ? channels : spec.inputs.length)
+    const { onSideOutput } = this.#options
+    const side = (tag: string): Output => {
+      const existing = sides.get(tag)
+      if (existing !== undefined) return existing
+      const created = new Output()
+      if (onSideOutput !== undefined) {
+        created.connect({ process: (value, timestamp) => onSideOutput(name, tag, value, timestamp) })
+      }
+      sides.set(tag, created)
+      return created
+    }
+    // oxlint-disable-next-line typescript/no-this-alias -- the getters below belong to the context
+    const task = this
+    const context: OperatorContext = {
+      name,
+      undo: this.#undo,
+      outputs: this.outputs,
+      main,
+      side,
+      hasEpochs: this.#hasEpochs,
+      get watermark() {
+        return valve.watermark
+      },
+      get segment() {
+        return task.#undo.open
+      },
+      register: (table) => this.#register(`${name}/${table.name}`, table),
+      registerSink: (sink) => this.#sinks.push(sink),
+      freeze: this.#options.freeze ?? ((value) => value),
+      countLate: () => (this.#lateElements += 1),
+      fail: (error, undoPosition, outputPosition) => {
+        this.#undo.rollback(undoPosition)
+        this.outputs.rollback(outputPosition)
+        if (shouldStop(error)) throw error
+        this.#deadLetter(name, error, 'STREAM_FUNCTION_FAILED')
+      },
+    }
+    const operator = spec.create(context)
+    spec.inputs.forEach((input, index) => {
+      const receiver = operator.receivers[index]
+      const upstream = this.#nodes[input]
+      if (receiver === undefined || upstream === undefined) throw new Error(`Node ${spec.id} has no input ${index}.`)
+      // A tag is read from the operator that feeds the side-output node.
+      if (spec.tag === null) upstream.main.connect(receiver)
+      else upstream.side(spec.tag).connect(receiver)
+    })
+    const node: Node = { spec, name, valve, operator, main, side }
+    this.#nodes.push(node)
+    return node
+  }
+
+  #register(name: string, table: CheckpointedTable): void {
+    this.#tables.set(name, table)
+    for (const cell of this.#loaded.get(name) ?? []) table.load(cell)
+    this.#loaded.delete(name)
+  }
+
+  #take(index: number, place: Timestamp): void {
+    const input = this.inputs[index]
+    const at = this.#nodeOfInput[index]
+    const record = input?.peek()
+    const logRecord = input?.headRecord
+    if (input === undefined || at === undefined || record === undefined || logRecord === undefined) {
+      throw new Error(`Input ${index} has nothing to take.`) // the merge has just seen it
+    }
+    this.#current = { input, record: logRecord }
+    const { ordinal } = input.position
+    this.outputs.begin({ place, input: index, offset: logRecord.offset, ordinal })
+    this.#steps += 1
+    this.#place = place
+    input.place = place
+    input.take()
+    if (record.type !== 'idle' && input.isIdle) {
+      input.isIdle = false
+      at.node.valve.setIdle(at.channel, false)
+      this.#propagate(at.node)
+    }
+    this.#fold(record, input, at.node, at.channel)
+    this.#undo.settle()
+    this.outputs.settle()
+  }
+
+  #fold(record: SourceRecord<unknown> | Undecodable, input: Input, node: Node, channel: number): void {
+    switch (record.type) {
+      case 'element': {
+        node.main.emit(record.value, record.timestamp)
+        const { watermarks } = input.source
+        if (watermarks.type === 'in-log' || record.timestamp <= input.highest) return
+        input.highest = record.timestamp
+        this.#advance(record.timestamp - watermarks.delay - 1, input, node, channel)
+        return
+      }
+      case 'watermark':
+        this.#advance(record.watermark, input, node, channel)
+        return
+      case 'idle':
+        input.isIdle = true
+        node.valve.setIdle(channel, true)
+        this.#propagate(node)
+        return
+      case 'undecodable':
+        if (shouldStop(record.error)) throw record.error
+        this.#deadLetter(node.name, record.error, 'STREAM_UNDECODABLE')
+        return
+      case 'sealed':
+        this.#requireEpochs(input, node, record)
+        this.#seal(record.epoch, record.watermark, input, node, channel)
+        return
+      case 'reverted':
+        this.#requireEpochs(input, node, record)
+        this.#revert(record.epoch, input)
+        return
+      case 'finalized':
+        this.#requireEpochs(input, node, record)
+        this.#finalize(record.epoch)
+    }
+  }
+
+  #requireEpochs(input: Input, node: Node, record: { readonly type: string; readonly epoch: number }): void {
+    if (input.source.epochs) return
+    throw new SourceError(
+      `The source "${node.name}" met a ${record.type} record of epoch ${record.epoch} but is not declared with epochs.`,
+    )
+  }
+
+  #advance(watermark: Timestamp, input: Input, node: Node, channel: number): void {
+    if (watermark <= input.watermark) return
+    input.watermark = watermark
+    node.valve.advance(channel, watermark)
+    this.#propagate(node)
+  }
+
+  /** An operator processes a watermark wholly before the ones downstream hear of it: nodes are in topological order. */
+  #propagate(source: Node): void {
+    const nodes = this.#nodes
+    for (let id = source.spec.id + 1; id < nodes.length; id += 1) {
+      const node = nodes[id]
+      if (node === undefined) continue
+      const { valve, operator, spec } = node
+      const before = valve.watermark
+      for (let channel = 0; channel < spec.inputs.length; channel += 1) {
+        const upstream = nodes[spec.inputs[channel] ?? -1]?.valve
+        if (upstream === undefined) continue
+        if (!upstream.isIdle) valve.setIdle(channel, false)
+        valve.advance(channel, upstream.watermark)
+        if (upstream.isIdle) valve.setIdle(channel, true)
+      }
+      if (valve.watermark > before) operator.advanceWatermark?.(valve.watermark)
+    }
+  }
+
+  #seal(epoch: number, watermark: Timestamp, input: Input, node: Node, channel: number): void {
+    const last = this.#marks.at(-1)?.epoch ?? null
+    if (last !== null && epoch <= last) {
+      throw new EpochError(`Epoch ${epoch} of "${node.name}" is sealed after epoch ${last}; epochs ascend.`)
+    }
+    this.#advance(watermark, input, node, channel)
+    this.outputs.settle()
+    this.#undo.seal(epoch)
+    this.#marks.push(this.#snapshot(epoch))
+  }
+
+  #revert(epoch: number, source: Input): void {
+    const base = this.#marks[0]?.epoch ?? null
+    if (base !== null && epoch <= base) {
+      throw new EpochError(`Epoch ${epoch} is to be reverted, but epoch ${base} is final and so is all before it.`)
+    }
+    const index = this.#marks.findLastIndex((mark) => mark.epoch === null || mark.epoch < epoch)
+    const mark = this.#marks[index]
+    if (mark === undefined) throw new EpochError(`Epoch ${epoch} is to be reverted, but nothing before it is known.`)
+    this.#undo.rewind(index)
+    this.#marks.length = index + 1
+    this.#lateElements = mark.lateElements
+    this.inputs.forEach((input, at) => {
+      const snapshot = mark.inputs[at]
+      if (snapshot === undefined) return
+      if (input === source) input.rewindPlace(snapshot)
+      else input.rewind(snapshot)
+    })
+    this.#nodes.forEach(({ valve }, at) => {
+      const snapshot = mark.valves[at]
+      if (snapshot !== undefined) valve.restore(snapshot)
+    })
+    for (const sink of this.#sinks) sink.revert()
+  }
+
+  #finalize(epoch: number): void {
+    for (const sink of this.#sinks) sink.finalize(epoch)
+    this.#finalized = Math.max(this.#finalized ?? epoch, epoch)
+    const index = this.#marks.findLastIndex((mark) => mark.epoch !== null && mark.epoch <= epoch)
+    if (index <= 0) return
+    this.#undo.finalize(index)
+    this.#marks = this.#marks.slice(index)
+    const base = this.#marks[0]
+    this.inputs.forEach((input, at) => {
+      const position = base?.inputs[at]
+      if (position !== undefined) input.release(position)
+    })
+  }
+
+  #snapshot(epoch: number | null): TaskSnapshot {
+    return {
+      epoch,
+      steps: this.#steps,
+      inputs: this.inputs?.map((input) => input.snapshot()) ?? [],
+      valves: this.#nodes.map(({ valve }) => valve.snapshot()),
+      proofs: this.outputs.proofs(),
+      sequences: this.#sinks.map(({ sequence }) => sequence),
+      lateElements: this.#lateElements,
+      finalized: this.#finalized,
+    }
+  }
+
+  #deadLetter(operator: string, error: unknown, fallbackCode: string): void {
+    const { topic, encode } = this.#options.deadLetters
+    const at = this.#current
+    const origin = at === null ? '' : `${at.input.source.topic}/${at.input.partition}@${at.record.offset}`
+    const letter: TaskDeadLetter = {
+      operator,
+      code: codeOf(error) ?? fallbackCode,
+      reason: error instanceof Error ? error.message : String(error),
+      origin,
+      payload: at?.record.value ?? new Uint8Array(),
+    }
+    const record = { key: null, value: encode(letter), partition: 0 }
+    this.outputs.emit(deadLetterSink, topic, record, letter, { type: 'added', revision: 1 })
+  }
+}
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+const shouldStop = (error: unknown): boolean =>
+  error instanceof Error && 'handling' in error && error.handling === 'stop'

@@ -1,0 +1,88 @@
+import { minTimestamp, type Timestamp } from './time.ts'
+
+interface Channel {
+  watermark: Timestamp
+  isIdle: boolean
+  /** Takes part in the minimum. A channel that was idle rejoins once it has caught up with what was passed on. */
+  isAligned: boolean
+}
+
+export interface ValveSnapshot {
+  readonly watermark: Timestamp
+  readonly isIdle: boolean
+  readonly channels: readonly Readonly<Channel>[]
+}
+
+/**
+ * One watermark out of several: the minimum over the inputs that are not idle, never going back.
+ * Source: Flink's StatusWatermarkValve, also in that the last input to fall idle lets the highest watermark through.
+ */
+export class WatermarkValve {
+  #watermark: Timestamp = minTimestamp
+  #isIdle = false
+  #channels: Channel[]
+
+  constructor(channels: number) {
+    this.#channels = Array.from({ length: channels }, () => ({
+      watermark: minTimestamp,
+      isIdle: false,
+      isAligned: true,
+    }))
+  }
+
+  get watermark(): Timestamp {
+    return this.#watermark
+  }
+  get isIdle(): boolean {
+    return this.#isIdle
+  }
+
+  advance(index: number, watermark: Timestamp): void {
+    const channel = this.#channels[index]
+    if (channel === undefined || channel.isIdle || watermark <= channel.watermark) return
+    channel.watermark = watermark
+    if (watermark >= this.#watermark) channel.isAligned = true
+    if (channel.isAligned) this.#passMinimum()
+  }
+
+  setIdle(index: number, isIdle: boolean): void {
+    const channel = this.#channels[index]
+    if (channel === undefined || channel.isIdle === isIdle) return
+    channel.isIdle = isIdle
+    if (!isIdle) {
+      channel.isAligned = channel.watermark >= this.#watermark
+      this.#isIdle = false
+      return
+    }
+    channel.isAligned = false
+    if (this.#channels.some((other) => !other.isIdle)) {
+      if (channel.watermark === this.#watermark) this.#passMinimum()
+      return
+    }
+    if (channel.watermark === this.#watermark) {
+      for (const other of this.#channels) this.#pass(other.watermark)
+    }
+    this.#isIdle = true
+  }
+
+  snapshot(): ValveSnapshot {
+    const channels = this.#channels.map((channel) => ({ ...channel }))
+    return { watermark: this.#watermark, isIdle: this.#isIdle, channels }
+  }
+  restore(snapshot: ValveSnapshot): void {
+    this.#watermark = snapshot.watermark
+    this.#isIdle = snapshot.isIdle
+    this.#channels = snapshot.channels.map((channel) => ({ ...channel }))
+  }
+
+  #passMinimum(): void {
+    let minimum: Timestamp | undefined
+    for (const { isAligned, watermark } of this.#channels) {
+      if (isAligned && (minimum === undefined || watermark < minimum)) minimum = watermark
+    }
+    if (minimum !== undefined) this.#pass(minimum)
+  }
+  #pass(watermark: Timestamp): void {
+    if (watermark > this.#watermark) this.#watermark = watermark
+  }
+}

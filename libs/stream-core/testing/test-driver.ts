@@ -1,0 +1,202 @@
+import type { LogRecord } from '@tocsin/event-log'
+import { ListView } from '../src/state/list-view.ts'
+import type { OutputTag } from '../src/process-function.ts'
+import type { Transition } from '../src/sink.ts'
+import type { SourceCodec, SourceRecord } from '../src/source.ts'
+import { NestedTable, ValueTable } from '../src/state/state-table.ts'
+import { Task, type TaskDeadLetter } from '../src/task/task.ts'
+import { deadLetterSink } from '../src/task/output-buffer.ts'
+import { maxTimestamp, type Timestamp } from '../src/time.ts'
+import { Timers } from '../src/timers.ts'
+import { nameOfNode, type Topology, type TopologyNode } from '../src/topology.ts'
+
+export interface TestDriverOptions {
+  /** Of each topic. Default 1. */
+  readonly partitions?: Readonly<Record<string, number>>
+}
+
+/** What a sink wrote. `key` and `value` are the bytes as the codec made them. */
+export interface DriverOutput {
+  readonly sink: string
+  readonly output: unknown
+  readonly transition: Transition
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array
+}
+
+/**
+ * Runs a topology in memory, without a log: records are pushed as their source would decode them, and each push is
+ * folded as far as the merge of the inputs allows before it returns. Values in state are deep-frozen, so code that
+ * edits them fails. Source: Kafka Streams' TopologyTestDriver.
+ */
+export interface TestDriver {
+  /** `source` is a uid. An element of one source waits until the others are known to have nothing before it. */
+  push(source: string, ...records: readonly SourceRecord<unknown>[]): void
+  pushTo(source: string, partition: number, ...records: readonly SourceRecord<unknown>[]): void
+  /** Bytes that the source's codec reads itself. */
+  pushBytes(source: string, value: Uint8Array, key?: Uint8Array | null): void
+  /** A watermark on every partition of every source. */
+  advanceWatermark(watermark: Timestamp): void
+  /** Nothing follows: all that waits fires. */
+  end(): void
+  /** In order, of one sink or all. */
+  outputs(sink?: string): readonly DriverOutput[]
+  /** What stands of a sink's outputs, by id in order of ids: added or confirmed and not retracted. */
+  standing(sink: string): ReadonlyMap<string, { readonly output: unknown; readonly status: 'added' | 'confirmed' }>
+  deadLetters(): readonly TaskDeadLetter[]
+  /** What an operator sent to a tag, whether it is read or not; what a reverted epoch sent stays. */
+  sideOutput<T>(operator: string, tag: OutputTag<T>): readonly { readonly value: T; readonly timestamp: Timestamp }[]
+  /** An operator's state by name, then by key (as bytes, one char each): a value, a list, or entries in order. */
+  state(operator: string): Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** All operators' state, canonical: equal states give equal dumps. */
+  dump(): Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** An operator's timers: times by key. */
+  timers(operator: string): Readonly<Record<string, readonly Timestamp[]>>
+  readonly lateElements: number
+  /** Records that wait for the merge. */
+  readonly waiting: number
+  readonly watermark: Timestamp | null
+}
+
+const marker = Buffer.from('pushed')
+
+export const testDriver = (topology: Topology, options: TestDriverOptions = {}): TestDriver => {
+  const partitions = (topic: string) => options.partitions?.[topic] ?? 1
+  const pushed = new Map<Uint8Array, SourceRecord<unknown>>()
+  // The source's own codec would need bytes: a pushed record is its bytes' meaning.
+  const passing = (codec: SourceCodec<unknown>): SourceCodec<unknown> => ({
+    decode: (value, key) => pushed.get(value) ?? codec.decode(value, key),
+  })
+  const nodes = topology.nodes.map((node): TopologyNode =>
+    node.source === null ? node : { ...node, source: { ...node.source, codec: passing(node.source.codec) } },
+  )
+  const sides: { operator: string; tag: string; value: unknown; timestamp: Timestamp }[] = []
+  const task = new Task({
+    topology: { ...topology, nodes },
+    partitions,
+    deadLetters: { topic: 'dead-letters', encode: () => new Uint8Array() },
+    freeze: deepFreeze,
+    onSideOutput: (operator, tag, value, timestamp) => sides.push({ operator, tag, value, timestamp }),
+  })
+  const outputs: DriverOutput[] = []
+  const letters: TaskDeadLetter[] = []
+
+  const run = () => {
+    task.advance(Infinity)
+    for (const { sink, record, output, transition } of task.outputs.drain()) {
+      if (sink === deadLetterSink)
+        letters.push(output as TaskDeadLetter) // the task emits nothing else to it
+      else outputs.push({ sink, output, transition, key: record.key, value: record.value })
+    }
+  }
+  const offer = (source: string, partition: number, value: Uint8Array, key: Uint8Array | null) => {
+    const topic = nodes.find(({ uid }) => uid === source)?.source?.topic
+    const input = task.inputs.find((one) => one.source.topic === topic && one.partition === partition)
+    if (input === undefined) throw new Error(`The topology has no source "${source}" with a partition ${partition}.`)
+    const record: LogRecord = { offset: input.fetchOffset, key, value }
+    input.offer([record], record.offset + 1)
+  }
+  const pushTo = (source: string, partition: number, ...records: readonly SourceRecord<unknown>[]) => {
+    for (const record of records) {
+      const value = Buffer.from(marker) // a fresh object: its identity names the record
+      pushed.set(value, record)
+      offer(source, partition, value, null)
+    }
+    run()
+  }
+  const advanceWatermark = (watermark: Timestamp) => {
+    for (const { source, partition } of task.inputs) {
+      const uid = nodes.find((node) => node.source === source)?.uid ?? ''
+      pushTo(uid, partition, { type: 'watermark', watermark })
+    }
+  }
+  const stateOf = (operator: string) => {
+    const states: Record<string, Record<string, unknown>> = {}
+    for (const [name, table] of task.tables) {
+      if (!name.startsWith(`${operator}/`) || table instanceof Timers || table.survivesRewind) continue
+      const values: [string, unknown][] = []
+      if (table instanceof ValueTable) {
+        for (const [key, value] of table.entries()) {
+          values.push([key, value instanceof ListView ? value.toArray() : value])
+        }
+      } else if (table instanceof NestedTable) {
+        for (const [key, entries] of table.entries()) {
+          const plain = entries.keys().map((sub: string | number) => {
+            const value: unknown = entries.get(sub)
+            return [sub, value instanceof ListView ? value.toArray() : value]
+          })
+          values.push([key, plain])
+        }
+      }
+      values.sort(([a], [b]) => (a < b ? -1 : 1))
+      states[table.name] = Object.fromEntries(values)
+    }
+    return states
+  }
+  const timersOf = (operator: string) => {
+    const table = task.tables.get(`${operator}/#timers`)
+    if (!(table instanceof Timers)) return {}
+    const byKey = [...table.entries()].map(([key, timers]): [string, Timestamp[]] => {
+      const times = [...timers.unordered()].map(([, { at }]) => at)
+      return [key, times.sort((a, b) => a - b)]
+    })
+    return Object.fromEntries(byKey.sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  return {
+    push: (source, ...records) => pushTo(source, 0, ...records),
+    pushTo,
+    pushBytes: (source, value, key = null) => {
+      offer(source, 0, value, key)
+      run()
+    },
+    advanceWatermark,
+    end: () => advanceWatermark(maxTimestamp),
+    outputs: (sink) => (sink === undefined ? outputs : outputs.filter((output) => output.sink === sink)),
+    standing: (sink) => {
+      const standing = new Map<string, { output: unknown; status: 'added' | 'confirmed' }>()
+      const idOf = nodes.find(({ uid }) => uid === sink)?.sink?.idOf
+      if (idOf === undefined || idOf === null) throw new Error(`The topology has no sink "${sink}" with a lifecycle.`)
+      for (const { output, transition } of outputs.filter((one) => one.sink === sink)) {
+        const id = idOf(output)
+        if (transition.type === 'retracted') standing.delete(id)
+        else standing.set(id, { output, status: transition.type })
+      }
+      return new Map([...standing].sort(([a], [b]) => (a < b ? -1 : 1)))
+    },
+    deadLetters: () => letters,
+    sideOutput: <T>(operator: string, tag: OutputTag<T>) =>
+      sides.flatMap((side) =>
+        side.operator === operator && side.tag === tag.id
+          ? [{ value: side.value as T, timestamp: side.timestamp }] // the tag carries the type of what it is given
+          : [],
+      ),
+    state: stateOf,
+    dump: () =>
+      Object.fromEntries(
+        nodes
+          .map(nameOfNode)
+          .flatMap((name) => [
+            ...Object.entries(stateOf(name)).map(([state, values]) => [`${name}/${state}`, values] as const),
+            [`${name}/#timers`, timersOf(name)] as const,
+          ]),
+      ),
+    timers: timersOf,
+    get lateElements() {
+      return task.lateElements
+    },
+    get waiting() {
+      return task.inputs.reduce((sum, { queuedRecords }) => sum + queuedRecords, 0)
+    },
+    get watermark() {
+      return task.watermark
+    },
+  }
+}
+
+const deepFreeze = <T>(value: T): T => {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value
+  Object.freeze(value)
+  for (const field of Object.values(value)) deepFreeze(field)
+  return value
+}
