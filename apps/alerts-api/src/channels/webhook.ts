@@ -19,6 +19,18 @@ export class PrivateAddressError extends Error {
   }
 }
 
+/** The receiver said nothing in time; it may have taken the message all the same. */
+export class WebhookTimeoutError extends Error {
+  readonly code = 'API_WEBHOOK_TIMEOUT'
+  readonly handling = 'retry'
+  readonly remedy = 'Answer with 2xx before working on the message, or raise TOCSIN_WEBHOOK_TIMEOUT.'
+  constructor(timeoutMs: number, options?: ErrorOptions) {
+    super(`The receiver did not answer within ${timeoutMs} ms.`, options)
+  }
+}
+
+const maxAnswerBytes = 65_536
+
 export interface SendOptions {
   /** Over the whole exchange, name look-up to the end of the answer, in ms. */
   readonly timeoutMs: number
@@ -42,7 +54,7 @@ export function messageOf({ eventType, occurredAt, alert }: LeasedDelivery): Uin
  * Posts a delivery, signed, once; `sentAt` (ms) is the attempt's time. Redirects are not followed: an answer is an
  * answer. Unless private receivers are allowed, the address that the connection really uses must be public; it is looked
  * up once, here, so a name that answers differently the second time (DNS rebinding) gains nothing.
- * @throws {PrivateAddressError} or whatever the network says.
+ * @throws {PrivateAddressError} @throws {WebhookTimeoutError} or whatever the network says.
  */
 export function sendWebhook(delivery: LeasedDelivery, sentAt: number, options: SendOptions): Promise<WebhookAnswer> {
   const { url: address, messageId, secret } = delivery
@@ -53,11 +65,12 @@ export function sendWebhook(delivery: LeasedDelivery, sentAt: number, options: S
   if (isIP(literal) !== 0 && !options.allowPrivate && !isPublicAddress(literal))
     return Promise.reject(new PrivateAddressError(literal, literal))
 
+  const timeout = AbortSignal.timeout(options.timeoutMs)
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       method: 'POST',
       agent: false, // a connection each: a kept one would be an address that was not looked up now
-      signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
+      signal: AbortSignal.any([options.signal, timeout]),
       lookup: options.allowPrivate ? lookupAny : lookupPublic,
       headers: {
         'content-type': 'application/json',
@@ -68,13 +81,21 @@ export function sendWebhook(delivery: LeasedDelivery, sentAt: number, options: S
         'webhook-signature': signDelivery(messageId, seconds, body, [secret]),
       },
     })
-    request.on('error', reject)
+    request.on('error', (cause) =>
+      reject(
+        timeout.aborted && !options.signal.aborted ? new WebhookTimeoutError(options.timeoutMs, { cause }) : cause,
+      ),
+    )
     request.on('response', (response) => {
       const status = response.statusCode ?? 0
       const retryAfterMs = parseRetryAfter(response.headers['retry-after'], sentAt)
-      // The status is the answer; a receiver that then talks without end is hung up on.
+      // The status is the answer. What else it says is let through, up to a limit, for the receiver's sake.
+      let bytes = 0
       response.on('error', () => {})
-      response.destroy()
+      response.on('data', (chunk: Uint8Array) => {
+        bytes += chunk.length
+        if (bytes > maxAnswerBytes) response.destroy()
+      })
       resolve({ status, retryAfterMs })
     })
     request.end(body)

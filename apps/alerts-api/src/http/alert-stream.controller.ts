@@ -59,10 +59,10 @@ export class AlertStreamController {
       const silence = AbortSignal.any([signal, AbortSignal.timeout(heartbeatMs)])
       const transitions = await feed.after(place, silence)
       place = transitions.at(-1)?.sequence ?? place
-      const messages = transitions.filter(({ alert }) => matches(filter, alert)).map(messageOf)
-      // Also after transitions that the filter holds back, so that a client need not be shown them again.
-      if (messages.length === 0) await send(response, `: alive\nid: ${place}\n\n`, signal)
-      else await send(response, messages.join(''), signal)
+      const shown = transitions.filter(({ alert }) => matches(filter, alert))
+      // What the filter held back moves the client's place as well, so that it is not asked for again.
+      const rest = shown.at(-1)?.sequence === place ? '' : `: alive\nid: ${place}\n\n`
+      await send(response, shown.map(messageOf).join('') + rest, signal)
     }
     response.end()
   }

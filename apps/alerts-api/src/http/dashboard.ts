@@ -24,7 +24,8 @@ export function serveDashboard(app: NestExpressApplication, folder: string | nul
     })
   }
   app.use((request: Request, response: Response, next: NextFunction) => {
-    const opened = request.method === 'GET' && request.accepts(['html', 'json']) === 'html'
+    // A browser that opens a page says so; what asks for anything gets the truth about a file that is not there.
+    const opened = request.method === 'GET' && (request.header('accept') ?? '').includes('text/html')
     if (!opened || reserved.test(request.path)) next()
     // Looked for at each request: the dashboard may be built after the start.
     else if (page === undefined || !existsSync(page)) response.status(503).type('text').send(missing)

@@ -66,7 +66,7 @@ const schemas = {
     ingestor: nullable({ type: 'object' }, 'How the ingestor stands; null where it runs in another process.'),
     detector: nullable({ type: 'object' }, 'How the detector stands; null where it runs in another process.'),
     alerts: object({
-      status: { type: 'string', enum: ['starting', 'reading', 'stopped', 'failed'] },
+      status: { type: 'string', enum: ['starting', 'reading', 'waiting', 'stopped', 'failed'] },
       lagRecords: nullable({ type: 'integer' }, 'Records of the alerts topic that are not stored yet.'),
       lastEventId: text,
       deadLetters: { type: 'integer' },

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createLogger } from '@tocsin/service-kit'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { reachableFolder } from '../testing/index.ts'
+import { openDatabase } from './database.ts'
+import { EmbeddedPostgresError, openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
+
+const isRoot = process.getuid?.() === 0
+let parent: string
+let folder: string
+let said: string
+let open: EmbeddedPostgres | undefined
+
+const logger = createLogger({ place: 'test', write: (line) => (said += line), now: () => 0 })
+const start = async (at = folder) => (open = await openEmbeddedPostgres(at, { logger, volatile: true }))
+const query = async (url: string, text: string) => {
+  const database = await openDatabase({ url })
+  const rows = await database.query(text)
+  await database.close()
+  return rows
+}
+const serverPid = async (at = folder) => Number((await readFile(join(at, 'postmaster.pid'), 'utf8')).split('\n')[0])
+
+beforeEach(async () => {
+  said = ''
+  parent = await reachableFolder('embedded')
+  folder = join(parent, 'postgres')
+})
+afterEach(async () => {
+  await open?.close()
+  open = undefined
+  await rm(parent, { recursive: true, force: true })
+})
+
+describe('openEmbeddedPostgres', () => {
+  test('default: a database that is there again, at the same address, after a restart', async () => {
+    const { url } = await start()
+    await query(url, `insert into positions values ('t', 0, 7)`)
+    await open?.close()
+    expect((await start()).url).toBe(url)
+    expect(await query(url, 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
+    expect(said).toBe('')
+  })
+
+  test('behavior: the server that a killed process left behind is taken over, with all that was stored', async () => {
+    const script = fileURLToPath(new URL('../testing/postgres-until-killed.ts', import.meta.url))
+    const child = spawn(process.execPath, ['--conditions=@tocsin/source', script, folder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const url = line.toString().trim()
+    await query(url, `insert into positions values ('t', 0, 7)`)
+    const pid = await serverPid()
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+
+    expect((await start()).url).toBe(url)
+    expect(await serverPid()).toBe(pid)
+    expect(said).toContain('still running')
+    expect(await query(url, 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
+  })
+
+  test('behavior: after the server itself was killed it starts again on its data', async () => {
+    const { url } = await start()
+    await query(url, `insert into positions values ('t', 0, 7)`)
+    await query(url, 'checkpoint')
+    const pid = await serverPid()
+    process.kill(pid, 'SIGKILL')
+    await start()
+    expect(await serverPid()).not.toBe(pid)
+    expect(await query(open?.url ?? '', 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
+  })
+
+  test('behavior: a lock file whose number is another program’s by now does not hold it up', async () => {
+    await start()
+    await open?.close()
+    await writeFile(join(folder, 'postmaster.pid'), `${process.pid}\n${folder}\n0\n1\n\n127.0.0.1\n\nready   \n`)
+    const { url } = await start()
+    expect(await query(url, 'select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  test('behavior: a first start that was cut off half-way is made anew', async () => {
+    await writeFile(`${folder}.making`, 'half of it')
+    const { url } = await start()
+    expect(await query(url, 'select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  test('error: data of another version is left alone', async () => {
+    await start()
+    await open?.close()
+    await writeFile(join(folder, 'PG_VERSION'), '12\n')
+    await expect(start()).rejects.toThrow(EmbeddedPostgresError)
+    await expect(start()).rejects.toThrow('was made by PostgreSQL 12, this is 18')
+    open = undefined
+  })
+
+  test.runIf(isRoot)(
+    'behavior: for root, data that the server’s user cannot reach is kept elsewhere, and said',
+    async () => {
+      const closed = await mkdtemp(join(tmpdir(), 'tocsin-closed-'))
+      await chmod(closed, 0o700)
+      const asked = join(closed, 'postgres')
+      const { url, folder: used } = await start(asked)
+      try {
+        expect(used).toMatch(/^\/var\/lib\/tocsin\/data-/)
+        expect(said).toContain(`cannot reach ${asked}; its data is in ${used}`)
+        expect(existsSync(asked)).toBe(false)
+        await query(url, `insert into positions values ('t', 0, 7)`)
+        await open?.close()
+        expect((await start(asked)).folder).toBe(used)
+      } finally {
+        await open?.close()
+        open = undefined
+        await rm(used, { recursive: true, force: true })
+        await rm(closed, { recursive: true, force: true })
+      }
+    },
+  )
+})
