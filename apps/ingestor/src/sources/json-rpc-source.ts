@@ -183,6 +183,20 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
   }
 }
 
+/** Which chain the node is of. @throws {EndpointUnavailableError} {@link EndpointAnswerError} */
+export async function askChainId(url: string, requestTimeoutMs: number, signal: AbortSignal): Promise<number> {
+  const name = endpointName(url)
+  const connection = connect(url, name, { chainId: 1, requestTimeoutMs }) // the id is not used before it is known
+  try {
+    const answer = await connection.request('eth_chainId', [], signal)
+    return proving(name, 'latest', (fail) =>
+      answer.type === 'result' ? asNumber(answer.result, 'chainId') : fail('chainId', answer.message),
+    )
+  } finally {
+    await connection.close()
+  }
+}
+
 const hex = (number: number) => `0x${number.toString(16)}`
 
 /** The URL without path, query and credentials, which often hold a key. */

@@ -1,0 +1,123 @@
+import { defineSettings, setting, type SettingsOf } from '@tocsin/service-kit'
+
+/** Every setting of the ingestor, once. Either an endpoint is followed or recordings are read. */
+export const ingestorSettings = defineSettings({
+  rpc: setting.url({
+    env: 'TOCSIN_RPC',
+    flag: 'rpc',
+    doc: 'The JSON-RPC endpoint of the node to follow.',
+    protocols: ['http', 'https', 'ws', 'wss'],
+    default: null,
+  }),
+  rpcHeads: setting.url({
+    env: 'TOCSIN_RPC_HEADS',
+    flag: 'rpc-heads',
+    doc: 'A WebSocket endpoint of the same chain, only to be woken by new heads.',
+    protocols: ['ws', 'wss'],
+    default: null,
+  }),
+  chainId: setting.integer({
+    env: 'TOCSIN_CHAIN_ID',
+    flag: 'chain-id',
+    doc: 'The chain. A node of another one is refused. Not given: the node’s own, and 1 for recordings that do not say.',
+    min: 1,
+    default: null,
+  }),
+  from: setting.integer({
+    env: 'TOCSIN_FROM',
+    flag: 'from',
+    doc: 'The first block, where the log is empty. Not given: the node’s head.',
+    min: 0,
+    default: null,
+  }),
+  finalityDepth: setting.integer({
+    env: 'TOCSIN_FINALITY_DEPTH',
+    flag: 'finality-depth',
+    doc: 'So many blocks under the head a block counts as final. Not given: what the node calls finalized.',
+    min: 1,
+    default: null,
+  }),
+  pollInterval: setting.duration({
+    env: 'TOCSIN_POLL_INTERVAL',
+    flag: 'poll-interval',
+    doc: 'How often the node is asked for a new head.',
+    min: 10,
+    default: 1_000,
+  }),
+  requestTimeout: setting.duration({
+    env: 'TOCSIN_REQUEST_TIMEOUT',
+    flag: 'request-timeout',
+    doc: 'How long the node may take for one answer.',
+    min: 10,
+    default: 15_000,
+  }),
+  traces: setting.choice({
+    env: 'TOCSIN_TRACES',
+    flag: 'traces',
+    doc: 'Call frames: as the node can give them, or none.',
+    choices: ['auto', 'none'],
+    default: 'auto',
+  }),
+  recordings: setting.list({
+    env: 'TOCSIN_RECORDINGS',
+    flag: 'recording',
+    doc: 'Files and folders with recorded blocks, read in place of a node.',
+    of: 'path',
+    default: [],
+  }),
+  tokens: setting.list({
+    env: 'TOCSIN_TOKENS',
+    flag: 'tokens',
+    doc: 'Token lists beside the bundled one: JSON, CSV or NDJSON.',
+    of: 'path',
+    default: [],
+  }),
+  labels: setting.list({
+    env: 'TOCSIN_LABELS',
+    flag: 'labels',
+    doc: 'Address labels beside the bundled ones: CSV or NDJSON.',
+    of: 'path',
+    default: [],
+  }),
+  prices: setting.path({
+    env: 'TOCSIN_PRICES',
+    flag: 'prices',
+    doc: 'A price file: CSV or NDJSON with asset, price, time and source.',
+    default: null,
+  }),
+  pricesUrl: setting.url({
+    env: 'TOCSIN_PRICES_URL',
+    flag: 'prices-url',
+    doc: 'A URL that answers a JSON array of prices with the fields of a price file.',
+    default: null,
+  }),
+  pricesPollInterval: setting.duration({
+    env: 'TOCSIN_PRICES_POLL_INTERVAL',
+    flag: 'prices-poll-interval',
+    doc: 'How often that URL is asked.',
+    min: 100,
+    default: 5_000,
+  }),
+  priceOutOfOrderness: setting.duration({
+    env: 'TOCSIN_PRICE_OUT_OF_ORDERNESS',
+    flag: 'price-out-of-orderness',
+    doc: 'How much later than its time a price may come and still be in order.',
+    default: 1_000,
+  }),
+  priceIdleAfter: setting.duration({
+    env: 'TOCSIN_PRICE_IDLE_AFTER',
+    flag: 'price-idle-after',
+    doc: 'After so long without a price the feed is marked idle.',
+    min: 100,
+    default: 60_000,
+  }),
+})
+
+export type IngestorConfig = SettingsOf<typeof ingestorSettings>
+
+/** Used where the node has no `finalized` tag and no depth is set: Ethereum's own finality is about as deep. */
+export const fallbackFinalityDepth = 64
+export const priceHeartbeatMs = 1_000
+export const maxWaitingPrices = 10_000
+export const maxCallsInFlight = 16
+export const maxRememberedContracts = 100_000

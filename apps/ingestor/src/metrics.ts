@@ -1,0 +1,33 @@
+import type { Metrics } from '@tocsin/service-kit'
+
+/** What the ingestor measures. */
+export const ingestorMetrics = (metrics: Metrics) => ({
+  blocks: metrics.counter({ name: 'tocsin_ingestor_blocks_total', help: 'Blocks sealed in the log.' }),
+  transactions: metrics.counter({ name: 'tocsin_ingestor_transactions_total', help: 'Transactions written.' }),
+  events: metrics.counter({ name: 'tocsin_ingestor_events_total', help: 'Logs written, decoded or raw.' }),
+  reorgDepth: metrics.histogram({
+    name: 'tocsin_ingestor_reorg_depth_blocks',
+    help: 'Blocks reverted by a reorg.',
+    buckets: [1, 2, 3, 5, 8, 16, 32, 64],
+  }),
+  headBlock: metrics.gauge({ name: 'tocsin_ingestor_head_block', help: 'The newest block in the log.' }),
+  finalBlock: metrics.gauge({ name: 'tocsin_ingestor_final_block', help: 'The newest final block in the log.' }),
+  lag: metrics.gauge({ name: 'tocsin_ingestor_head_lag_blocks', help: 'Blocks between the node’s head and the log.' }),
+  quarantined: metrics.gauge({
+    name: 'tocsin_ingestor_quarantined_info',
+    help: '1 while the node’s branch contradicts a final block.',
+  }),
+  failures: metrics.counter({
+    name: 'tocsin_ingestor_failures_total',
+    help: 'Errors by code; each is tried again or kept as a dead letter.',
+    labels: ['code'],
+  }),
+  requests: metrics.counter({
+    name: 'tocsin_ingestor_requests_total',
+    help: 'JSON-RPC requests by method and outcome.',
+    labels: ['method', 'outcome'],
+  }),
+  prices: metrics.counter({ name: 'tocsin_ingestor_prices_total', help: 'Price ticks taken in.' }),
+})
+
+export type IngestorMetrics = ReturnType<typeof ingestorMetrics>

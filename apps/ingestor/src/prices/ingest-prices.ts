@@ -1,0 +1,211 @@
+import {
+  deadLetterCodec,
+  deadLettersTopic,
+  maxWatermark,
+  pricesCodec,
+  pricesTopic,
+  type PricesRecord,
+  type PriceTick,
+} from '@tocsin/chain-model'
+import type { EventLog, NewRecord } from '@tocsin/event-log'
+import { retry } from '@tocsin/service-kit'
+import { LedgerBrokenError } from '../ledger/resume-point.ts'
+import { BadPriceError, type PriceFile } from './price-file.ts'
+import type { PriceSource } from './price-source.ts'
+
+const utf8 = new TextEncoder()
+
+const pricesTransactionalId = (prefix: string) => `${prefix}.prices.ingestor`
+
+function priceRecord(prefix: string, record: PricesRecord): NewRecord {
+  const key = record.type === 'price' ? utf8.encode(record.asset) : null
+  return { topic: pricesTopic(prefix), partition: 0, key, value: pricesCodec.encode(record) }
+}
+
+/** What could not be read as a price, kept whole (cut at 64 KiB). */
+const deadLetter = (prefix: string, { code, message, origin, text }: BadPriceError): NewRecord => ({
+  topic: deadLettersTopic(prefix),
+  partition: 0,
+  key: utf8.encode('ingestor/prices'),
+  value: deadLetterCodec.encode({
+    type: 'dead-letter',
+    source: 'ingestor/prices',
+    code,
+    reason: message,
+    origin,
+    payload: Buffer.from(text).subarray(0, 65_536).toString('base64'),
+  }),
+})
+
+const createTopics = (log: EventLog, prefix: string) =>
+  log.createTopics([
+    { topic: pricesTopic(prefix), partitions: 1 },
+    { topic: deadLettersTopic(prefix), partitions: 1 },
+  ])
+
+const pricesPerAppend = 1000
+
+/**
+ * Writes a price file to the prices topic: its ticks by time, its bad lines to the dead letters, and at the end the
+ * highest watermark. A second call goes on where the first one ended.
+ * @throws {LedgerBrokenError} if the topic holds more than this file.
+ */
+export async function ingestPriceFile(options: {
+  readonly file: PriceFile
+  readonly log: EventLog
+  readonly prefix: string
+  readonly signal?: AbortSignal
+}): Promise<void> {
+  const { file, log, prefix } = options
+  const signal = options.signal ?? new AbortController().signal
+  await createTopics(log, prefix)
+  const records: PricesRecord[] = [...file.ticks, { type: 'watermark', watermark: maxWatermark }]
+  await retry(
+    async () => {
+      const producer = await log.openProducer(pricesTransactionalId(prefix))
+      try {
+        const written = await countRecords(log, pricesTopic(prefix))
+        if (written > records.length)
+          throw new LedgerBrokenError(
+            `The topic ${pricesTopic(prefix)} holds ${written} records, this file gives ${records.length}.`,
+          )
+        for (let at = written; at < records.length; at += pricesPerAppend) {
+          signal.throwIfAborted()
+          const some = records.slice(at, at + pricesPerAppend).map((record) => priceRecord(prefix, record))
+          // The bad lines go with the first prices, so that they are written once.
+          await producer.append(at === 0 ? [...file.bad.map((bad) => deadLetter(prefix, bad)), ...some] : some)
+        }
+      } finally {
+        await producer.close()
+      }
+    },
+    { signal, random: Math.random },
+  )
+}
+
+/** Offsets may have gaps (a Kafka transaction leaves markers), so records are counted and not offsets. */
+async function countRecords(log: EventLog, topic: string): Promise<number> {
+  const { beginning, end } = await log.offsets({ topic, partition: 0 })
+  if (beginning === end) return 0
+  const reader = await log.openReader([{ topic, partition: 0, offset: beginning }])
+  try {
+    let count = 0
+    for (let offset = beginning; offset < end;) {
+      for (const { records, nextOffset } of await reader.poll(1000)) {
+        count += records.length
+        offset = nextOffset
+      }
+    }
+    return count
+  } finally {
+    await reader.close()
+  }
+}
+
+export interface FollowPricesConfig {
+  readonly prefix: string
+  /** A price may come so much later than its time, in ms: the watermark stays so far behind. */
+  readonly outOfOrdernessMs: number
+  /** How often the watermark moves while prices come, in ms. */
+  readonly heartbeatMs: number
+  /** After so long without a price, in ms, the feed is marked idle: nobody waits for it. */
+  readonly idleAfterMs: number
+  /** Prices that wait to be written, at most; more than that are an error of the feed and told, never lost silently. */
+  readonly maxWaiting: number
+}
+
+export interface FollowPricesDeps {
+  readonly source: PriceSource
+  readonly log: EventLog
+  /** Ms; a clock at the edge: what it decides is written into the log. */
+  readonly now: () => number
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly random: () => number
+  readonly onPrice?: (tick: PriceTick) => void
+  readonly onError: (error: unknown) => void
+}
+
+export class PriceFloodError extends Error {
+  readonly code = 'INGEST_PRICE_FLOOD'
+  readonly handling = 'dead-letter'
+  readonly remedy = 'The feed sends more than the log takes. Ask it for fewer assets, or look at why the log is slow.'
+}
+
+/**
+ * Writes a live feed to the prices topic: ticks as they come, a watermark every heartbeat (now less the allowed
+ * out-of-orderness, never backwards), and `idle` after silence; the next tick ends that. Bad prices go to the dead
+ * letters. Runs until the signal is aborted.
+ */
+export async function followPrices(
+  config: FollowPricesConfig,
+  deps: FollowPricesDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, now, source } = deps
+  const { prefix } = config
+  const waiting: NewRecord[] = []
+  let lastPriceAt = now()
+  let watermark = 0
+  let nextHeartbeatAt = lastPriceAt
+  let idle = false
+  let wake = () => {}
+  const put = (record: NewRecord) => {
+    waiting.push(record)
+    wake()
+  }
+  const push = (tick: PriceTick) => {
+    if (waiting.length >= config.maxWaiting) {
+      deps.onError(
+        new PriceFloodError(`${waiting.length} prices of ${source.name} wait to be written; one was left out.`),
+      )
+      return
+    }
+    lastPriceAt = now()
+    put(priceRecord(prefix, tick))
+    deps.onPrice?.(tick)
+  }
+  const failed = (error: unknown) => {
+    deps.onError(error)
+    if (error instanceof BadPriceError && waiting.length < config.maxWaiting) put(deadLetter(prefix, error))
+  }
+  const again = { signal, random: deps.random, onRetry: deps.onError }
+  await retry(() => createTopics(log, prefix), again)
+  const running = source.run(push, failed, signal)
+  let producer = await retry(() => log.openProducer(pricesTransactionalId(prefix)), again)
+  try {
+    while (!signal.aborted) {
+      const hasPrices = waiting.some(({ topic, key }) => topic === pricesTopic(prefix) && key !== null)
+      const records = waiting.splice(0)
+      if (hasPrices) idle = false
+      if (!idle) {
+        const time = now()
+        idle = !hasPrices && time - lastPriceAt >= config.idleAfterMs
+        if (idle) records.push(priceRecord(prefix, { type: 'idle', time }))
+        else if (time >= nextHeartbeatAt && time - config.outOfOrdernessMs - 1 > watermark) {
+          nextHeartbeatAt = time + config.heartbeatMs
+          watermark = time - config.outOfOrdernessMs - 1
+          records.push(priceRecord(prefix, { type: 'watermark', watermark }))
+        }
+      }
+      if (records.length > 0) {
+        await retry(async (attempt) => {
+          // After an unknown commit the prices may be there twice: a tick says the same both times.
+          if (attempt > 1) producer = await log.openProducer(pricesTransactionalId(prefix))
+          await producer.append(records)
+        }, again)
+      }
+      if (waiting.length > 0) continue
+      const over = new AbortController()
+      const news = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      await Promise.race([news, deps.wait(config.heartbeatMs, AbortSignal.any([signal, over.signal])).catch(() => {})])
+      over.abort()
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    await producer.close()
+    await running
+  }
+}

@@ -1,0 +1,263 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gunzipSync } from 'node:zlib'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { openRecording } from './recording-source.ts'
+import { chainData, testOnChainData } from '../testing/chain-data.ts'
+import { openJsonRpcSource, type JsonRpcSourceOptions } from './json-rpc-source.ts'
+import { parseHeader } from './parse-block.ts'
+
+type Answer =
+  | { result: unknown }
+  | { error: { code: number; message: string } }
+  | { raw: string; status?: number }
+  | 'hang'
+  | 'drop'
+
+/** A node that answers as told; `answers` may be changed while it runs. */
+class StubNode {
+  readonly requests: string[] = []
+  answers: (method: string, params: readonly unknown[]) => Answer
+  readonly #server: Server
+  constructor(answers: StubNode['answers']) {
+    this.answers = answers
+    this.#server = createServer((request, response) => {
+      void bodyOf(request).then((body) => {
+        const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: readonly unknown[] }
+        this.requests.push(method)
+        const answer = this.answers(method, params)
+        if (answer === 'hang') return
+        if (answer === 'drop') {
+          request.socket.destroy()
+          return
+        }
+        if ('raw' in answer) response.writeHead(answer.status ?? 200).end(answer.raw)
+        else response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
+      })
+    })
+  }
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/secret-key`
+  }
+  async close(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of request) body += String(chunk)
+  return body
+}
+
+const nodes: StubNode[] = []
+afterEach(async () => {
+  for (const node of nodes.splice(0)) await node.close()
+})
+
+interface Recorded {
+  readonly block: Record<string, unknown> & { readonly transactions: readonly { readonly hash: string }[] }
+  readonly receipts: readonly (Record<string, unknown> & { readonly transactionHash: string })[]
+  readonly traces: readonly unknown[] | null
+}
+const path = join(chainData, 'eth-mainnet-blocks/14000000.json.gz')
+const recorded = (): Recorded => JSON.parse(gunzipSync(readFileSync(path)).toString()) as Recorded
+
+/** An honest node that knows one block. */
+const honest =
+  ({ block, receipts, traces }: Recorded): StubNode['answers'] =>
+  (method, params) => {
+    if (method === 'eth_chainId') return { result: '0x1' }
+    if (method === 'eth_getBlockByNumber' || method === 'eth_getBlockByHash') {
+      if (params[0] === 'finalized') return { result: null }
+      return {
+        result: params[1] === true ? block : { ...block, transactions: block.transactions.map(({ hash }) => hash) },
+      }
+    }
+    if (method === 'eth_getBlockReceipts') return { result: receipts }
+    if (method === 'eth_getTransactionReceipt')
+      return { result: receipts.find(({ transactionHash }) => transactionHash === params[0]) ?? null }
+    if (method === 'trace_block') return { result: traces }
+    return { error: { code: -32601, message: `the method ${method} does not exist/is not available` } }
+  }
+
+async function start(answers: StubNode['answers'], options: Partial<JsonRpcSourceOptions> = {}) {
+  const node = new StubNode(answers)
+  nodes.push(node)
+  const url = await node.listen()
+  const notices: string[] = []
+  const source = openJsonRpcSource({
+    url,
+    chainId: 1,
+    requestTimeoutMs: 2000,
+    traces: 'auto',
+    verifyHeaderHash: true,
+    onNotice: (message) => notices.push(message),
+    ...options,
+  })
+  return { node, source, notices, signal: new AbortController().signal }
+}
+
+describe('openJsonRpcSource', () => {
+  testOnChainData('default: a block over JSON-RPC is the block of the recording', async () => {
+    const { source, signal } = await start(honest(recorded()))
+    const head = await source.head(signal)
+    const recording = await openRecording([path])
+    for await (const block of recording.blocks(1)) expect(await source.block(head, signal)).toEqual(block)
+    expect(await source.finalized(signal)).toBeNull()
+  })
+
+  testOnChainData(
+    'behavior: without eth_getBlockReceipts receipts are asked for one by one, without traces there are none, each said once',
+    async () => {
+      const data = recorded()
+      const { source, node, notices, signal } = await start((method, params) =>
+        method === 'eth_getBlockReceipts' || method === 'trace_block'
+          ? { error: { code: -32000, message: `Method ${method} is not supported` } }
+          : honest(data)(method, params),
+      )
+      const head = await source.head(signal)
+      for (let time = 0; time < 2; time++) {
+        const block = await source.block(head, signal)
+        expect(block.transactions.length).toBe(112)
+        expect(block.transactions.every(({ outcome, frames }) => outcome !== null && frames === null)).toBe(true)
+      }
+      expect(notices).toEqual([
+        expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ has no eth_getBlockReceipts/),
+        expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ gives no traces/),
+      ])
+      expect(node.requests.filter((method) => method === 'eth_getTransactionReceipt').length).toBe(224)
+      expect(node.requests.filter((method) => method === 'trace_block').length).toBe(1)
+    },
+  )
+
+  const lies: Readonly<Record<string, [string, (data: Recorded) => StubNode['answers'], RegExp]>> = {
+    'null receipts': [
+      'eth_getBlockReceipts',
+      () => () => ({ result: null }),
+      /receipts should be an array, found null/,
+    ],
+    'no receipts': ['eth_getBlockReceipts', () => () => ({ result: [] }), /0 receipts for 112 transactions/],
+    'receipts of another block': [
+      'eth_getBlockReceipts',
+      (data) => () => ({ result: data.receipts.map((receipt) => ({ ...receipt, blockHash: `0x${'ab'.repeat(32)}` })) }),
+      /receipts\.0\.blockHash: expected 0x9bff49.*found 0xabab/,
+    ],
+    'a receipt twice': [
+      'eth_getBlockReceipts',
+      (data) => () => ({ result: data.receipts.map((receipt, at) => (at === 1 ? data.receipts[0] : receipt)) }),
+      /receipts\.1\.transactionHash/,
+    ],
+    'a log left out': [
+      'eth_getBlockReceipts',
+      (data) => () => ({
+        result: data.receipts.map((receipt) => ({ ...receipt, logs: (receipt['logs'] as unknown[]).slice(1) })),
+      }),
+      /expected log 0, found log 1/,
+    ],
+    'a changed topic': [
+      'eth_getBlockReceipts',
+      (data) => () => ({
+        result: JSON.parse(
+          JSON.stringify(data.receipts).replaceAll(
+            'ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef',
+            'f'.repeat(64),
+          ),
+        ) as unknown,
+      }),
+      /logsBloom: the logs of the receipts do not make it/,
+    ],
+    'a changed header': [
+      'eth_getBlockByHash',
+      (data) => () => ({ result: { ...data.block, gasUsed: '0x1' } }),
+      /hash: expected 0x\w+, found 0x\w+/,
+    ],
+    'another block': [
+      'eth_getBlockByHash',
+      (data) => () => ({ result: { ...data.block, number: '0x1' } }),
+      /number: expected 14000000, found 1/,
+    ],
+    'no block': ['eth_getBlockByHash', () => () => ({ result: null }), /block should be an object, found null/],
+    'a transaction left out': [
+      'eth_getBlockByHash',
+      (data) => () => ({ result: { ...data.block, transactions: data.block.transactions.slice(1) } }),
+      /transactions\.0\.transactionIndex: expected 0, found 1/,
+    ],
+    'traces of too few': [
+      'trace_block',
+      (data) => () => ({ result: data.traces?.slice(0, 10) }),
+      /traces of \d+ transactions for 112/,
+    ],
+    'an error': [
+      'eth_getBlockReceipts',
+      () => () => ({ error: { code: -32000, message: 'header not found' } }),
+      /the node answers error -32000: header not found/,
+    ],
+  }
+  testOnChainData.for(Object.entries(lies))(
+    'error: %s is the endpoint’s error, never a quiet block',
+    async ([, [lied, answer, expected]]) => {
+      const data = recorded()
+      const lie = answer(data)
+      const { source, signal } = await start((method, params) =>
+        method === lied ? lie(method, params) : honest(data)(method, params),
+      )
+      const header = parseHeader(data.block)
+      const failing = source.block(header, signal)
+      await expect(failing).rejects.toThrow(expected)
+      await expect(failing).rejects.toMatchObject({ code: 'INGEST_ENDPOINT_ANSWER', handling: 'retry' })
+    },
+  )
+
+  test('error: a node of another chain is refused by name', async () => {
+    const { source, signal } = await start(() => ({ result: '0x89' }))
+    await expect(source.head(signal)).rejects.toThrow(
+      /^http:\/\/127\.0\.0\.1:\d+ is a node of chain 137, not of chain 1\.$/,
+    )
+  })
+
+  test('error: garbage, 429, a failing proxy, a dropped connection and silence are told apart; then it goes on by itself', async () => {
+    const header = { number: '0x5', hash: `0x${'5'.repeat(64)}`, parentHash: `0x${'4'.repeat(64)}`, timestamp: '0x10' }
+    const good: StubNode['answers'] = (method) => ({ result: method === 'eth_chainId' ? '0x1' : header })
+    const { source, node, signal } = await start(good, { requestTimeoutMs: 300 })
+    const bad: readonly [Answer, RegExp][] = [
+      [{ raw: '<html>busy</html>' }, /the answer is no JSON-RPC\.$/],
+      [{ raw: '{"jsonrpc":"2.0"' }, /the answer is no JSON-RPC\.$/],
+      [{ raw: 'slow down', status: 429 }, /less often \(HTTP 429\)\.$/],
+      [{ raw: 'bad gateway', status: 502 }, /HTTP status 502\.$/],
+      ['drop', /does not answer eth_chainId/],
+      ['hang', /none within 300 ms\.$/],
+    ]
+    for (const [answer, expected] of bad) {
+      node.answers = () => answer
+      await expect(source.head(signal)).rejects.toThrow(expected)
+      await expect(source.head(signal)).rejects.toMatchObject({
+        code: 'INGEST_ENDPOINT_UNAVAILABLE',
+        handling: 'retry',
+      })
+    }
+    node.answers = good
+    expect((await source.head(signal)).number).toBe(5)
+  })
+
+  test('error: no secret of the URL gets into a message', async () => {
+    const { source, node, signal } = await start(() => 'drop')
+    await node.close()
+    nodes.pop()
+    const message = await source.head(signal).catch((error: unknown) => String(error))
+    expect(message).toMatch(/ECONNREFUSED/)
+    expect(message).not.toMatch(/secret-key/)
+  })
+
+  test('behavior: an aborted signal ends a request at once', async () => {
+    const { source } = await start(() => 'hang', { requestTimeoutMs: 60_000 })
+    const stop = new AbortController()
+    const asking = source.head(stop.signal)
+    stop.abort()
+    await expect(asking).rejects.toBe(stop.signal.reason)
+  })
+})

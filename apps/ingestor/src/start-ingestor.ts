@@ -1,0 +1,318 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EventLog } from '@tocsin/event-log'
+import { backOffDelay, retry, type HealthChecks, type Logger, type Metrics } from '@tocsin/service-kit'
+import {
+  fallbackFinalityDepth,
+  maxCallsInFlight,
+  maxRememberedContracts,
+  maxWaitingPrices,
+  priceHeartbeatMs,
+  type IngestorConfig,
+} from './config.ts'
+import { blockDecoder, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
+import { ingestRecording, loadKnowledge, type IngestProgress } from './ingest.ts'
+import { chainFacts } from './knowledge/chains.ts'
+import { contractFacts, contractsOf } from './knowledge/contract-facts.ts'
+import { wrappedNativeOf } from './knowledge/token-list.ts'
+import { followChain, type FollowObserver } from './ledger/follow.ts'
+import { ingestorMetrics, type IngestorMetrics } from './metrics.ts'
+import { httpPriceSource } from './prices/http-price-source.ts'
+import { followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
+import { readPriceFile } from './prices/price-file.ts'
+import type { PriceSource } from './prices/price-source.ts'
+import type { ChainSource } from './sources/chain-source.ts'
+import { askChainId, openJsonRpcSource } from './sources/json-rpc-source.ts'
+import { openRecording } from './sources/recording-source.ts'
+import type { TimedBlock } from './sources/recording-source.ts'
+
+export interface IngestorDeps {
+  readonly log: EventLog
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** What the names of all topics begin with. */
+  readonly prefix: string
+  /** A live price source beside those of the settings: the demo's market. */
+  readonly priceSource?: PriceSource
+  readonly onProgress?: (progress: IngestProgress) => void
+  /** Ms; the process's clock. */
+  readonly now?: () => number
+}
+
+export interface RunningIngestor {
+  /** Resolves when recordings and price files are written, or, following a node, when the signal is aborted. */
+  readonly done: Promise<void>
+  readonly checks: HealthChecks
+}
+
+/** Neither a node nor a recording is named. */
+export class NothingToIngestError extends Error {
+  readonly code = 'INGEST_NOTHING_TO_INGEST'
+  readonly handling = 'stop'
+  readonly remedy = 'Give a node with --rpc URL, or recorded blocks with --recording PATH.'
+  constructor(options?: ErrorOptions) {
+    super('There is nothing to ingest: no endpoint, no recording and no prices are set.', options)
+  }
+}
+
+/** Starts the ingestor as the settings say: it reads recordings, or follows a node until the signal is aborted. */
+export function startIngestor(config: IngestorConfig, deps: IngestorDeps, signal: AbortSignal): RunningIngestor {
+  const metrics = ingestorMetrics(deps.metrics)
+  let failure: string | null = null
+  const health = {
+    failing: (error: unknown) => {
+      failure = error instanceof Error ? error.message : String(error)
+    },
+    well: () => {
+      failure = null
+    },
+  }
+  return {
+    done: run(config, deps, metrics, health, signal),
+    checks: {
+      source: () => (failure === null ? { status: 'up' } : { status: 'down', reason: failure }),
+    },
+  }
+}
+
+interface Health {
+  failing(error: unknown): void
+  well(): void
+}
+
+async function run(
+  config: IngestorConfig,
+  deps: IngestorDeps,
+  metrics: IngestorMetrics,
+  health: Health,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, prefix, logger } = deps
+  const priceFile = config.prices
+  const livePrices = deps.priceSource !== undefined || config.pricesUrl !== null
+  if (config.rpc === null && config.recordings.length === 0 && priceFile === null && !livePrices)
+    throw new NothingToIngestError()
+  const knowledge = await loadKnowledge({ tokens: config.tokens, labels: config.labels })
+  const failed = (error: unknown) => {
+    logger.warn(error)
+    metrics.failures.inc({ code: codeOf(error) })
+  }
+  const parts: Promise<unknown>[] = []
+  // One failing part ends the others: what stops is stopped whole.
+  const together = new AbortController()
+  const all = AbortSignal.any([signal, together.signal])
+  if (priceFile !== null) {
+    const chainId = config.chainId ?? 1
+    const wrappedNative = (chain: number) => wrappedNativeOf(knowledge.tokens, chain)
+    const file = await readPriceFile(priceFile, { chainId, wrappedNative })
+    file.bad.forEach(failed)
+    parts.push(ingestPriceFile({ file, log, prefix, signal: all }))
+  } else {
+    const source = deps.priceSource ?? httpSource(config, deps)
+    if (source !== undefined) parts.push(followLivePrices(source, config, deps, metrics, failed, all))
+  }
+  if (config.recordings.length > 0) parts.push(readRecordings(config, deps, knowledge, metrics, failed, all))
+  else if (config.rpc !== null) parts.push(followNode(config.rpc, config, deps, knowledge, metrics, health, all))
+  try {
+    await Promise.all(parts)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    together.abort()
+    await Promise.allSettled(parts)
+  }
+}
+
+const codeOf = (error: unknown) =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
+
+async function readRecordings(
+  config: IngestorConfig,
+  deps: IngestorDeps,
+  knowledge: Knowledge,
+  metrics: IngestorMetrics,
+  failed: (error: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, prefix, logger } = deps
+  const recording = await openRecording(config.recordings, {
+    ...(config.chainId === null ? {} : { chainId: config.chainId }),
+    onNotice: ({ message }) => logger.info(message),
+  })
+  let seen = 0
+  await ingestRecording({
+    recording,
+    log,
+    prefix,
+    knowledge,
+    signal,
+    onRetry: failed,
+    onProgress: (progress) => {
+      metrics.blocks.inc(Math.max(0, progress.blocks - seen))
+      metrics.headBlock.set(progress.blockNumber)
+      seen = progress.blocks
+      deps.onProgress?.(progress)
+    },
+  })
+}
+
+function httpSource(config: IngestorConfig, deps: IngestorDeps): PriceSource | undefined {
+  if (config.pricesUrl === null) return undefined
+  return httpPriceSource({
+    url: config.pricesUrl,
+    chainId: config.chainId ?? 1,
+    intervalMs: config.pricesPollInterval,
+    timeoutMs: config.requestTimeout,
+    wait: waitFor,
+    now: deps.now ?? Date.now,
+  })
+}
+
+const followLivePrices = (
+  source: PriceSource,
+  config: IngestorConfig,
+  deps: IngestorDeps,
+  metrics: IngestorMetrics,
+  failed: (error: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> =>
+  followPrices(
+    {
+      prefix: deps.prefix,
+      outOfOrdernessMs: config.priceOutOfOrderness,
+      heartbeatMs: priceHeartbeatMs,
+      idleAfterMs: config.priceIdleAfter,
+      maxWaiting: maxWaitingPrices,
+    },
+    {
+      source,
+      log: deps.log,
+      now: deps.now ?? Date.now,
+      wait: waitFor,
+      random: Math.random,
+      onPrice: () => metrics.prices.inc(),
+      onError: failed,
+    },
+    signal,
+  )
+
+async function followNode(
+  url: string,
+  config: IngestorConfig,
+  deps: IngestorDeps,
+  knowledge: Knowledge,
+  metrics: IngestorMetrics,
+  health: Health,
+  signal: AbortSignal,
+): Promise<void> {
+  const logger = deps.logger.at('ingestor/chain')
+  const failed = (error: unknown, next: { readonly attempt: number; readonly delayMs: number }) => {
+    health.failing(error)
+    metrics.failures.inc({ code: codeOf(error) })
+    logger.warn(error, { attempt: next.attempt, retryInMs: next.delayMs })
+  }
+  const chainId =
+    config.chainId ??
+    (await retry(() => askChainId(url, config.requestTimeout, signal), {
+      signal,
+      random: Math.random,
+      onRetry: failed,
+    }))
+  const chain = chainFacts(chainId)
+  const source = openJsonRpcSource({
+    url,
+    ...(config.rpcHeads === null ? {} : { headsUrl: config.rpcHeads }),
+    chainId,
+    requestTimeoutMs: config.requestTimeout,
+    traces: config.traces,
+    verifyHeaderHash: chain.ethereumHeaders,
+    onNotice: (message) => logger.info(message),
+    onRequest: (method, outcome) => metrics.requests.inc({ method, outcome }),
+  })
+  logger.info(`following ${chain.name} (chain ${chainId}) at ${source.name}`)
+  try {
+    await followChain(
+      {
+        prefix: deps.prefix,
+        from: config.from ?? 'latest',
+        finalityDepth: config.finalityDepth ?? chain.finalityDepth,
+        fallbackFinalityDepth,
+        pollIntervalMs: config.pollInterval,
+      },
+      {
+        source,
+        log: deps.log,
+        decode: liveDecoder(source, knowledge),
+        observe: observer(metrics, health, logger, failed),
+        wait: waitFor,
+        backOffMs: (attempt) => backOffDelay(attempt, Math.random(), { initialDelayMs: 200, maxDelayMs: 15_000 }),
+      },
+      signal,
+    )
+  } finally {
+    await source.close()
+  }
+}
+
+/** Decodes a block and, if contracts in it are not known yet, asks them at that block and decodes it again. */
+export function liveDecoder(
+  source: ChainSource,
+  knowledge: Knowledge,
+): (block: TimedBlock, signal: AbortSignal) => Promise<DecodedBlock> {
+  const decoder = blockDecoder(chainFacts(source.chainId), knowledge)
+  const facts = contractFacts(source, { maxCallsInFlight, maxRemembered: maxRememberedContracts })
+  return async (block, signal) => {
+    let decoded = decoder.decode(block)
+    if (block.hash === null) return decoded
+    // Twice at most: the first round may name tokens of pools that only then are known.
+    for (let round = 0; round < 2; round++) {
+      const named = contractsOf(decoded)
+      const tokens = named.tokens.filter((address) => !decoder.knowsToken(address))
+      const pools = named.pools.filter((address) => !decoder.knowsPool(address))
+      if (tokens.length === 0 && pools.length === 0) break
+      const learned = await facts.read({ tokens, pools }, { blockHash: block.hash }, signal)
+      if (learned.tokens.length === 0 && learned.pools.size === 0) break
+      decoder.learn(learned)
+      decoded = decoder.decode(block)
+    }
+    return decoded
+  }
+}
+
+function observer(
+  metrics: IngestorMetrics,
+  health: Health,
+  logger: Logger,
+  failed: FollowObserver['failed'],
+): FollowObserver {
+  let wasQuarantined = false
+  return {
+    appended({ seal }, { revertedBlocks, head }) {
+      health.well()
+      metrics.blocks.inc()
+      metrics.transactions.inc(seal.transactions)
+      metrics.events.inc(seal.events)
+      metrics.headBlock.set(seal.block.number)
+      metrics.lag.set(Math.max(0, head.number - seal.block.number))
+      if (revertedBlocks === 0) return
+      metrics.reorgDepth.observe(revertedBlocks)
+      logger.info(`reorg: ${revertedBlocks} blocks reverted`, { newBlock: seal.block.number })
+    },
+    finalized: (number) => metrics.finalBlock.set(number),
+    failed(error, next) {
+      failed(error, next)
+    },
+    quarantined(is) {
+      if (!is) health.well()
+      if (is === wasQuarantined) return
+      wasQuarantined = is
+      metrics.quarantined.set(is ? 1 : 0)
+      if (!is) logger.info('the node is back on the chain that was final; following it again')
+    },
+    noFinalizedTag: (depth) =>
+      logger.info(`the node has no finalized tag: blocks count as final ${depth} under the head (--finality-depth)`),
+  }
+}
+
+async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal })
+}
