@@ -1,1 +1,3 @@
-export {}
+export * from './detector-driver.ts'
+export * from './scripted-chain.ts'
+export * from './recorded-range.ts'

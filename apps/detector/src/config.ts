@@ -1,0 +1,54 @@
+import { defineSettings, setting } from '@tocsin/service-kit'
+
+/** What the detector process reads besides the shared settings. */
+export const detectorSettings = defineSettings({
+  chainId: setting.integer({
+    env: 'TOCSIN_CHAIN_ID',
+    flag: 'chain-id',
+    doc: 'The chain to watch: which transactions topic is read.',
+    default: 1,
+    min: 1,
+  }),
+  detectors: setting.list({
+    env: 'TOCSIN_DETECTORS',
+    flag: 'detectors',
+    doc: 'Which detectors run; empty: all of `tocsin detectors`.',
+    default: [],
+  }),
+  parameters: setting.list({
+    env: 'TOCSIN_DETECTOR_PARAMETERS',
+    flag: 'param',
+    doc: 'Parameters of detectors, each detector.name=value with the value as JSON or a bare word; may be repeated.',
+    default: [],
+  }),
+  stateFolder: setting.path({
+    env: 'TOCSIN_DETECTOR_STATE_FOLDER',
+    flag: 'state-folder',
+    doc: 'Where the detector keeps checkpoints of its state. A copy of what the log says: it may be deleted.',
+    default: '.tocsin/detector',
+  }),
+  alertPartitions: setting.integer({
+    env: 'TOCSIN_ALERT_PARTITIONS',
+    flag: 'alert-partitions',
+    doc: 'Partitions of the alerts topic, when it is created.',
+    default: 4,
+    min: 1,
+    max: 1024,
+  }),
+  commitIntervalMs: setting.duration({
+    env: 'TOCSIN_COMMIT_INTERVAL',
+    flag: 'commit-interval',
+    doc: 'How long alerts wait to be committed together, at most.',
+    default: 25,
+    min: 1,
+    max: 60_000,
+  }),
+  checkpointIntervalMs: setting.duration({
+    env: 'TOCSIN_CHECKPOINT_INTERVAL',
+    flag: 'checkpoint-interval',
+    doc: 'How far apart checkpoints of the state are, at least.',
+    default: 10_000,
+    min: 100,
+    max: 3_600_000,
+  }),
+})

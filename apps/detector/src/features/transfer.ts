@@ -1,0 +1,120 @@
+import type { Address, Asset, ChainTransaction, Frame, LabelClass, TokenInfo } from '@tocsin/chain-model'
+import { placeOf, type Place, type PricedTransaction } from './priced-transaction.ts'
+import { priceAt, usd8Of, type Price } from './price.ts'
+
+/**
+ * Value that went from one address to another: the transaction's own value, a call frame's, or an EIP-20 Transfer. What
+ * failed moved nothing; neither did a transfer of 0, nor one to oneself.
+ */
+export interface Transfer extends Place {
+  readonly type: 'transfer'
+  readonly via:
+    | { readonly type: 'value' }
+    | { readonly type: 'frame'; readonly traceAddress: readonly number[] }
+    | { readonly type: 'log'; readonly logIndex: number }
+  /** Names it within its transaction: stays when the transaction is included again. `value`, `frame-0.1`, `2`. */
+  readonly ordinal: string
+  readonly asset: Asset
+  readonly token: Token
+  readonly from: Address
+  readonly to: Address
+  readonly amount: bigint
+  /** Null: unpriced, because there was no price or the decimals are unknown. */
+  readonly usd8: bigint | null
+  readonly price: Price | null
+  /** Who acted; null where the recording has no envelope: then the sender of each transfer is taken for the actor. */
+  readonly actor: Address | null
+  readonly labels: { readonly from: readonly LabelClass[]; readonly to: readonly LabelClass[] }
+}
+
+/** What evidence needs of a token; `decimals` null where the ingestor did not know the token. */
+export interface Token {
+  readonly symbol: string | null
+  readonly decimals: number | null
+  readonly kind: TokenInfo['kind'] | 'native'
+  readonly recognised: boolean
+}
+
+const nativeToken: Token = { symbol: null, decimals: 18, kind: 'native', recognised: true }
+const unknownToken: Token = { symbol: null, decimals: null, kind: 'other', recognised: false }
+
+/** All transfers of the transaction: its value, its frames in order of execution, its logs in order. */
+export function transfersOf({ transaction, prices }: PricedTransaction): readonly Transfer[] {
+  if (transaction.status === 'failed') return []
+  const place = placeOf(transaction)
+  const actor = transaction.known.envelope ? transaction.from : null
+
+  const transfer = (
+    at: Pick<Transfer, 'via' | 'ordinal'>,
+    moved: { readonly asset: Asset; readonly token: Token; readonly amount: bigint },
+    from: Address | null,
+    to: Address | null,
+  ): readonly Transfer[] => {
+    if (from === null || to === null || from === to || moved.amount === 0n) return []
+    const { decimals } = moved.token
+    const price = decimals === null ? null : priceAt(prices, moved.asset, place.timestamp)
+    const usd8 = price === null || decimals === null ? null : usd8Of(moved.amount, decimals, price.price8)
+    const labels = { from: labelsOf(transaction, from), to: labelsOf(transaction, to) }
+    return [{ type: 'transfer', ...place, ...at, ...moved, from, to, price, usd8, actor, labels }]
+  }
+
+  const coin = (amount: bigint) => ({ asset: 'native', token: nativeToken, amount }) as const
+  return [
+    ...transfer(
+      { via: { type: 'value' }, ordinal: 'value' },
+      coin(transaction.value),
+      transaction.from,
+      transaction.to ?? transaction.contractAddress,
+    ),
+    ...executedFrames(transaction.frames ?? []).flatMap(({ traceAddress, value, from, to }) =>
+      transfer(
+        { via: { type: 'frame', traceAddress }, ordinal: `frame-${traceAddress.join('.')}` },
+        coin(value),
+        from,
+        to,
+      ),
+    ),
+    ...transaction.events.flatMap((event, position) =>
+      event.type === 'erc20-transfer'
+        ? transfer(
+            { via: { type: 'log', logIndex: event.logIndex }, ordinal: `${position}` },
+            { asset: event.address, token: tokenOf(transaction, event.address), amount: event.value },
+            event.from,
+            event.to,
+          )
+        : [],
+    ),
+  ]
+}
+
+export function tokenOf({ tokens }: ChainTransaction, address: Address): Token {
+  const info = tokens.find((token) => token.address === address)
+  if (info === undefined) return unknownToken
+  const { symbol, decimals, kind, recognised } = info
+  return { symbol, decimals, kind, recognised }
+}
+
+export const labelsOf = ({ labels }: ChainTransaction, address: Address): readonly LabelClass[] =>
+  labels.filter((label) => label.address === address).map((label) => label.class)
+
+/** Names a transfer or swap over re-inclusion: never a block, never the log's index in it. */
+export const occurrenceOf = ({ transactionHash, ordinal }: { transactionHash: string; ordinal: string }): string =>
+  `${transactionHash}/${ordinal}`
+
+/** The native coin and its wrapped token are one asset to whom they pass through. */
+export const sameAsset = (a: Transfer, b: Transfer): boolean => assetFamily(a) === assetFamily(b)
+
+const assetFamily = ({ asset, token }: Transfer): Asset => (token.kind === 'wrapped-native' ? 'native' : asset)
+
+/** Frames below the top one that moved value: none below a frame that failed, none that only borrows its caller's. */
+function executedFrames(frames: readonly Frame[]): readonly Frame[] {
+  const failed = new Set(frames.filter(({ error }) => error !== null).map(({ traceAddress }) => traceAddress.join('.')))
+  const isUndone = (traceAddress: readonly number[]): boolean =>
+    traceAddress.some((_, depth) => failed.has(traceAddress.slice(0, depth).join('.'))) ||
+    failed.has(traceAddress.join('.'))
+  const moves: readonly Frame['type'][] = ['call', 'create', 'create2', 'selfdestruct']
+  return frames.filter(
+    ({ traceAddress, type, value }) =>
+      traceAddress.length > 0 && value > 0n && moves.includes(type) && !isUndone(traceAddress),
+  )
+}

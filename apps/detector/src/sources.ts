@@ -1,0 +1,41 @@
+import {
+  pricesCodec,
+  transactionsCodec,
+  type ChainTransaction,
+  type Control,
+  type PriceTick,
+} from '@tocsin/chain-model'
+import type { SourceCodec, SourceRecord } from '@tocsin/stream-core'
+
+/** The transactions topic: a block is an epoch. An element's time is its block's. */
+export const transactionsSource: SourceCodec<ChainTransaction> = {
+  decode(value) {
+    const record = transactionsCodec.decode(value)
+    return record.type === 'transaction'
+      ? { type: 'element', timestamp: record.block.timestamp, value: record }
+      : controlRecord(record)
+  },
+}
+
+/** The prices topic. A tick's time is its own. */
+export const pricesSource: SourceCodec<PriceTick> = {
+  decode(value) {
+    const record = pricesCodec.decode(value)
+    return record.type === 'price' ? { type: 'element', timestamp: record.time, value: record } : controlRecord(record)
+  },
+}
+
+function controlRecord(record: Control): SourceRecord<never> {
+  switch (record.type) {
+    case 'sealed':
+      return { type: 'sealed', epoch: record.block.number, watermark: record.watermark }
+    case 'reverted':
+      return { type: 'reverted', epoch: record.block.number }
+    case 'finalized':
+      return { type: 'finalized', epoch: record.block.number }
+    case 'watermark':
+      return { type: 'watermark', watermark: record.watermark }
+    case 'idle':
+      return { type: 'idle', time: record.time }
+  }
+}
