@@ -127,6 +127,7 @@ export const uniswapV3CollectSchema = event('uniswap-v3-collect', {
 export const chainlinkAnswerSchema = event('chainlink-answer', {
   answer: signedAmountSchema,
   roundId: amountSchema,
+  /** Ms, like every time here; Unix seconds on the chain. */
   updatedAt: z.int(),
 })
 /** A log that no decoder claims, whole: nothing of a block is lost. */
