@@ -38,7 +38,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
  * @throws if there is none and `TOCSIN_REQUIRE` (a comma list) names `kafka`, as it does where nothing may be skipped.
  */
 export async function sharedKafkaBroker(): Promise<Pick<KafkaBroker, 'bootstrap' | 'from'> | NoKafkaBroker> {
-  const response = await fetch(inject('kafkaBrokerUrl'))
+  const url: string | undefined = inject('kafkaBrokerUrl')
+  if (url === undefined)
+    throw new Error('vitest.config.ts does not name test/kafka-broker/shared-broker.ts as globalSetup')
+  const response = await fetch(url)
   const broker = (await response.json()) as Pick<KafkaBroker, 'bootstrap' | 'from'> | NoKafkaBroker // from `setup` above
   const required = process.env['TOCSIN_REQUIRE']?.split(',').map((name) => name.trim())
   if ('missing' in broker && required?.includes('kafka')) throw new Error(broker.missing)

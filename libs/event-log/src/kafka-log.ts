@@ -39,7 +39,7 @@ export interface KafkaLogOptions {
   readonly replicationFactor?: number
   /** A transaction that lasts longer is aborted by the brokers; more than their `transaction.max.timeout.ms` is refused. */
   readonly transactionTimeoutMs?: number
-  /** Warnings and errors of the client. Default: none are shown; what matters is thrown as well. */
+  /** Warnings and errors of the client, each at most every 10 s. Default: none are shown; what matters is thrown too. */
   readonly log?: (level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
@@ -51,6 +51,8 @@ export function openKafkaLog(options: KafkaLogOptions): EventLog {
   return new KafkaLog(options)
 }
 
+const REPEAT_LOG_MS = 10_000
+const MAX_LOGGED = 100
 const LEADER_DEADLINE_MS = 30_000
 const LEADER_INTERVAL_MS = 50
 /** A broker that is no longer the leader, or not yet: another one is, or it will be soon. */
@@ -70,6 +72,8 @@ class KafkaLog implements EventLog {
   readonly #connection: KafkaConnection
   readonly #descriptions = new Map<string, TopicDescription>()
   readonly #open = new Set<Producer | Reader>()
+  /** When each message was last handed to `log`. */
+  readonly #logged = new Map<string, number>()
   #admin: Promise<Admin> | undefined
   #closed = false
 
@@ -291,6 +295,11 @@ class KafkaLog implements EventLog {
     const error: unknown = log['error']
     // Part of every second transaction, and answered by trying again some milliseconds later.
     if (/concurrent operation/.test(`${message} ${String(error)}`)) return
+    // A broker that is down is met some hundred times before it is back.
+    const now = performance.now()
+    if (now - (this.#logged.get(message) ?? -Infinity) < REPEAT_LOG_MS) return
+    if (this.#logged.size >= MAX_LOGGED) this.#logged.clear()
+    this.#logged.set(message, now)
     const fields = { part: namespace, ...(error === undefined ? {} : { error }) }
     this.#options.log?.(level === loadKafkajs().logLevel.ERROR ? 'error' : 'warn', message, fields)
   }
