@@ -18,7 +18,7 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   let broker: Promise<KafkaBroker | NoKafkaBroker> | undefined
   const server = createServer((_request, response) => {
-    broker ??= startKafkaBroker()
+    broker ??= startAndSay()
     void broker.then((started) => response.end(JSON.stringify(started)))
   })
   server.listen(0, '127.0.0.1')
@@ -31,6 +31,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const started = await broker
     if (started !== undefined && 'stop' in started) await started.stop()
   }
+}
+
+/** A skipped test is silent in vitest's report, so the reason is said here, once for the run. */
+async function startAndSay(): Promise<KafkaBroker | NoKafkaBroker> {
+  const broker = await startKafkaBroker()
+  if ('missing' in broker) process.stderr.write(`Kafka tests are skipped: ${broker.missing}\n`)
+  return broker
 }
 
 /**
