@@ -10,18 +10,19 @@ import { startStubApi, type StubApi } from './stub-api.ts'
 const patience = 15_000
 
 describe('the dashboard in a browser', () => {
-  let opened: OpenedBrowser
+  let opened: OpenedBrowser | undefined
   beforeAll(async () => {
     opened = await openBrowser()
   })
   afterAll(async () => {
-    if (opened.type === 'open') await opened.browser.close()
+    if (opened?.type === 'open') await opened.browser.close()
   })
 
   /** One page on one API with the given alerts; both end with the test, and so does a page that said an error. */
   const inBrowser =
     (act: (at: { page: Page; api: StubApi; now: number }) => Promise<void>, alerts = sampleHistory) =>
     async ({ skip }: { skip: (reason: string) => never }) => {
+      if (opened === undefined) throw new Error('Opening the browser failed, see above.')
       if (opened.type === 'none') return skip(opened.reason)
       const now = Date.now()
       const api = await startStubApi(alerts(now))

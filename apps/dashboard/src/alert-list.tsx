@@ -17,6 +17,8 @@ import { navigate } from './use-route.ts'
 const timelineMinutes = 60
 /** Further down than this the reader is reading: new alerts wait. */
 const topPx = 24
+/** A bigger batch is history being read, not news: it appears without movement. */
+const maxSlidIn = 20
 
 /** The live feed with its filters, and the open alert beside it. Stays mounted, so that scroll and stream survive. */
 export function AlertList({
@@ -152,7 +154,7 @@ export function AlertList({
                   alert={alert}
                   href={routeHash({ page: 'alerts', query, alertId: alert.id })}
                   open={alert.id === alertId}
-                  arrived={feed.arrived.has(alert.id)}
+                  arrived={feed.arrived.size <= maxSlidIn && feed.arrived.has(alert.id)}
                   newDay={startsDay(alert, feed.alerts[index - 1], now)}
                 />
               ))}

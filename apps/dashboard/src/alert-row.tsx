@@ -7,6 +7,7 @@ import {
   detectorName,
   formatDay,
   formatQuantity,
+  formatQuantityAbove,
   formatTime,
   formatUtc,
   parseDecimal,
@@ -79,7 +80,7 @@ function Observed({ alert }: { alert: Alert }) {
       className="observed"
       title={`${threshold.parameter}: ${formatQuantity(threshold.observed, unit)} observed, limit ${formatQuantity(threshold.limit, unit)}`}
     >
-      <span className="observed-value">{formatQuantity(threshold.observed, unit, { maxFraction: 2 })}</span>
+      <span className="observed-value">{formatQuantityAbove(threshold.observed, threshold.limit, unit)}</span>
       {ratio > 1 && <span className="observed-ratio">{ratio >= 10 ? Math.floor(ratio) : ratio.toFixed(1)}×</span>}
     </span>
   )

@@ -40,7 +40,11 @@ export function DetectorCatalogue({
                 </code>
                 <Severity name={detector.severity} />
               </header>
-              {detector.doc !== null && <p>{detector.doc}</p>}
+              {detector.doc !== null && (
+                <p>
+                  <Doc text={detector.doc} />
+                </p>
+              )}
               {detector.parameters.length > 0 && (
                 <div className="table-scroll">
                   <table className="plain">
@@ -58,7 +62,7 @@ export function DetectorCatalogue({
                             <code>{parameter.name}</code>
                           </td>
                           <td>{defaultText(parameter.default, parameter.unit)}</td>
-                          <td>{parameter.doc}</td>
+                          <td>{parameter.doc !== null && <Doc text={parameter.doc} />}</td>
                         </tr>
                       ))}
                     </tbody>
@@ -76,6 +80,10 @@ export function DetectorCatalogue({
     </div>
   )
 }
+
+/** Words between backticks are names. */
+const Doc = ({ text }: { text: string }) =>
+  text.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))
 
 function Severity({ name }: { name: string | null }) {
   const severity = severities.find((known) => known === name)

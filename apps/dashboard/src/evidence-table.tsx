@@ -157,7 +157,7 @@ function knownText(reference: Known, tokens: ReadonlyMap<Asset, Token>): ReactNo
           <span className="quiet">
             from {reference.source}
             {reference.maxAge === null
-              ? ', constant'
+              ? ', holds throughout'
               : `, ${formatUtc(reference.time)}, good for ${formatDuration(reference.maxAge)}`}
           </span>
         </>

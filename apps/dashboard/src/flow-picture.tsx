@@ -44,7 +44,7 @@ export function FlowPicture({
           const left = direction === 'out' ? layout.walletX : startX
           const middle = (left + right) / 2
           const token = tokens.get(movement.asset)
-          const amount = formatTokenAmount(movement.amount, token, { maxFraction: narrow ? 2 : 4 })
+          const { amount, usd } = wording(movement, token, right - left)
           return (
             <g key={index} className={`flow flow-${direction}`}>
               <title>
@@ -72,9 +72,7 @@ export function FlowPicture({
               <circle className="moment-dot" cx={layout.walletX} cy={y} r="3.5" />
               <text className="amount" x={middle} y={y - 7} textAnchor="middle">
                 {amount}
-                {!narrow && movement.usd8 !== null && (
-                  <tspan className="usd"> · {formatUsd8(movement.usd8, { maxFraction: 2 })}</tspan>
-                )}
+                {usd !== null && <tspan className="usd"> · {usd}</tspan>}
               </text>
               {direction !== 'in' && (
                 <AddressNode
@@ -111,6 +109,20 @@ export function FlowPicture({
     </div>
   )
 }
+
+/** What fits above a wire of `room` px: amount and dollars, or the amount alone with ever fewer digits. */
+function wording(movement: Movement, token: Token | undefined, room: number): { amount: string; usd: string | null } {
+  const fits = (text: string) => text.length * approximateCharacterWidth <= room
+  const digits = (maxFraction: number) => ({ maxFraction, markCut: false })
+  const amount = formatTokenAmount(movement.amount, token, digits(4))
+  const usd = movement.usd8 === null ? null : formatUsd8(movement.usd8, digits(2))
+  if (usd !== null && fits(`${amount} · ${usd}`)) return { amount, usd }
+  const shorter = [4, 2].map((count) => formatTokenAmount(movement.amount, token, digits(count)))
+  return { amount: shorter.find(fits) ?? formatTokenAmount(movement.amount, token, digits(0)), usd: null }
+}
+
+// Of the bold 12 px of system fonts; being a little wide only drops a detail that the table below has.
+const approximateCharacterWidth = 7
 
 function AddressNode({
   address,

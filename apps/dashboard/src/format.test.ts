@@ -5,6 +5,7 @@ import {
   formatAge,
   formatDuration,
   formatQuantity,
+  formatQuantityAbove,
   formatSymbol,
   formatTokenAmount,
   formatUnits,
@@ -25,6 +26,7 @@ describe('formatUnits', () => {
   test('behavior: what is cut is cut, never rounded, and marked', () => {
     expect(formatUnits(999_999n, 5, { maxFraction: 2 })).toBe('9.99…')
     expect(formatUnits(990_000n, 5, { maxFraction: 2 })).toBe('9.9')
+    expect(formatUnits(999_999n, 5, { maxFraction: 2, markCut: false })).toBe('9.99')
   })
 
   test('property: every digit of a uint256 at any scale is still there', () => {
@@ -79,6 +81,14 @@ describe('formatQuantity', () => {
   test('behavior: what is no number stays as it is', () => {
     expect(formatQuantity('sliding', null)).toBe('sliding')
     expect(formatQuantity('1e5', 'USD')).toBe('1e5')
+  })
+})
+
+describe('formatQuantityAbove', () => {
+  test('default: cents are enough, unless they hide that a limit was exceeded', () => {
+    expect(formatQuantityAbove('177103.349', '100000', 'USD')).toBe('$177,103.34')
+    expect(formatQuantityAbove('100000.00000001', '100000', 'USD')).toBe('$100,000.00000001')
+    expect(formatQuantityAbove('36000', '60000', 'ms')).toBe('36 s')
   })
 })
 

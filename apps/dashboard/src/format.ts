@@ -30,17 +30,23 @@ export interface DigitLimits {
   readonly minFraction?: number
   /** At most so many; what is cut is marked by `…`, and never rounded up over a threshold. */
   readonly maxFraction?: number
+  /** False: cut without the mark, for pictures and lists that lead to the exact value. Default true. */
+  readonly markCut?: boolean
 }
 
 /** `units / 10^scale` with grouped thousands: `formatUnits(1234500n, 3)` is `1,234.5`. Exact unless cut by `maxFraction`. */
-export function formatUnits(units: bigint, scale: number, { minFraction = 0, maxFraction = 80 }: DigitLimits = {}) {
+export function formatUnits(
+  units: bigint,
+  scale: number,
+  { minFraction = 0, maxFraction = 80, markCut = true }: DigitLimits = {},
+): string {
   const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, '0')
   const whole = digits.slice(0, digits.length - scale).replace(/\B(?=(\d{3})+$)/g, ',')
   const exact = digits
     .slice(digits.length - scale)
     .replace(/0+$/, '')
     .padEnd(minFraction, '0')
-  const shown = exact.length > maxFraction ? `${exact.slice(0, maxFraction)}…` : exact
+  const shown = exact.length > maxFraction ? `${exact.slice(0, maxFraction)}${markCut ? '…' : ''}` : exact
   return `${units < 0n ? '−' : ''}${whole}${shown === '' ? '' : `.${shown}`}`
 }
 
@@ -49,6 +55,13 @@ export const formatUsd8 = (usd8: bigint, limits: DigitLimits = {}) => dollars(us
 
 /** A price of 1e-8 USD, all its digits. */
 export const formatPrice8 = (price8: bigint) => formatUsd8(price8)
+
+/** To the cents, and exact where the cents alone would look like `limit`. */
+export function formatQuantityAbove(value: string, limit: string, unit: string | null): string {
+  const cut = { maxFraction: 2, markCut: false }
+  const text = formatQuantity(value, unit, cut)
+  return text === formatQuantity(limit, unit, cut) ? formatQuantity(value, unit) : text
+}
 
 /** A token amount in base units with its symbol: `1.5 WETH`. Unknown decimals: the base units, said so. */
 export function formatTokenAmount(
@@ -164,7 +177,7 @@ export function detectorName(id: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-function dollars(units: bigint, scale: number, { minFraction = 2, maxFraction = 80 }: DigitLimits): string {
-  const text = formatUnits(units, scale, { minFraction, maxFraction })
+function dollars(units: bigint, scale: number, limits: DigitLimits): string {
+  const text = formatUnits(units, scale, { minFraction: 2, ...limits })
   return text.startsWith('−') ? `−$${text.slice(1)}` : `$${text}`
 }

@@ -20,6 +20,8 @@ export function SumPicture({ sum }: { sum: RunningSum }) {
     pad.bottom -
     approximateRatio({ units: total8, scale: 8 }, { units: top8, scale: 8 }) * (height - pad.top - pad.bottom)
   const limitY = y(sum.limit8)
+  // At the right the stairs are above the limit, so its words stand free just below the line, or above where it lies low.
+  const limitTextY = height - pad.bottom - limitY >= 16 ? limitY + 12 : limitY - 4
   const line = sum.steps.map(({ timestamp, total8 }, index) =>
     index === 0 ? `M${x(timestamp)} ${height - pad.bottom}V${y(total8)}` : `H${x(timestamp)}V${y(total8)}`,
   )
@@ -35,7 +37,7 @@ export function SumPicture({ sum }: { sum: RunningSum }) {
         <path className="sum-area" d={`${line.join('')}H${end}V${height - pad.bottom}Z`} />
         <path className="sum-line" d={`${line.join('')}H${end}`} />
         <line className="limit-line" x1={pad.left} x2={end} y1={limitY} y2={limitY} />
-        <text className="limit-text" x={pad.left + 2} y={limitY - 4}>
+        <text className="limit-text" x={end} y={limitTextY} textAnchor="end">
           limit {formatUsd8(sum.limit8)}
         </text>
         {sum.steps.map(({ timestamp, total8 }, index) => (
@@ -50,7 +52,7 @@ export function SumPicture({ sum }: { sum: RunningSum }) {
           </circle>
         ))}
         <text className="sum-end" x={end} y={y(sum.end) - 6} textAnchor="end">
-          {formatUsd8(sum.end, { maxFraction: 2 })}
+          {formatUsd8(sum.end, { maxFraction: 2, markCut: false })}
         </text>
         <line className="axis" x1={pad.left} x2={end} y1={height - pad.bottom} y2={height - pad.bottom} />
         <text className="axis-text" x={pad.left} y={height - 5}>
