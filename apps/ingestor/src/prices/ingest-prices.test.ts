@@ -1,0 +1,108 @@
+import {
+  deadLetterCodec,
+  deadLettersTopic,
+  maxWatermark,
+  pricesCodec,
+  pricesTopic,
+  type PriceTick,
+} from '@tocsin/chain-model'
+import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
+import { describe, expect, test } from 'vitest'
+import { followPrices, ingestPriceFile } from './ingest-prices.ts'
+import { BadPriceError } from './price-file.ts'
+import { pushPriceSource } from './price-source.ts'
+
+const tick = (time: number): PriceTick => ({
+  type: 'price',
+  chainId: 1,
+  asset: 'native',
+  price8: BigInt(time + 1),
+  source: 'test',
+  time,
+  maxAge: 60_000,
+})
+const pricesIn = (log: SimulatedLog) =>
+  log.records({ topic: pricesTopic('test'), partition: 0 }).map(({ value }) => pricesCodec.decode(value))
+const deadIn = (log: SimulatedLog) =>
+  log.records({ topic: deadLettersTopic('test'), partition: 0 }).map(({ value }) => deadLetterCodec.decode(value))
+const bad = new BadPriceError({ origin: 'prices.csv, line 3', text: 'WETH,1', reason: 'no address' })
+
+describe('ingestPriceFile', () => {
+  test('default: the ticks, the highest watermark, and each bad line as a dead letter, once', async () => {
+    const ticks = Array.from({ length: 2500 }, (_, time) => tick(time))
+    const fates: AppendFate[] = ['commit-unknown', 'lost', 'full']
+    const log = openSimulatedLog()
+    log.decideAppends(({ index }) => fates[index] ?? 'committed')
+    for (let again = 0; again < 2; again++) await ingestPriceFile({ file: { ticks, bad: [bad] }, log, prefix: 'test' })
+    expect(pricesIn(log)).toEqual([...ticks, { type: 'watermark', watermark: maxWatermark }])
+    expect(deadIn(log)).toEqual([
+      {
+        type: 'dead-letter',
+        source: 'ingestor/prices',
+        code: 'INGEST_BAD_PRICE',
+        reason: 'prices.csv, line 3: no address.',
+        origin: 'prices.csv, line 3',
+        payload: Buffer.from('WETH,1').toString('base64'),
+      },
+    ])
+  })
+})
+
+describe('followPrices', () => {
+  /** Each wait is a turn: the script moves the clock and pushes prices, and ends with false. */
+  async function play(script: (turn: number, set: (time: number) => void, push: (tick: PriceTick) => void) => boolean) {
+    const log = openSimulatedLog()
+    const source = pushPriceSource('market')
+    const stop = new AbortController()
+    const errors: string[] = []
+    let time = 10_000
+    let turn = 0
+    await followPrices(
+      { prefix: 'test', outOfOrdernessMs: 500, heartbeatMs: 1000, idleAfterMs: 5000, maxWaiting: 3 },
+      {
+        source,
+        log,
+        now: () => time,
+        wait: async () => {
+          if (!script(turn++, (to) => (time = to), source.push)) stop.abort()
+        },
+        random: () => 0,
+        onError: (error) => errors.push(error instanceof Error ? error.message : String(error)),
+      },
+      stop.signal,
+    )
+    return { records: pricesIn(log), errors }
+  }
+
+  test('default: ticks as they come, a watermark each heartbeat, idle after silence, and news end that', async () => {
+    const { records } = await play((turn, set, push) => {
+      const turns = [
+        () => push(tick(10_000)),
+        () => set(10_400), // before the next heartbeat: nothing
+        () => set(11_000),
+        () => set(15_000),
+        () => set(30_000), // idle: no more watermarks
+        () => push(tick(30_000)),
+      ]
+      turns[turn]?.()
+      return turn < turns.length
+    })
+    expect(records).toEqual([
+      { type: 'watermark', watermark: 9_499 },
+      tick(10_000),
+      { type: 'watermark', watermark: 10_499 },
+      { type: 'idle', time: 15_000 },
+      tick(30_000),
+      { type: 'watermark', watermark: 29_499 },
+    ])
+  })
+
+  test('error: more prices than may wait are told and left out, none silently', async () => {
+    const { records, errors } = await play((turn, _set, push) => {
+      if (turn === 0) for (let time = 0; time < 5; time++) push(tick(time))
+      return turn < 1
+    })
+    expect(records.filter(({ type }) => type === 'price').length).toBe(3)
+    expect(errors).toEqual(Array.from({ length: 2 }, () => '3 prices of market wait to be written; one was left out.'))
+  })
+})
