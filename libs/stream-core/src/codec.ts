@@ -8,7 +8,7 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T
   migrate?(bytes: Uint8Array, version: number): T
   /** A shorter way between the value and the byte string (one char a byte) of what `encode` gives. Only for speed. */
-  readonly byteString?: { of(value: T): string; from(text: string): T }
+  readonly byteString?: { readonly of: (value: T) => string; readonly from: (text: string) => T }
 }
 
 /** A codec whose bytes sort as its values do and that is injective: fit for keys. */

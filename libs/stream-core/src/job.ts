@@ -26,6 +26,8 @@ export interface JobOptions {
   readonly onProgress?: (progress: JobProgress) => void
   /** Default 250 ms. */
   readonly progressIntervalMs?: number
+  /** Before the first repeat of what the log could not do; each next wait is twice as long, up to 5 s. Default 50 ms. */
+  readonly retryWaitMs?: number
   /** Instead of the store in `stateFolder`, for tests. */
   readonly store?: StateStore
 }

@@ -48,7 +48,7 @@ export interface TestDriver {
   sideOutput<T>(operator: string, tag: OutputTag<T>): readonly { readonly value: T; readonly timestamp: Timestamp }[]
   /** An operator's state by name, then by key (as bytes, one char each): a value, a list, or entries in order. */
   state(operator: string): Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  /** All operators' state, canonical: equal states give equal dumps. */
+  /** All operators' state and timers without what is empty: equal states give equal dumps. */
   dump(): Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** An operator's timers: times by key. */
   timers(operator: string): Readonly<Record<string, readonly Timestamp[]>>
@@ -179,7 +179,8 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
           .flatMap((name) => [
             ...Object.entries(stateOf(name)).map(([state, values]) => [`${name}/${state}`, values] as const),
             [`${name}/#timers`, timersOf(name)] as const,
-          ]),
+          ])
+          .filter(([, values]) => Object.keys(values).length > 0),
       ),
     timers: timersOf,
     get lateElements() {

@@ -9,12 +9,12 @@ export interface Receiver {
 }
 
 /** Hands values to the operators that read it, one after the other, each wholly before the next. */
-export class Output<T = unknown> {
+export class Output {
   readonly #receivers: Receiver[] = []
   connect(receiver: Receiver): void {
     this.#receivers.push(receiver)
   }
-  emit(value: T, timestamp: Timestamp): void {
+  emit(value: unknown, timestamp: Timestamp): void {
     for (const receiver of this.#receivers) receiver.process(value, timestamp)
   }
 }

@@ -18,7 +18,9 @@ export const toByteString = (bytes: Uint8Array): ByteString =>
 export const fromByteString = (text: ByteString): Uint8Array => Buffer.from(text, 'latin1')
 
 /** Between the values of a codec and the byte strings that stand for them in memory. */
-export const byteStringsOf = <T>(codec: Codec<T>): { of(value: T): ByteString; from(text: ByteString): T } =>
+export const byteStringsOf = <T>(
+  codec: Codec<T>,
+): { readonly of: (value: T) => ByteString; readonly from: (text: ByteString) => T } =>
   codec.byteString ?? {
     of: (value) => toByteString(codec.encode(value)),
     from: (text) => codec.decode(fromByteString(text)),

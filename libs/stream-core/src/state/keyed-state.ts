@@ -123,10 +123,10 @@ export class KeyedState {
       const map = current()
       for (const sub of map?.keys() ?? []) yield [from(sub), map?.get(sub)] as const
     }
-    function* keys(): Generator<unknown> {
+    function* keys(): Generator {
       for (const sub of current()?.keys() ?? []) yield from(sub)
     }
-    function* values(): Generator<unknown> {
+    function* values(): Generator {
       const map = current()
       for (const sub of map?.keys() ?? []) yield map?.get(sub)
     }

@@ -41,7 +41,6 @@ export const listCodec = <T>(item: Codec<T>): Codec<ListView<T>> => {
     }
     return ListView.of(items)
   }
-  const { migrate } = item
   return {
     version: item.version,
     encode: (list) =>
@@ -54,6 +53,9 @@ export const listCodec = <T>(item: Codec<T>): Codec<ListView<T>> => {
         }),
       ),
     decode: (bytes) => read(bytes, (part) => item.decode(part)),
-    ...(migrate && { migrate: (bytes, version) => read(bytes, (part) => migrate(part, version)) }),
+    ...(item.migrate && { migrate: (bytes, version) => read(bytes, (part) => migrated(item, part, version)) }),
   }
 }
+
+const migrated = <T>(codec: Codec<T>, bytes: Uint8Array, version: number): T =>
+  codec.migrate === undefined ? codec.decode(bytes) : codec.migrate(bytes, version)

@@ -20,7 +20,9 @@ interface Payment {
 }
 
 /** The log's records are the source's, in JSON. */
-const asWritten: SourceCodec<Payment> = { decode: (value) => JSON.parse(Buffer.from(value).toString()) }
+const asWritten: SourceCodec<Payment> = {
+  decode: (value) => JSON.parse(Buffer.from(value).toString()) as SourceRecord<Payment>,
+}
 
 const totals = (
   options: { readonly epochs?: boolean; readonly version?: string; readonly noise?: () => number } = {},

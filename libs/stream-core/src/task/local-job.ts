@@ -17,11 +17,17 @@ import { decodeMarker, determinismError, differingSinks, encodeMarker, type Prog
 import { deadLetterSink } from './output-buffer.ts'
 import { Task } from './task.ts'
 
-const defaults = { commitIntervalMs: 25, checkpointIntervalMs: 10_000, batchSize: 1000, progressIntervalMs: 250 }
+const defaults = {
+  commitIntervalMs: 25,
+  checkpointIntervalMs: 10_000,
+  batchSize: 1000,
+  progressIntervalMs: 250,
+  retryWaitMs: 50,
+}
 const maxPendingOutputs = 10_000
 const maxQueuedBytes = 16 << 20
 const pollWaitMs = 100
-const retryWaitMs = { first: 50, longest: 5000 }
+const longestRetryWaitMs = 5000
 
 /** The whole topology in one task of this process. What to fold is the task's; when to read and write is decided here. */
 export class LocalJob implements Job {
@@ -31,7 +37,7 @@ export class LocalJob implements Job {
   readonly #task: Task
   readonly #starts: readonly number[]
   #producer: Producer
-  #reader: Reader
+  #reader: Reader | null
   readonly #paused = new Set<number>()
   readonly #ends: number[]
   /** What the run before committed after the checkpoint, oldest first; done when empty. */
@@ -41,7 +47,6 @@ export class LocalJob implements Job {
   #commitEnds: { readonly steps: number; readonly end: number }[] = []
   #pending: NewRecord[] = []
   #pendingSince: number | null = null
-  #pendingOutputs = 0
   #checkpointSteps: number
   #checkpointAt: number
   #status: JobProgress['status'] = 'restoring'
@@ -66,13 +71,14 @@ export class LocalJob implements Job {
       readonly lastMarkerSteps: number
     },
   ) {
-    const { commitIntervalMs, checkpointIntervalMs, batchSize, progressIntervalMs } = options
+    const { commitIntervalMs, checkpointIntervalMs, batchSize, progressIntervalMs, retryWaitMs } = options
     this.#options = options
     this.#settings = {
       commitIntervalMs: commitIntervalMs ?? defaults.commitIntervalMs,
       checkpointIntervalMs: checkpointIntervalMs ?? defaults.checkpointIntervalMs,
       batchSize: batchSize ?? defaults.batchSize,
       progressIntervalMs: progressIntervalMs ?? defaults.progressIntervalMs,
+      retryWaitMs: retryWaitMs ?? defaults.retryWaitMs,
     }
     this.#store = parts.store
     this.#task = parts.task
@@ -108,8 +114,9 @@ export class LocalJob implements Job {
     const starts =
       checkpoint?.starts ?? last?.inputs.map(({ start }) => start) ?? ranges.map(({ beginning }) => beginning)
     const names = inputNames(task)
+    if (checkpoint === undefined) task.start(starts)
+    if (last !== undefined) task.replay(last.resumptions, last.steps)
     task.inputs.forEach((input, index) => {
-      if (checkpoint === undefined) input.startAt(starts[index] ?? 0)
       const { beginning, end } = ranges[index] ?? { beginning: 0, end: 0 }
       const mustReach = last?.inputs[index]?.offset ?? 0
       if (input.fetchOffset < beginning && (checkpoint !== undefined || last !== undefined)) {
@@ -196,7 +203,7 @@ export class LocalJob implements Job {
   }
 
   async close(): Promise<void> {
-    await this.#reader.close()
+    await this.#reader?.close()
     await this.#producer.close()
     await this.#store.close()
   }
@@ -212,8 +219,9 @@ export class LocalJob implements Job {
       }
       this.#setStatus('stopped')
     } catch (error) {
-      if (signal.aborted && error === signal.reason) {
-        this.#setStatus('stopped')
+      // Told to stop while it waited for the log: what is not committed is folded again by the next start.
+      if (signal.aborted && isRetryable(error)) {
+        this.#setStatus('stopped', reasonOf(error))
         return
       }
       this.#setStatus('failed', reasonOf(error))
@@ -226,20 +234,23 @@ export class LocalJob implements Job {
     inputs.forEach((input, index) => {
       const at = { topic: input.source.topic, partition: input.partition }
       const isFull = input.queuedBytes > maxQueuedBytes
-      if (isFull && !this.#paused.has(index)) this.#reader.pause(at)
-      if (!isFull && this.#paused.has(index)) this.#reader.resume(at)
+      if (isFull && !this.#paused.has(index)) this.#reader?.pause(at)
+      if (!isFull && this.#paused.has(index)) this.#reader?.resume(at)
       if (isFull) this.#paused.add(index)
       else this.#paused.delete(index)
     })
     const batches = await this.#retrying(async () => {
+      if (this.#reader === null) {
+        this.#reader = await this.#options.log.openReader(positionsOf(this.#task))
+        this.#paused.clear()
+      }
       try {
         return await this.#reader.poll(waitMs)
       } catch (error) {
-        if (!isRetryable(error)) throw error
         // What a failed reader has delivered is not known: a new one goes on where the inputs stand.
-        await this.#reader.close().catch(() => undefined)
-        this.#paused.clear()
-        this.#reader = await this.#options.log.openReader(positionsOf(this.#task))
+        const failed = this.#reader
+        this.#reader = null
+        await failed.close().catch(() => undefined)
         throw error
       }
     }, signal)
@@ -271,10 +282,7 @@ export class LocalJob implements Job {
   #collect(): void {
     const emissions = this.#task.outputs.drain()
     if (emissions.length === 0) return
-    for (const { record, sink } of emissions) {
-      this.#pending.push(record)
-      if (sink !== deadLetterSink) this.#pendingOutputs += 1
-    }
+    for (const { record } of emissions) this.#pending.push(record)
     this.#pendingSince ??= this.#options.clock()
   }
 
@@ -327,7 +335,10 @@ export class LocalJob implements Job {
         this.#producer = await this.#options.log.openProducer(progressTopic)
         const last = (await readMarkers(this.#options)).at(-1)
         isUnknown = false
-        if (last !== undefined && last.steps === marker.steps) return
+        if (last !== undefined && last.steps >= marker.steps) {
+          if (last.steps === marker.steps && differingSinks(last.proofs, marker.proofs).length === 0) return
+          throw new ProducerFencedError(progressTopic) // someone else has gone on from the same place
+        }
       }
       try {
         const positions = await this.#producer.append(records)
@@ -340,7 +351,6 @@ export class LocalJob implements Job {
     }, signal)
     this.#pending = []
     this.#pendingSince = null
-    this.#pendingOutputs = 0
     this.#lastMarkerSteps = marker.steps
     this.#commits += 1
   }
@@ -358,6 +368,7 @@ export class LocalJob implements Job {
         start: this.#starts[index] ?? 0,
       })),
       proofs: outputs.proofs(),
+      resumptions: this.#task.resumptionsSince(this.#checkpointSteps),
     }
   }
 
@@ -407,7 +418,7 @@ export class LocalJob implements Job {
   /** Until it succeeds, with longer and longer waits; status says so meanwhile. What cannot be retried is thrown on. */
   async #retrying<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const status = this.#status
-    for (let waitMs = retryWaitMs.first; ; waitMs = Math.min(2 * waitMs, retryWaitMs.longest)) {
+    for (let waitMs = this.#settings.retryWaitMs; ; waitMs = Math.min(2 * waitMs, longestRetryWaitMs)) {
       try {
         const result = await work()
         if (this.#status === 'waiting') this.#setStatus(status === 'waiting' ? 'running' : status)

@@ -1,6 +1,7 @@
 import type { InputPosition } from './input.ts'
 import type { OutputProof } from './output-buffer.ts'
 import { DeterminismError } from './errors.ts'
+import type { Resumption } from './task.ts'
 
 /** What a commit says of itself, in one atomic write with its outputs. */
 export interface ProgressMarker {
@@ -16,6 +17,8 @@ export interface ProgressMarker {
   })[]
   /** By sink, with dead letters beside them. */
   readonly proofs: Readonly<Record<string, OutputProof>>
+  /** Since the last checkpoint. */
+  readonly resumptions: readonly Resumption[]
 }
 
 export const encodeMarker = (marker: ProgressMarker): Uint8Array => Buffer.from(JSON.stringify(marker))

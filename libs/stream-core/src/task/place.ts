@@ -29,14 +29,17 @@ export const placeOf = (record: SourceRecord<unknown> | Undecodable, bound: Time
 /**
  * Which input's record comes next: the least by (place, input, offset), once every other input that is neither idle nor
  * at its end is known to have nothing before it. Undefined: read on first. A k-way merge, for each input is monotone in
- * place; so the sequence depends on the logs alone, not on when records arrive.
+ * place; so the sequence depends on the logs alone, not on when records arrive. The one exception is the record that
+ * ends an input's idleness, since nobody waited for it: a task writes down when it took one, and while it replays with
+ * `holdsIdle` only that note lets an idle input go on.
  */
-export const nextInSequence = (inputs: readonly PlacedInput[]): Placed | undefined => {
+export const nextInSequence = (inputs: readonly PlacedInput[], holdsIdle = false): Placed | undefined => {
   let first: Placed | undefined
   let waitFor: Placed | undefined
   for (let index = 0; index < inputs.length; index += 1) {
     const input = inputs[index]
     if (input === undefined) continue
+    if (holdsIdle && input.isIdle) continue
     const record = input.peek()
     const { bound } = input
     if (record !== undefined) {

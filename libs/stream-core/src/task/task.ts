@@ -9,7 +9,7 @@ import { EpochError, SourceError } from './errors.ts'
 import { Input, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
 import { deadLetterSink, OutputBuffer, type OutputProof } from './output-buffer.ts'
-import { nextInSequence } from './place.ts'
+import { nextInSequence, placeOf, type Placed } from './place.ts'
 import { UndoLog } from './rewind.ts'
 
 export interface TaskDeadLetter {
@@ -45,6 +45,12 @@ export interface TaskSnapshot {
   readonly finalized: number | null
 }
 
+/** An idle input went on: with what record the others let it cannot be told from the logs, so it is written down. */
+export interface Resumption {
+  readonly step: number
+  readonly input: number
+}
+
 interface Node {
   readonly spec: TopologyNode
   readonly name: string
@@ -77,6 +83,8 @@ export class Task {
   #finalized: number | null = null
   #place: Timestamp | null = null
   #current: { readonly input: Input; readonly record: LogRecord } | null = null
+  #resumptions: readonly Resumption[] = []
+  #replay: { readonly resumptions: readonly Resumption[]; readonly until: number } | null = null
 
   constructor(options: TaskOptions) {
     const { topology, partitions } = options
@@ -148,11 +156,27 @@ export class Task {
   advance(limit: number): number {
     let taken = 0
     for (; taken < limit; taken += 1) {
-      const next = nextInSequence(this.inputs)
+      const next = this.#next()
       if (next === undefined) break
       this.#take(next.input, next.place)
     }
     return taken
+  }
+
+  /** Begins to read at these offsets, in order of the inputs. Call before anything is offered. */
+  start(offsets: readonly number[]): void {
+    this.inputs.forEach((input, index) => input.startAt(offsets[index] ?? 0))
+    this.#marks = [this.#snapshot(null)]
+  }
+
+  /** Until step `until`, idle inputs go on exactly where an earlier run let them. */
+  replay(resumptions: readonly Resumption[], until: number): void {
+    this.#replay = { resumptions, until }
+  }
+  /** Where idle inputs went on, after step `since`. */
+  resumptionsSince(since: number): readonly Resumption[] {
+    this.#resumptions = this.#resumptions.filter(({ step }) => step > since)
+    return this.#resumptions
   }
 
   /** What a checkpoint holds: the base, and the cells changed since the last checkpoint, as of the base. */
@@ -262,6 +286,17 @@ export class Task {
     this.#loaded.delete(name)
   }
 
+  #next(): Placed | undefined {
+    const replay = this.#replay
+    if (replay === null || this.#steps >= replay.until) return nextInSequence(this.inputs)
+    const resumption = replay.resumptions.find(({ step }) => step === this.#steps + 1)
+    if (resumption === undefined) return nextInSequence(this.inputs, true)
+    const input = this.inputs[resumption.input]
+    const record = input?.peek()
+    if (input === undefined || record === undefined) return undefined
+    return { input: resumption.input, place: placeOf(record, input.bound) }
+  }
+
   #take(index: number, place: Timestamp): void {
     const input = this.inputs[index]
     const at = this.#nodeOfInput[index]
@@ -277,6 +312,7 @@ export class Task {
     this.#place = place
     input.place = place
     input.take()
+    if (input.isIdle) this.#resumptions = [...this.#resumptions, { step: this.#steps, input: index }]
     if (record.type !== 'idle' && input.isIdle) {
       input.isIdle = false
       at.node.valve.setIdle(at.channel, false)
@@ -409,7 +445,7 @@ export class Task {
     return {
       epoch,
       steps: this.#steps,
-      inputs: this.inputs?.map((input) => input.snapshot()) ?? [],
+      inputs: this.inputs.map((input) => input.snapshot()),
       valves: this.#nodes.map(({ valve }) => valve.snapshot()),
       proofs: this.outputs.proofs(),
       sequences: this.#sinks.map(({ sequence }) => sequence),

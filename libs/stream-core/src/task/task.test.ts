@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { priceHistory, storm, stormTopology, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
+import { testDriver } from '../../testing/test-driver.ts'
+import type { Emission } from './output-buffer.ts'
+import { Task } from './task.ts'
+
+const runs = Number(process.env['STREAM_RUNS'] ?? 100)
+
+const newTask = () =>
+  new Task({
+    topology: stormTopology(),
+    partitions: (topic) => (topic === 'prices' ? 2 : 1),
+    deadLetters: { topic: 'dead', encode: (letter) => Buffer.from(`${letter.operator} ${letter.origin}`) },
+  })
+
+const asText = ({ sink, record }: Emission) => `${sink} ${record.partition} ${Buffer.from(record.value).toString()}`
+
+/** The logs of the inputs, in their order: prices/0, prices/1, chain. */
+type Logs = readonly (readonly (ChainRecord | PriceRecord)[])[]
+
+/** Offers the logs in pieces, in the order and sizes of `offers`, then the rest. */
+const runInPieces = (logs: Logs, offers: readonly { readonly input: number; readonly count: number }[]) => {
+  const task = newTask()
+  const outputs: string[] = []
+  const read = logs.map(() => 0)
+  const offer = (index: number, count: number) => {
+    const from = read[index] ?? 0
+    const records = (logs[index] ?? []).slice(from, from + count)
+    read[index] = from + records.length
+    const logRecords = records.map((record, i) => ({
+      offset: from + i,
+      key: null,
+      value: Buffer.from(JSON.stringify(record)),
+    }))
+    task.inputs[index]?.offer(logRecords, from + records.length)
+    task.advance(Infinity)
+    outputs.push(...task.outputs.drain().map(asText))
+  }
+  for (const { input, count } of offers) offer(input, count)
+  for (let index = 0; index < logs.length; index += 1) offer(index, Infinity)
+  return outputs
+}
+
+describe('Task', () => {
+  test('property: outputs depend on the logs alone, not on when and in what pieces they are read', () => {
+    fc.assert(
+      fc.property(
+        storm,
+        priceHistory(0),
+        priceHistory(1),
+        fc.array(fc.record({ input: fc.nat(2), count: fc.integer({ min: 1, max: 6 }) }), { maxLength: 40 }),
+        ({ stormy }, first, second, offers) => {
+          const logs = [first, second, stormy]
+          const atOnce = runInPieces(logs, [])
+          expect(runInPieces(logs, offers)).toEqual(atOnce)
+        },
+      ),
+      { numRuns: runs },
+    )
+  })
+
+  test('property: after any storm of reorgs, state and what stands equal those of the canonical chain alone', () => {
+    let outputs = 0
+    let retractions = 0
+    fc.assert(
+      fc.property(storm, priceHistory(0), priceHistory(1), ({ canonical, stormy }, first, second) => {
+        const run = (chain: readonly ChainRecord[]) => {
+          const driver = testDriver(stormTopology(), { partitions: { prices: 2 } })
+          driver.push('chain', ...chain.slice(0, chain.length / 2))
+          driver.pushTo('prices', 0, ...first)
+          driver.push('chain', ...chain.slice(chain.length / 2))
+          driver.pushTo('prices', 1, ...second)
+          return driver
+        }
+        const [calm, wild] = [run(canonical), run(stormy)]
+        outputs += calm.outputs().length
+        retractions += wild.outputs().filter(({ transition }) => transition.type === 'retracted').length
+        expect(wild.dump()).toEqual(calm.dump())
+        for (const sink of ['findings', 'others']) expect(wild.standing(sink)).toEqual(calm.standing(sink))
+        expect(wild.watermark).toBe(calm.watermark)
+        expect(wild.waiting).toBe(0)
+      }),
+      { numRuns: runs },
+    )
+    // The law would hold of a run in which nothing happens.
+    expect(outputs).toBeGreaterThan(10 * runs)
+    expect(retractions).toBeGreaterThan(runs)
+  })
+
+  test('property: revisions of an id count its transitions, and it ends in one of confirmed, retracted or added', () => {
+    fc.assert(
+      fc.property(storm, priceHistory(0), ({ stormy }, first) => {
+        const driver = testDriver(stormTopology())
+        driver.push('chain', ...stormy)
+        driver.push('prices', ...first)
+        const revisions = new Map<string, number>()
+        for (const { sink, key, transition } of driver.outputs()) {
+          const id = `${sink} ${key === null ? '' : Buffer.from(key).toString()}`
+          expect(transition.revision).toBe((revisions.get(id) ?? 0) + 1)
+          revisions.set(id, transition.revision)
+        }
+      }),
+      { numRuns: runs },
+    )
+  })
+})
