@@ -2,10 +2,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openRecording } from './recording-source.ts'
-import { chainData, testOnChainData } from '../testing/chain-data.ts'
 import { openJsonRpcSource, type JsonRpcSourceOptions } from './json-rpc-source.ts'
 import { parseHeader } from './parse-block.ts'
 
@@ -64,7 +63,7 @@ interface Recorded {
   readonly receipts: readonly (Record<string, unknown> & { readonly transactionHash: string })[]
   readonly traces: readonly unknown[] | null
 }
-const path = join(chainData, 'eth-mainnet-blocks/14000000.json.gz')
+const path = fileURLToPath(new URL('../../fixtures/block-4370006.json.gz', import.meta.url))
 const recorded = (): Recorded => JSON.parse(gunzipSync(readFileSync(path)).toString()) as Recorded
 
 /** An honest node that knows one block. */
@@ -103,7 +102,7 @@ async function start(answers: StubNode['answers'], options: Partial<JsonRpcSourc
 }
 
 describe('openJsonRpcSource', () => {
-  testOnChainData('default: a block over JSON-RPC is the block of the recording', async () => {
+  test('default: a block over JSON-RPC is the block of the recording', async () => {
     const { source, signal } = await start(honest(recorded()))
     const head = await source.head(signal)
     const recording = await openRecording([path])
@@ -111,29 +110,26 @@ describe('openJsonRpcSource', () => {
     expect(await source.finalized(signal)).toBeNull()
   })
 
-  testOnChainData(
-    'behavior: without eth_getBlockReceipts receipts are asked for one by one, without traces there are none, each said once',
-    async () => {
-      const data = recorded()
-      const { source, node, notices, signal } = await start((method, params) =>
-        method === 'eth_getBlockReceipts' || method === 'trace_block'
-          ? { error: { code: -32000, message: `Method ${method} is not supported` } }
-          : honest(data)(method, params),
-      )
-      const head = await source.head(signal)
-      for (let time = 0; time < 2; time++) {
-        const block = await source.block(head, signal)
-        expect(block.transactions.length).toBe(112)
-        expect(block.transactions.every(({ outcome, frames }) => outcome !== null && frames === null)).toBe(true)
-      }
-      expect(notices).toEqual([
-        expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ has no eth_getBlockReceipts/),
-        expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ gives no traces/),
-      ])
-      expect(node.requests.filter((method) => method === 'eth_getTransactionReceipt').length).toBe(224)
-      expect(node.requests.filter((method) => method === 'trace_block').length).toBe(1)
-    },
-  )
+  test('behavior: without eth_getBlockReceipts receipts are asked for one by one, without traces there are none, each said once', async () => {
+    const data = recorded()
+    const { source, node, notices, signal } = await start((method, params) =>
+      method === 'eth_getBlockReceipts' || method === 'trace_block'
+        ? { error: { code: -32000, message: `Method ${method} is not supported` } }
+        : honest(data)(method, params),
+    )
+    const head = await source.head(signal)
+    for (let time = 0; time < 2; time++) {
+      const block = await source.block(head, signal)
+      expect(block.transactions.length).toBe(64)
+      expect(block.transactions.every(({ outcome, frames }) => outcome !== null && frames === null)).toBe(true)
+    }
+    expect(notices).toEqual([
+      expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ has no eth_getBlockReceipts/),
+      expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ gives no traces/),
+    ])
+    expect(node.requests.filter((method) => method === 'eth_getTransactionReceipt').length).toBe(128)
+    expect(node.requests.filter((method) => method === 'trace_block').length).toBe(1)
+  })
 
   const lies: Readonly<Record<string, [string, (data: Recorded) => StubNode['answers'], RegExp]>> = {
     'null receipts': [
@@ -141,11 +137,11 @@ describe('openJsonRpcSource', () => {
       () => () => ({ result: null }),
       /receipts should be an array, found null/,
     ],
-    'no receipts': ['eth_getBlockReceipts', () => () => ({ result: [] }), /0 receipts for 112 transactions/],
+    'no receipts': ['eth_getBlockReceipts', () => () => ({ result: [] }), /0 receipts for 64 transactions/],
     'receipts of another block': [
       'eth_getBlockReceipts',
       (data) => () => ({ result: data.receipts.map((receipt) => ({ ...receipt, blockHash: `0x${'ab'.repeat(32)}` })) }),
-      /receipts\.0\.blockHash: expected 0x9bff49.*found 0xabab/,
+      /receipts\.0\.blockHash: expected 0x69b559.*found 0xabab/,
     ],
     'a receipt twice': [
       'eth_getBlockReceipts',
@@ -157,7 +153,7 @@ describe('openJsonRpcSource', () => {
       (data) => () => ({
         result: data.receipts.map((receipt) => ({ ...receipt, logs: (receipt['logs'] as unknown[]).slice(1) })),
       }),
-      /expected log 0, found log 1/,
+      /receipts\.3\.logs: expected log 0, found log 3/,
     ],
     'a changed topic': [
       'eth_getBlockReceipts',
@@ -179,7 +175,7 @@ describe('openJsonRpcSource', () => {
     'another block': [
       'eth_getBlockByHash',
       (data) => () => ({ result: { ...data.block, number: '0x1' } }),
-      /number: expected 14000000, found 1/,
+      /number: expected 4370006, found 1/,
     ],
     'no block': ['eth_getBlockByHash', () => () => ({ result: null }), /block should be an object, found null/],
     'a transaction left out': [
@@ -190,7 +186,7 @@ describe('openJsonRpcSource', () => {
     'traces of too few': [
       'trace_block',
       (data) => () => ({ result: data.traces?.slice(0, 10) }),
-      /traces of \d+ transactions for 112/,
+      /traces of \d+ transactions for 64/,
     ],
     'an error': [
       'eth_getBlockReceipts',
@@ -198,7 +194,7 @@ describe('openJsonRpcSource', () => {
       /the node answers error -32000: header not found/,
     ],
   }
-  testOnChainData.for(Object.entries(lies))(
+  test.for(Object.entries(lies))(
     'error: %s is the endpoint’s error, never a quiet block',
     async ([, [lied, answer, expected]]) => {
       const data = recorded()
