@@ -14,6 +14,7 @@ export default defineConfig({
       '{cli,demo,bench}/src/**/*.test.ts',
       'test/**/*.test.ts',
     ],
+    globalSetup: ['apps/alerts-api/testing/global-setup.ts', 'test/kafka-broker/shared-broker.ts'],
     reporters: ['default', new ClosingLineReporter()],
     testTimeout: 60_000,
     hookTimeout: 120_000,
