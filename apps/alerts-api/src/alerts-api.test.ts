@@ -1,14 +1,13 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { alertCodec, alertsTopic, type Alert } from '@tocsin/chain-model'
 import { openSimulatedLog, type SimulatedLog } from '@tocsin/event-log/testing'
 import { createLogger, createMetrics, loadSettings } from '@tocsin/service-kit'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { emptyDatabase, reachableFolder, sampleAlert } from '../testing/index.ts'
-import '../testing/global-setup.ts'
 import { parseSecret, signDelivery } from './channels/sign-delivery.ts'
 import { openEmbeddedPostgres } from './embedded-postgres.ts'
 import { alertsApiSettings, startAlertsApi, type AlertsApi, type AlertsApiConfig } from './index.ts'
@@ -19,6 +18,9 @@ let metrics: ReturnType<typeof createMetrics>
 let said: string
 let api: AlertsApi
 let databaseUrl: string
+
+/** However busy the machine. */
+const inTheEnd = { timeout: 30_000, interval: 10 }
 
 const logger = createLogger({ place: 'alerts-api', write: (line) => (said += line), now: () => 0 })
 
@@ -87,7 +89,7 @@ beforeEach(async () => {
   metrics = createMetrics()
   log = openSimulatedLog()
   await log.createTopics([{ topic, partitions: 4 }])
-  databaseUrl = await emptyDatabase(inject('tocsinPostgresFolder'))
+  databaseUrl = await emptyDatabase()
 })
 afterEach(() => api.close())
 
@@ -99,8 +101,12 @@ describe('startAlertsApi', () => {
     await start()
     await write(alert, confirmed)
     await expect
-      .poll(() => get('/api/alerts'))
-      .toEqual({ items: [jsonOf(confirmed)], nextCursor: null, lastEventId: '2' })
+      .poll(() => get('/api/alerts'), inTheEnd)
+      .toEqual({
+        items: [jsonOf(confirmed)],
+        nextCursor: null,
+        lastEventId: '2',
+      })
     expect(await get(`/api/alerts/${alert.id}`)).toEqual({
       ...jsonOf(confirmed),
       transitions: [
@@ -121,11 +127,11 @@ describe('startAlertsApi', () => {
   test('behavior: a second start goes on where the first was; nothing is stored twice', async () => {
     await start()
     await write(alert)
-    await expect.poll(total).toBe(1)
+    await expect.poll(total, inTheEnd).toBe(1)
     await api.close()
     await write(confirmed)
     await start()
-    await expect.poll(() => get('/api/alerts')).toMatchObject({ lastEventId: '2' })
+    await expect.poll(() => get('/api/alerts'), inTheEnd).toMatchObject({ lastEventId: '2' })
     expect(itemsOf(await get('/api/alerts'))).toEqual([jsonOf(confirmed)])
     expect(await metric('tocsin_alerts_repeated_records_total 0')).toBe(true)
   })
@@ -133,18 +139,20 @@ describe('startAlertsApi', () => {
   test('behavior: the topic is waited for, said once, and then read', async () => {
     log = openSimulatedLog()
     await start()
-    await expect.poll(() => said).toContain('[API_TOPIC_MISSING] The topic "tocsin.alerts" does not exist yet.')
+    await expect
+      .poll(() => said, inTheEnd)
+      .toContain('[API_TOPIC_MISSING] The topic "tocsin.alerts" does not exist yet.')
     expect(await ask('/health/ready')).toMatchObject({ status: 503 })
     await log.createTopics([{ topic, partitions: 1 }])
     await write(alert)
-    await expect.poll(total, { timeout: 10_000 }).toBe(1)
+    await expect.poll(total, inTheEnd).toBe(1)
     expect(said.match(/API_TOPIC_MISSING/g)).toHaveLength(1)
   })
 
   test('behavior: closing ends open streams', async () => {
     await start()
     const stream = follow('/api/alerts/stream')
-    await expect.poll(stream.lastId).toBe('0')
+    await expect.poll(stream.lastId, inTheEnd).toBe('0')
     await api.close()
     expect(await stream.done).toBe('ended')
   })
@@ -152,7 +160,7 @@ describe('startAlertsApi', () => {
   test('error: a record that is no alert is put aside, counted and said; the others are stored', async () => {
     await start()
     await append([new TextEncoder().encode('{"id": 1}'), alertCodec.encode(alert)])
-    await expect.poll(total).toBe(1)
+    await expect.poll(total, inTheEnd).toBe(1)
     expect(await get('/api/pipeline')).toMatchObject({ alerts: { deadLetters: 1, status: 'reading' } })
     expect(await metric('tocsin_alerts_dead_letters_total{code="MODEL_MALFORMED_RECORD"} 1')).toBe(true)
     expect(said).toMatch(/put aside.*partition=0 offset=0/)
@@ -161,7 +169,7 @@ describe('startAlertsApi', () => {
   test('error: what was trimmed from the log before it was read is a clear end, not a quiet one', async () => {
     await start()
     await write(alert)
-    await expect.poll(total).toBe(1)
+    await expect.poll(total, inTheEnd).toBe(1)
     await api.close()
     await write(confirmed, { ...alert, revision: 3 })
     await log.trim({ topic, partition: 0 }, 2)
@@ -175,7 +183,7 @@ describe('startAlertsApi', () => {
   test('error: another log than the database belongs to', async () => {
     await start()
     await write(alert)
-    await expect.poll(total).toBe(1)
+    await expect.poll(total, inTheEnd).toBe(1)
     await api.close()
     log = openSimulatedLog()
     await log.createTopics([{ topic, partitions: 4 }])
@@ -203,21 +211,21 @@ describe('startAlertsApi', () => {
       await start()
       for (const name of names.slice(0, 10)) await write(sampleAlert(name))
       const stream = follow('/api/alerts/stream?lastEventId=0')
-      await expect.poll(() => stream.events.length).toBe(10)
+      await expect.poll(() => stream.events.length, inTheEnd).toBe(10)
       await server.close()
       for (const name of names.slice(10, 30)) await write(sampleAlert(name))
-      await expect.poll(() => said, { timeout: 10_000 }).toContain('[API_DATABASE_UNAVAILABLE]')
+      await expect.poll(() => said, inTheEnd).toContain('[API_DATABASE_UNAVAILABLE]')
       expect(await ask('/api/alerts')).toMatchObject({ status: 503, body: { code: 'API_DATABASE_UNAVAILABLE' } })
       expect((await ask('/health/ready')).status).toBe(503)
 
       server = await openEmbeddedPostgres(folder, { logger, volatile: true })
       for (const name of names.slice(30)) await write(sampleAlert(name))
-      await expect.poll(() => ask('/api/stats'), { timeout: 20_000 }).toMatchObject({ body: { total: 40 } })
+      await expect.poll(() => ask('/api/stats'), inTheEnd).toMatchObject({ body: { total: 40 } })
       expect((await get('/api/alerts'))['lastEventId']).toBe('40')
       stream.leave()
       const resumed = follow('/api/alerts/stream', { 'last-event-id': stream.lastId() || '0' })
       const ids = () => [...stream.events, ...resumed.events].map(({ id }) => id)
-      await expect.poll(ids, { timeout: 10_000 }).toEqual(names.map((_, index) => index + 1))
+      await expect.poll(ids, inTheEnd).toEqual(names.map((_, index) => index + 1))
       resumed.leave()
     } finally {
       await api.close()
@@ -239,7 +247,7 @@ describe('GET /api/alerts', () => {
     await start()
     const before = Array.from({ length: 20 }, (_, index) => at(index))
     await write(...before)
-    await expect.poll(total).toBe(20)
+    await expect.poll(total, inTheEnd).toBe(20)
     let written = 20
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 0, max: 40 }), async (limit, place) => {
@@ -254,7 +262,7 @@ describe('GET /api/alerts', () => {
           if (written === known) {
             await write(sampleAlert(`later ${written}`, { eventTime: 1_700_000_000_000 + place * 250 }))
             written++
-            await expect.poll(total, { interval: 5 }).toBe(written)
+            await expect.poll(total, inTheEnd).toBe(written)
           }
         } while (cursor !== null)
         expect(new Set(seen).size).toBe(seen.length)
@@ -274,7 +282,7 @@ describe('GET /api/alerts', () => {
       at(9, { detector: 'c', severity: 'critical', key: 'k3', chainId: 137 }),
     ]
     await write(...alerts)
-    await expect.poll(total).toBe(4)
+    await expect.poll(total, inTheEnd).toBe(4)
     const found = async (query: string) => {
       const ids = idsOf(await get(`/api/alerts?${query}`))
       return alerts.flatMap(({ id }, index) => (ids.includes(id) ? index : []))
@@ -290,19 +298,27 @@ describe('GET /api/alerts', () => {
     expect(await found('detector=none')).toEqual([])
   })
 
-  test.each([
-    ['/api/alerts?limit=0', 400, 'limit is "0"; expected an integer from 1 to 500.'],
-    ['/api/alerts?status=open', 400, 'status is "open"; expected one of provisional, confirmed, retracted.'],
-    ['/api/alerts?sevrity=high', 400, 'sevrity is no parameter of this request; did you mean severity?'],
-    ['/api/alerts?cursor=x', 400, 'cursor is "x"; expected the nextCursor of an earlier answer.'],
-    ['/api/alerts/1', 400, `id is "1"; expected an alert's id, 64 lower-case hex digits.`],
-    [`/api/alerts/${'0'.repeat(64)}`, 404, `There is no alert ${'0'.repeat(64)}.`],
-    ['/api/alerts/stream?lastEventId=x', 400, 'Last-Event-ID is "x"; expected an integer of at least 0.'],
-    ['/api/webhooks/x/deliveries', 404, 'There is no webhook "x".'],
-    ['/api/nothing', 404, 'Cannot GET /api/nothing'],
-  ])('error: %s is answered with %i and one sentence', async (path, status, message) => {
+  test('error: a request that cannot be meant is answered with one sentence that names the field', async () => {
     await start()
-    expect(await ask(path)).toMatchObject({ status, body: { statusCode: status, message } })
+    const sentence = async (path: string) => {
+      const { status, body } = await ask(path)
+      expect(body['statusCode']).toBe(status)
+      return `${status} ${String(body['message'])}`
+    }
+    const nobody = '0'.repeat(64)
+    const expected = {
+      '/api/alerts?limit=0': '400 limit is "0"; expected an integer from 1 to 500.',
+      '/api/alerts?status=open': '400 status is "open"; expected one of provisional, confirmed, retracted.',
+      '/api/alerts?sevrity=high': '400 sevrity is no parameter of this request; did you mean severity?',
+      '/api/alerts?cursor=x': '400 cursor is "x"; expected the nextCursor of an earlier answer.',
+      '/api/alerts/1': `400 id is "1"; expected an alert's id, 64 lower-case hex digits.`,
+      [`/api/alerts/${nobody}`]: `404 There is no alert ${nobody}.`,
+      '/api/alerts/stream?lastEventId=x': '400 Last-Event-ID is "x"; expected an integer of at least 0.',
+      '/api/webhooks/x/deliveries': '404 There is no webhook "x".',
+      '/api/nothing': '404 Cannot GET /api/nothing',
+    }
+    const answers = await Promise.all(Object.keys(expected).map(async (path) => [path, await sentence(path)]))
+    expect(Object.fromEntries(answers)).toEqual(expected)
   })
 })
 
@@ -310,12 +326,12 @@ describe('GET /api/alerts/stream', () => {
   test('default: what happens from now on, each with its id', async () => {
     await start()
     await write(sampleAlert('before'))
-    await expect.poll(total).toBe(1)
+    await expect.poll(total, inTheEnd).toBe(1)
     const stream = follow('/api/alerts/stream')
-    await expect.poll(stream.lastId).toBe('1')
+    await expect.poll(stream.lastId, inTheEnd).toBe('1')
     await write(alert, confirmed)
     await expect
-      .poll(() => stream.events)
+      .poll(() => stream.events, inTheEnd)
       .toEqual([
         { id: 2, alert: jsonOf(alert) },
         { id: 3, alert: jsonOf(confirmed) },
@@ -326,11 +342,11 @@ describe('GET /api/alerts/stream', () => {
   test('behavior: goes on exactly where a page of the list ends', async () => {
     await start()
     await write(alert)
-    await expect.poll(total).toBe(1)
+    await expect.poll(total, inTheEnd).toBe(1)
     const { lastEventId } = await get('/api/alerts')
     await write(confirmed)
     const stream = follow(`/api/alerts/stream?lastEventId=${String(lastEventId)}`)
-    await expect.poll(() => stream.events.map(({ id }) => id)).toEqual([2])
+    await expect.poll(() => stream.events.map(({ id }) => id), inTheEnd).toEqual([2])
     stream.leave()
   })
 
@@ -346,9 +362,7 @@ describe('GET /api/alerts/stream', () => {
     while (seen.length < count) {
       const stream = follow('/api/alerts/stream', { 'last-event-id': lastId })
       const enough = Math.min(count, seen.length + 170)
-      await expect
-        .poll(() => seen.length + stream.events.length, { timeout: 20_000, interval: 5 })
-        .toBeGreaterThanOrEqual(enough)
+      await expect.poll(() => seen.length + stream.events.length, inTheEnd).toBeGreaterThanOrEqual(enough)
       stream.leave()
       await stream.done
       // A browser counts what it was shown, and sends the id of that.
@@ -359,12 +373,33 @@ describe('GET /api/alerts/stream', () => {
     expect(seen).toEqual(Array.from({ length: count }, (_, index) => index + 1))
   })
 
+  test('behavior: a client that does not read holds nobody up, and misses nothing when it does', async () => {
+    await start()
+    const { hostname, port } = new URL(api.url)
+    const lazy = connect(Number(port), hostname)
+    lazy.write('GET /api/alerts/stream?lastEventId=0 HTTP/1.1\r\nHost: tocsin\r\n\r\n')
+    lazy.pause()
+    const eager = follow('/api/alerts/stream?lastEventId=0')
+    const long = 'x'.repeat(20_000) // 8 MB in all: more than the socket's buffers take
+    for (let index = 0; index < 400; index += 20)
+      await write(...Array.from({ length: 20 }, (_, more) => sampleAlert(`alert ${index + more}`, { sentence: long })))
+    await expect.poll(() => eager.events.length, inTheEnd).toBe(400)
+    let text = ''
+    lazy.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+    lazy.resume()
+    const idsOfLazy = () => [...text.matchAll(/^id: (\d+)\nevent: alert$/gm)].map(([, id]) => Number(id))
+    await expect.poll(() => idsOfLazy().length, inTheEnd).toBe(400)
+    expect(idsOfLazy()).toEqual(eager.events.map(({ id }) => id))
+    lazy.destroy()
+    eager.leave()
+  })
+
   test('behavior: filters hold back, and the id moves on all the same', async () => {
     await start()
     const stream = follow('/api/alerts/stream?status=confirmed&severity=high')
-    await expect.poll(stream.lastId).toBe('0')
+    await expect.poll(stream.lastId, inTheEnd).toBe('0')
     await write(alert, confirmed, sampleAlert('low', { status: 'confirmed', severity: 'low' }))
-    await expect.poll(stream.lastId).toBe('3')
+    await expect.poll(stream.lastId, inTheEnd).toBe('3')
     expect(stream.events).toEqual([{ id: 2, alert: jsonOf(confirmed) }])
     stream.leave()
   })
@@ -396,9 +431,9 @@ describe('/api/webhooks', () => {
 
     const tried = await post(`${path}/test`, undefined)
     expect(tried.status).toBe(202)
-    await expect.poll(() => received.length).toBe(1)
+    await expect.poll(() => received.length, inTheEnd).toBe(1)
     await write(alert, sampleAlert('low', { severity: 'low' }), confirmed)
-    await expect.poll(() => received.length).toBe(3)
+    await expect.poll(() => received.length, inTheEnd).toBe(3)
     expect(received.map(({ headers }) => headers['webhook-id'])).toEqual([
       tried.body['messageId'],
       `${alert.id}_1`,
@@ -414,7 +449,7 @@ describe('/api/webhooks', () => {
       jsonOf(confirmed),
     ])
     await expect
-      .poll(async () => itemsOf(await get(`${path}/deliveries`)).map(({ state }) => state))
+      .poll(async () => itemsOf(await get(`${path}/deliveries`)).map(({ state }) => state), inTheEnd)
       .toEqual(['delivered', 'delivered', 'delivered'])
     const firstPage = await get(`${path}/deliveries?limit=2`)
     const rest = await get(`${path}/deliveries?limit=2&cursor=${String(firstPage['nextCursor'])}`)
@@ -426,23 +461,27 @@ describe('/api/webhooks', () => {
     receiver.close()
   })
 
-  test.each([
-    [[], 'body is []; expected an object such as {"url": "https://example.org/alerts"}.'],
-    [{}, 'url is nothing; expected an http or https URL without a password in it.'],
-    [{ url: 'ftp://example.org' }, 'url is "ftp://example.org"; expected an http or https URL'],
-    [{ url: 'https://u:p@example.org' }, 'expected an http or https URL without a password in it.'],
-    [{ url: 'http://192.168.1.1/' }, 'url is on 192.168.1.1, a private address; expected one of the public internet'],
-    [{ url: 'http://localhost:80/' }, 'url is on localhost, a private address'],
-    [{ url: 'http://[::ffff:10.0.0.1]/' }, 'a private address'],
-    [{ url: 'https://example.org', secret: 'hunter2' }, 'secret is not as expected: whsec_ and the base64 of 24 to 64'],
-    [{ url: 'https://example.org', filter: { statuses: ['open'] } }, 'filter.statuses is "open"; expected one of'],
-    [{ url: 'https://example.org', filters: {} }, 'filters is no parameter of this request; did you mean filter?'],
-  ])('error: %j is refused, and why', async (body, message) => {
+  test('error: a webhook that cannot be is refused, and why', async () => {
     await start({ allowPrivateWebhooks: false })
-    expect(await post('/api/webhooks', body)).toMatchObject({
-      status: 400,
-      body: { code: 'API_INVALID_REQUEST', message: expect.stringContaining(message) as string },
-    })
+    const url = 'https://example.org'
+    const cases: readonly (readonly [unknown, string])[] = [
+      [[], 'body is []; expected an object such as {"url": "https://example.org/alerts"}.'],
+      [{}, 'url is nothing; expected an http or https URL without a password in it.'],
+      [{ url: 'ftp://example.org' }, 'url is "ftp://example.org"; expected an http or https URL'],
+      [{ url: 'https://u:p@example.org' }, 'expected an http or https URL without a password in it.'],
+      [{ url: 'http://192.168.1.1/' }, 'url is on 192.168.1.1, a private address; expected one of the public'],
+      [{ url: 'http://localhost:80/' }, 'url is on localhost, a private address'],
+      [{ url: 'http://[::ffff:10.0.0.1]/' }, 'a private address'],
+      [{ url, secret: 'hunter2' }, 'secret is not as expected: whsec_ and the base64 of 24 to 64'],
+      [{ url, filter: { statuses: ['open'] } }, 'filter.statuses is "open"; expected one of'],
+      [{ url, filters: {} }, 'filters is no parameter of this request; did you mean filter?'],
+    ]
+    for (const [body, message] of cases)
+      expect(await post('/api/webhooks', body)).toMatchObject({
+        status: 400,
+        body: { code: 'API_INVALID_REQUEST', message: expect.stringContaining(message) as string },
+      })
+    expect(await get('/api/webhooks')).toEqual({ items: [] })
   })
 
   test('error: a body that is no JSON', async () => {

@@ -9,6 +9,7 @@ import { PortUnavailableError, type CheckResult, type Logger, type Metrics } fro
 import { alertsPattern, type StoreAlerts } from './alert-records.controller.ts'
 import { readPositions } from './alert-store.ts'
 import { AppModule } from './app.module.ts'
+import { countDeliveries } from './channels/delivery-store.ts'
 import { startDeliveryQueue } from './channels/delivery-queue.ts'
 import type { AlertsApiConfig } from './config.ts'
 import { openDatabase } from './database.ts'
@@ -44,7 +45,10 @@ export interface AlertsApi {
   close(): Promise<void>
 }
 
+/** Deliveries under way to one webhook at once. */
 const perWebhook = 4
+/** How often what must be asked for is measured. */
+const measureMs = 5_000
 
 /**
  * Reads `<prefix>.alerts` into PostgreSQL and serves what is there: REST, server-sent events, webhooks, the dashboard,
@@ -115,11 +119,18 @@ export async function startAlertsApi(
       },
       log: async (): Promise<CheckResult> => {
         const { status, lagRecords } = await strategy.consumerState()
-        if (lagRecords !== null) measures.lag.set(lagRecords)
         if (status === 'reading') return { status: 'up', detail: `${lagRecords ?? 0} records behind` }
         return { status: 'down', reason: `the alerts topic is not being read (${status})` }
       },
     }
+    const measure = async () => {
+      const [{ lagRecords }, { pending }] = await Promise.all([strategy.consumerState(), countDeliveries(database)])
+      measures.lag.set(lagRecords ?? 0)
+      measures.pendingDeliveries.set(pending)
+    }
+    // What is away then is said by the loop that needs it.
+    const measuring = setInterval(() => void measure().catch(() => {}), measureMs)
+    open.push(() => clearInterval(measuring))
     const streams = new AbortController()
     const api = {
       database,

@@ -1,11 +1,10 @@
-import { beforeAll, describe, expect, inject, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { emptyDatabase } from '../testing/index.ts'
-import '../testing/global-setup.ts'
 import { DatabaseRefusedError, DatabaseUnavailableError, MigrationMismatchError, openDatabase } from './database.ts'
 
 let url: string
 beforeAll(async () => {
-  url = await emptyDatabase(inject('tocsinPostgresFolder'))
+  url = await emptyDatabase()
 })
 
 describe('openDatabase', () => {
@@ -50,7 +49,7 @@ describe('openDatabase', () => {
     ['of a newer version', `insert into migrations values ('9999-later.sql', '')`, '"9999-later.sql" is not known'],
     ['with another content', `update migrations set sha256 = ''`, '"0001-alerts.sql" was run with another content'],
   ])('error: migrations %s', async (_, change, message) => {
-    const own = await emptyDatabase(inject('tocsinPostgresFolder'))
+    const own = await emptyDatabase()
     const database = await openDatabase({ url: own })
     await database.query(change)
     await database.close()

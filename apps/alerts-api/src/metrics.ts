@@ -24,7 +24,11 @@ export function alertsApiMetrics(metrics: Metrics) {
     }),
     lag: metrics.gauge({
       name: 'tocsin_alerts_lag_records',
-      help: 'Records of the alerts topic that are not stored yet, when readiness was last asked for.',
+      help: 'Records of the alerts topic that are not stored yet.',
+    }),
+    pendingDeliveries: metrics.gauge({
+      name: 'tocsin_alerts_pending_deliveries',
+      help: 'Webhook deliveries that wait for their first or next attempt.',
     }),
   }
 }

@@ -1,12 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { reachableFolder, stopTestServer } from './test-postgres.ts'
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** The folder of the run's PostgreSQL, for `emptyDatabase`. */
-    readonly tocsinPostgresFolder: string
-  }
-}
+import { reachableFolder, stopTestServer } from './test-server.ts'
 
 let folder: string | undefined
 

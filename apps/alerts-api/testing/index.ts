@@ -1,2 +1,3 @@
-export { emptyDatabase, reachableFolder, stopTestServer, testServer } from './test-postgres.ts'
 export { sampleAlert } from './sample-alert.ts'
+export { emptyDatabase } from './test-database.ts'
+export { reachableFolder } from './test-server.ts'

@@ -2,9 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { alertCodec, type Alert } from '@tocsin/chain-model'
 import { silentLogger } from '@tocsin/service-kit'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { emptyDatabase, sampleAlert } from '../../testing/index.ts'
-import '../../testing/global-setup.ts'
 import { openDatabase, type Database } from '../database.ts'
 import { storeBatch } from '../sinks/postgres-sink.ts'
 import {
@@ -23,6 +22,9 @@ import {
   type WebhookFilter,
 } from './delivery-store.ts'
 import { signDelivery } from './sign-delivery.ts'
+
+/** However busy the machine. */
+const inTheEnd = { timeout: 30_000, interval: 10 }
 
 const secret = new TextEncoder().encode('a secret of twenty-four!')
 const start = 1_700_000_000_000
@@ -44,7 +46,7 @@ const status = (code: number, headers: Record<string, string> = {}) =>
   ((_, response) => void response.writeHead(code, headers).end()) as typeof answer
 
 beforeAll(async () => {
-  database = await openDatabase({ url: await emptyDatabase(inject('tocsinPostgresFolder')) })
+  database = await openDatabase({ url: await emptyDatabase() })
   receiver = createServer((request: IncomingMessage, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -302,7 +304,7 @@ describe('startDeliveryQueue', () => {
     now = Date.now()
     await happen(one, confirmed)
     queue.wake()
-    await expect.poll(() => received.map(({ id }) => id)).toEqual([`${one.id}_1`, `${one.id}_2`])
+    await expect.poll(() => received.map(({ id }) => id), inTheEnd).toEqual([`${one.id}_1`, `${one.id}_2`])
     await queue.close()
   })
 
@@ -313,7 +315,7 @@ describe('startDeliveryQueue', () => {
     now = Date.now()
     await happen(one)
     queue.wake()
-    await expect.poll(() => received.length).toBe(1)
+    await expect.poll(() => received.length, inTheEnd).toBe(1)
     await queue.close()
     expect(await deliveries()).toMatchObject([{ state: 'pending', attempts: 0, lastError: null }])
   })

@@ -1,9 +1,8 @@
 import { alertCodec, type Alert } from '@tocsin/chain-model'
 import type { LogRecord } from '@tocsin/event-log'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { emptyDatabase, sampleAlert } from '../../testing/index.ts'
-import '../../testing/global-setup.ts'
 import { readPositions, transitionsAfter, transitionsOf } from '../alert-store.ts'
 import { openDatabase, type Database } from '../database.ts'
 import { storeBatch } from './postgres-sink.ts'
@@ -13,7 +12,7 @@ const none = { provisional: 0, confirmed: 0, retracted: 0 }
 let database: Database
 
 beforeAll(async () => {
-  database = await openDatabase({ url: await emptyDatabase(inject('tocsinPostgresFolder')) })
+  database = await openDatabase({ url: await emptyDatabase() })
 })
 afterAll(() => database.close())
 beforeEach(async () => {

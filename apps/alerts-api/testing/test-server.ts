@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { silentLogger } from '@tocsin/service-kit'
-import { createDatabase } from '../src/database.ts'
 import { openEmbeddedPostgres } from '../src/embedded-postgres.ts'
 
 /** A folder under the system's temporary one that the server's user may enter, whoever it is. */
@@ -46,9 +44,4 @@ export async function stopTestServer(folder: string): Promise<void> {
   if (existsSync(addressOf(folder)))
     await (await openEmbeddedPostgres(dataOf(folder), { logger, volatile: true })).close()
   await rm(folder, { recursive: true, force: true })
-}
-
-/** An empty database of its own in the run's server: its address. */
-export async function emptyDatabase(folder: string): Promise<string> {
-  return createDatabase(await testServer(folder), `test_${randomUUID().replaceAll('-', '')}`)
 }
