@@ -78,9 +78,8 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   }
   try {
     const url = await listening(child, binary)
-    // Nobody reads its log lines from here on, and a full pipe would block it.
-    child.stdout?.resume()
-    child.stderr?.resume()
+    // Its log lines (one a request) are thrown away from here on; left in the pipe they would block it.
+    for (const stream of [child.stdout, child.stderr]) stream?.removeAllListeners('data').resume()
     return { url, port: Number(new URL(url).port), pid: child.pid ?? 0, ended, stop }
   } catch (error) {
     await stop()

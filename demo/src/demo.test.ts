@@ -161,13 +161,10 @@ describe('startDemo', () => {
       await clock.ended
       const genesis = await rpc<{ hash: string }>('eth_getBlockByNumber', '0x0', false)
       const last = await rpc<{ number: string; hash: string }>('eth_getBlockByNumber', 'latest', false)
-      let firstTick: number | undefined
-      for await (const { time } of demo.prices(AbortSignal.timeout(60_000))) {
-        firstTick = time
-        break
-      }
+      const ticks: number[] = []
+      await demo.priceSource.run(({ time }) => ticks.push(time), String, AbortSignal.abort())
       await demo.stop()
-      return { first, last, genesis: genesis.hash, tick: firstTick }
+      return { first, last, genesis: genesis.hash, firstTick: ticks[0] }
     }
     const one = await run(start)
     const two = await run(start + 3_600_000)
@@ -175,7 +172,7 @@ describe('startDemo', () => {
     expect(Number(two.first.number)).toBe(Number(one.last.number))
     expect(two.first.hash).toBe(one.last.hash)
     expect(Number(two.last.number)).toBeGreaterThan(Number(one.last.number))
-    expect([one.tick, two.tick]).toEqual([start - past.blocks * past.blockSeconds * 1_000, start + 3_600_000])
+    expect([one.firstTick, two.firstTick]).toEqual([start - past.blocks * past.blockSeconds * 1_000, start + 3_600_000])
   })
 
   test('behavior: after kill -9 nothing final is lost, the node is gone, and a second start goes on', async () => {

@@ -1,10 +1,12 @@
-import type { Hex, Label, PriceTick, TokenInfo } from '@tocsin/chain-model'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Hex, Label, TokenInfo } from '@tocsin/chain-model'
 import { sceneOf } from './attack.ts'
 import { background } from './background.ts'
 import { Chain, demoChainId, type BlockContents, type MinedBlock } from './chain.ts'
 import { systemClock, type DemoClock } from './clock.ts'
 import { fedAssets, foundingBlocks, foundMarket, labelList, openMarket, tokenList, type Market } from './market.ts'
-import { priceTicks } from './price-feed.ts'
+import { type DemoPriceSource, priceFeed } from './price-feed.ts'
 import { blockSeconds, isCalm, past, stepsAt, takenBackAt } from './schedule.ts'
 
 export interface DemoOptions {
@@ -32,8 +34,11 @@ export interface Demo {
   readonly startBlock: number
   readonly tokens: readonly TokenInfo[]
   readonly labels: readonly Label[]
-  /** The price feed: from the chain's beginning if the chain is new, else from now. Ends with the signal. */
-  prices(signal: AbortSignal): AsyncIterable<PriceTick>
+  /** {@link tokens} as a token list and {@link labels} as NDJSON, for an ingestor that reads files. */
+  readonly tokensFile: string
+  readonly labelsFile: string
+  /** The price feed: from the chain's beginning if the chain is new, else from now. */
+  readonly priceSource: DemoPriceSource
   /** Settles when mining has ended. Rejects if the chain could not be kept going. */
   readonly mining: Promise<void>
   /** Ends mining, saves the chain and ends the node. */
@@ -76,6 +81,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     }
     log(`local chain: ${chain.rpcUrl}, chain id ${demoChainId}, block ${director.head.number}`)
 
+    const files = await writeLists(folder, market)
     const pricesFrom = isNew ? genesis * 1_000 : clock.now()
     const mining = director.mine(signal)
     mining.catch(() => undefined) // whoever awaits it is told; nobody has to
@@ -94,7 +100,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       startBlock: 0,
       tokens: tokenList(market),
       labels: labelList(market),
-      prices: (until) => priceTicks({ seed, assets: fedAssets(market.contracts), from: pricesFrom, clock }, until),
+      ...files,
+      priceSource: priceFeed({ seed, assets: fedAssets(market.contracts), from: pricesFrom, clock }),
       mining,
       stop: () => (stopped ??= stop()),
     }
@@ -102,6 +109,15 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     await chain.stop()
     throw error
   }
+}
+
+async function writeLists(folder: string, market: Market): Promise<Pick<Demo, 'tokensFile' | 'labelsFile'>> {
+  const [tokensFile, labelsFile] = [join(folder, 'tokens.json'), join(folder, 'labels.ndjson')]
+  const tokens = tokenList(market).map((token) => ({ chainId: demoChainId, ...token }))
+  const labels = labelList(market).map((label) => `${JSON.stringify({ chainId: demoChainId, ...label })}\n`)
+  await writeFile(tokensFile, JSON.stringify({ name: 'Tocsin demo', tokens }, null, 2))
+  await writeFile(labelsFile, labels.join(''))
+  return { tokensFile, labelsFile }
 }
 
 const foundingTimes = (genesis: number) =>

@@ -1,8 +1,9 @@
 import { parseAddress, type PriceTick } from '@tocsin/chain-model'
 import fc from 'fast-check'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { DemoClock } from './clock.ts'
-import { type FedAsset, priceAt, priceTicks } from './price-feed.ts'
+import { type FedAsset, priceAt, priceFeed } from './price-feed.ts'
 
 const weth: FedAsset = { asset: parseAddress(`0x${'11'.repeat(20)}`), around8: 177_300_000_000n, steady: false }
 const usdc: FedAsset = { asset: parseAddress(`0x${'22'.repeat(20)}`), around8: 100_000_000n, steady: true }
@@ -40,87 +41,86 @@ describe('priceAt', () => {
   })
 })
 
-describe('priceTicks', () => {
+describe('priceFeed', () => {
   /** A clock that is where the test put it; who waits is woken when the test moves it. */
   const handClock = (start: number) => {
     let time = start
     let wake: (() => void)[] = []
+    const wakeAll = () => {
+      const woken = wake
+      wake = []
+      for (const each of woken) each()
+    }
     const clock: DemoClock = {
       now: () => time,
       until: async (until, signal) => {
-        signal.addEventListener('abort', () => wake.forEach((each) => each()), { once: true })
+        signal.addEventListener('abort', wakeAll, { once: true })
         const waits = () => time < until && !signal.aborted
         while (waits()) await new Promise<void>((resolve) => wake.push(resolve))
         return !signal.aborted
       },
     }
-    const moveTo = (to: number) => {
+    const moveTo = async (to: number) => {
       time = to
-      const woken = wake
-      wake = []
-      woken.forEach((each) => each())
+      wakeAll()
+      await setImmediate()
     }
     return { clock, moveTo }
   }
-  const take = async (ticks: AsyncGenerator<PriceTick>, count: number) => {
-    const taken: PriceTick[] = []
-    while (taken.length < count) {
-      const next = await ticks.next()
-      if (next.done === true) break
-      taken.push(next.value)
-    }
-    return taken
-  }
   const start = 1_700_000_000_000
-
-  test('default: the past at once, then as the clock goes, every 2 s and in order', async () => {
-    const { clock, moveTo } = handClock(start + 4_500)
+  const run = (now: number, from: number, assets: readonly FedAsset[]) => {
+    const { clock, moveTo } = handClock(now)
     const ending = new AbortController()
-    const ticks = priceTicks({ seed: 's', assets: [weth, usdc], from: start, clock }, ending.signal)
-    const past = await take(ticks, 6)
-    expect(past.map(({ asset, time }) => [asset === weth.asset ? 'weth' : 'usdc', time - start])).toEqual([
-      ...[
-        ['weth', 0],
-        ['usdc', 0],
-        ['weth', 2_000],
-        ['usdc', 2_000],
-        ['weth', 4_000],
-        ['usdc', 4_000],
-      ],
+    const ticks: PriceTick[] = []
+    const failed = (error: unknown) => {
+      throw error
+    }
+    const running = priceFeed({ seed: 's', assets, from, clock }).run((tick) => ticks.push(tick), failed, ending.signal)
+    return { ticks, moveTo, running, stop: () => ending.abort() }
+  }
+
+  test('default: the past before anything else can happen, then every 2 s, in order', async () => {
+    const { ticks, moveTo, running, stop } = run(start + 25_000, start, [weth, usdc])
+    const seen = () => ticks.map(({ asset, time }) => [asset === weth.asset ? 'weth' : 'usdc', time - start])
+    const past = [0, 10_000, 20_000].flatMap((time) => [
+      ['weth', time],
+      ['usdc', time],
     ])
-    expect(past.every(({ price8, asset, time }) => asset === usdc.asset || price8 === priceAt('s', weth, time))).toBe(
-      true,
-    )
-    const next = ticks.next()
-    moveTo(start + 6_000)
-    expect((await next).value).toMatchObject({
-      time: start + 6_000,
+    expect(seen()).toEqual(past)
+    await moveTo(start + 26_000)
+    await moveTo(start + 27_999)
+    await moveTo(start + 28_000)
+    const live = [26_000, 28_000].flatMap((time) => [
+      ['weth', time],
+      ['usdc', time],
+    ])
+    expect(seen()).toEqual([...past, ...live])
+    expect(ticks.at(-2)).toEqual({
+      type: 'price',
       chainId: 31_337,
+      asset: weth.asset,
+      price8: priceAt('s', weth, start + 28_000),
       source: 'demo-feed',
+      time: start + 28_000,
       maxAge: 60_000,
     })
-    ending.abort()
+    stop()
+    await running
   })
 
   test('behavior: where the clock jumps ahead, nothing is made up for the time between', async () => {
-    const { clock, moveTo } = handClock(start)
-    const ending = new AbortController()
-    const ticks = priceTicks({ seed: 's', assets: [weth], from: start, clock }, ending.signal)
-    await take(ticks, 1)
-    const next = ticks.next()
-    moveTo(start + 2_000)
-    await next
-    moveTo(start + 3_600_000)
-    expect((await take(ticks, 1)).map(({ time }) => time - start)).toEqual([3_600_000])
-    ending.abort()
+    const { ticks, moveTo, running, stop } = run(start, start, [weth])
+    await moveTo(start + 2_000)
+    await moveTo(start + 3_600_000)
+    expect(ticks.map(({ time }) => time - start)).toEqual([0, 2_000, 3_600_000])
+    stop()
+    await running
   })
 
   test('behavior: the signal ends it, also while it waits', async () => {
-    const { clock } = handClock(start)
-    const ending = new AbortController()
-    const ticks = priceTicks({ seed: 's', assets: [weth], from: start + 1, clock }, ending.signal)
-    const next = ticks.next()
-    ending.abort()
-    expect(await next).toEqual({ done: true, value: undefined })
+    const { ticks, running, stop } = run(start + 1, start + 1, [weth])
+    stop()
+    await running
+    expect(ticks).toEqual([])
   })
 })

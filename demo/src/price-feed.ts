@@ -10,9 +10,11 @@ export interface FedAsset {
   readonly steady: boolean
 }
 
-export const feedSource = 'demo-feed'
+const feedSource = 'demo-feed'
 /** Time between two ticks of an asset: shorter than the 10 s windows in which trades are joined with prices. */
-export const tickIntervalMs = 2_000
+const tickIntervalMs = 2_000
+/** The same for the past that a new chain begins with. */
+const pastIntervalMs = 10_000
 /** How long a tick may be used. */
 const maxAgeMs = 60_000
 const minute = 60_000
@@ -50,33 +52,48 @@ function chance(seed: string, asset: string, periodMs: number, step: number): nu
   return digest.readUIntBE(0, 6) / 2 ** 47 - 1
 }
 
+/** A source of prices as the ingestor takes it (its port `PriceSource`, which this fits without knowing it). */
+export interface DemoPriceSource {
+  readonly name: string
+  /** Runs until the signal is aborted. */
+  readonly run: (
+    push: (tick: PriceTick) => void,
+    failed: (error: unknown) => void,
+    signal: AbortSignal,
+  ) => Promise<void>
+}
+
 /**
- * Ticks of all assets, every 2 s, from `from` (ms) on: those of the past at once, then as the clock goes, until the
- * signal is aborted. In order of time; at one time in the order of `assets`. Where the clock jumps ahead (the machine
- * slept), what lies between is left out: no block was mined then either.
+ * Ticks of all assets from `from` (ms) on: those of the past, one for 10 s, before `run` gives way for the first time,
+ * so that no watermark of the ingestor's clock can come before them; then every 2 s as the clock goes. In order of
+ * time, and at one time in the order of `assets`. Where the clock jumps ahead (the machine slept), what lies between is
+ * left out: no block was mined then either.
  */
-export async function* priceTicks(
-  { seed, assets, from, clock }: { seed: string; assets: readonly FedAsset[]; from: number; clock: DemoClock },
-  signal: AbortSignal,
-): AsyncGenerator<PriceTick, void, undefined> {
-  let live = false
-  for (let time = onGrid(from); !signal.aborted; time += tickIntervalMs) {
-    if (time > clock.now()) {
-      if (!(await clock.until(time, signal))) return
-      live = true
-    } else if (live && clock.now() - time > maxAgeMs) time = onGrid(clock.now())
-    for (const fed of assets) {
-      const price8 = priceAt(seed, fed, time)
-      yield {
-        type: 'price',
-        chainId: demoChainId,
-        asset: fed.asset,
-        price8,
-        source: feedSource,
-        time,
-        maxAge: maxAgeMs,
+export function priceFeed({
+  seed,
+  assets,
+  from,
+  clock,
+}: {
+  seed: string
+  assets: readonly FedAsset[]
+  from: number
+  clock: DemoClock
+}): DemoPriceSource {
+  const tick = (fed: FedAsset, time: number): PriceTick => {
+    const price8 = priceAt(seed, fed, time)
+    return { type: 'price', chainId: demoChainId, asset: fed.asset, price8, source: feedSource, time, maxAge: maxAgeMs }
+  }
+  return {
+    name: feedSource,
+    run: async (push, _failed, signal) => {
+      let time = from
+      for (; time < clock.now(); time += pastIntervalMs) for (const fed of assets) push(tick(fed, time))
+      for (time = onGrid(clock.now()); await clock.until(time, signal); time += tickIntervalMs) {
+        if (clock.now() - time > maxAgeMs) time = onGrid(clock.now())
+        for (const fed of assets) push(tick(fed, time))
       }
-    }
+    },
   }
 }
 
