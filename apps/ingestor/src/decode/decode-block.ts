@@ -64,7 +64,7 @@ export function blockDecoder(chain: ChainFacts, knowledge: Knowledge): BlockDeco
         },
       }
     },
-    learn({ tokens = [], pools: told = new Map() }) {
+    learn({ tokens = [], pools: told = new Map<Address, PoolTokens>() }) {
       for (const info of tokens) called.set(info.address, info)
       for (const [pool, tokensOfPool] of told) pools.set(pool, { ...tokensOfPool, proven: true })
     },

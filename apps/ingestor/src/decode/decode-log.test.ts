@@ -165,18 +165,16 @@ describe('decodeLog', () => {
   test('property: no log makes it throw, and a raw one keeps every byte', () => {
     const signatures = protocols.flatMap(({ events }) => events.map(({ signature }) => signature))
     const anyWord = fc.oneof(fc.bigInt({ min: 0n, max: 300n }), fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }))
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...signatures),
-        fc.array(anyWord, { maxLength: 3 }),
-        fc.array(anyWord, { maxLength: 12 }),
-        (signature, topics, words) => {
-          const any = log(signature, topics, data(...words))
-          const event = decodeLog(any)
-          if (event.type === 'log') expect(event).toEqual({ type: 'log', ...at, topics: any.topics, data: any.data })
-        },
-      ),
-      { numRuns: 2000 },
+    const law = fc.property(
+      fc.constantFrom(...signatures),
+      fc.array(anyWord, { maxLength: 3 }),
+      fc.array(anyWord, { maxLength: 12 }),
+      (signature, topics, words) => {
+        const any = log(signature, topics, data(...words))
+        const event = decodeLog(any)
+        return event.type !== 'log' || (event.data === any.data && event.topics.join() === any.topics.join())
+      },
     )
+    expect(() => fc.assert(law, { numRuns: 2000 })).not.toThrow()
   })
 })

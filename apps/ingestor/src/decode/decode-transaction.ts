@@ -61,22 +61,17 @@ function statusOf(frames: readonly Frame[] | null, events: readonly ChainEvent[]
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
+const isTokenEvent = ({ type }: ChainEvent) =>
+  type === 'erc20-transfer' || type === 'erc20-approval' || type === 'weth-deposit' || type === 'weth-withdrawal'
+
 /** The contracts that the events name as tokens, in order of address. */
 function tokensOf(events: readonly ChainEvent[]): readonly Address[] {
   const tokens = new Set<Address>()
   for (const event of events) {
-    switch (event.type) {
-      case 'erc20-transfer':
-      case 'erc20-approval':
-      case 'weth-deposit':
-      case 'weth-withdrawal':
-        tokens.add(event.address)
-        break
-      default:
-        if (!('token0' in event)) break
-        if (event.token0 !== null) tokens.add(event.token0)
-        if (event.token1 !== null) tokens.add(event.token1)
-    }
+    if (isTokenEvent(event)) tokens.add(event.address)
+    if (!('token0' in event)) continue
+    if (event.token0 !== null) tokens.add(event.token0)
+    if (event.token1 !== null) tokens.add(event.token1)
   }
   return [...tokens].sort(compare)
 }

@@ -6,7 +6,7 @@ export interface ListedToken extends TokenInfo {
   readonly chainId: number
 }
 
-const kinds: readonly string[] = ['stablecoin', 'wrapped-native', 'other'] satisfies TokenInfo['kind'][]
+const kinds: readonly unknown[] = ['stablecoin', 'wrapped-native', 'other'] satisfies TokenInfo['kind'][]
 
 /** @throws {TypeError} naming the field. */
 function parseListedToken(value: unknown): ListedToken {
@@ -17,8 +17,7 @@ function parseListedToken(value: unknown): ListedToken {
     throw new TypeError(`chainId is ${JSON.stringify(token['chainId'])}.`)
   const decimals = Number(token['decimals'] ?? Number.NaN)
   const kind = token['kind'] ?? 'other'
-  if (!kinds.includes(String(kind)))
-    throw new TypeError(`kind is ${JSON.stringify(kind)}, not one of ${kinds.join(', ')}.`)
+  if (!kinds.includes(kind)) throw new TypeError(`kind is ${JSON.stringify(kind)}, not one of ${kinds.join(', ')}.`)
   const symbol = typeof token['symbol'] === 'string' ? token['symbol'].slice(0, 32) : null
   const info = { address: parseAddress(token['address']), symbol, decimals, kind, recognised: true }
   const result = tokenInfoSchema.safeParse(info)
@@ -70,7 +69,10 @@ export const tokensOfChain = (tokens: readonly ListedToken[], chainId: number): 
   new Map(
     tokens
       .filter((token) => token.chainId === chainId)
-      .map(({ chainId: _, ...token }) => [token.address, token] as const),
+      .map(({ address, symbol, decimals, kind, recognised }) => [
+        address,
+        { address, symbol, decimals, kind, recognised },
+      ]),
   )
 
 /** The chain's wrapped native token, if one is listed: the lowest address of them, should there be several. */

@@ -64,7 +64,14 @@ describe('followPrices', () => {
         log,
         now: () => time,
         wait: async () => {
-          if (!script(turn++, (to) => (time = to), source.push)) stop.abort()
+          if (
+            !script(
+              turn++,
+              (to) => (time = to),
+              (price) => source.push(price),
+            )
+          )
+            stop.abort()
         },
         random: () => 0,
         onError: (error) => errors.push(error instanceof Error ? error.message : String(error)),

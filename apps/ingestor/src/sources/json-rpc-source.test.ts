@@ -23,7 +23,8 @@ class StubNode {
   constructor(answers: StubNode['answers']) {
     this.answers = answers
     this.#server = createServer((request, response) => {
-      void bodyOf(request).then((body) => {
+      const reply = async () => {
+        const body = await bodyOf(request)
         const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: readonly unknown[] }
         this.requests.push(method)
         const answer = this.answers(method, params)
@@ -34,7 +35,8 @@ class StubNode {
         }
         if ('raw' in answer) response.writeHead(answer.status ?? 200).end(answer.raw)
         else response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
-      })
+      }
+      void reply()
     })
   }
   async listen(): Promise<string> {

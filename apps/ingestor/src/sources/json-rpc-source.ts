@@ -261,10 +261,11 @@ function parsed(text: string): unknown {
 function rpcAnswer(body: unknown): RpcAnswer | null {
   if (!isObject(body)) return null
   const { error } = body
-  if (isObject(error))
-    return { type: 'error', code: Number(error['code'] ?? 0), message: String(error['message'] ?? '') }
+  if (isObject(error)) return { type: 'error', code: Number(error['code'] ?? 0), message: textOf(error['message']) }
   return body['result'] === undefined ? null : { type: 'result', result: body['result'] }
 }
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : 'no message')
 
 const reasonOf = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
@@ -293,7 +294,7 @@ function webSocketConnection(
     const socket = opening.websocket
     provider = opening
     ready = new Promise((resolve, reject) => {
-      // The provider's own handlers stay: these are added to the socket beside them.
+      /* oxlint-disable unicorn/prefer-add-event-listener -- all that ethers promises of a socket are its `on…` handlers */
       const { onopen } = socket
       socket.onopen = async (event) => {
         await onopen?.call(socket, event)
@@ -305,6 +306,7 @@ function webSocketConnection(
         const reason = isObject(event) && typeof event['message'] === 'string' ? event['message'] : 'connection failed'
         reject(new Error(reason))
       }
+      /* oxlint-enable unicorn/prefer-add-event-listener */
       const lost = () => {
         reject(new Error('connection lost'))
         void opening.destroy().catch(() => {})
@@ -326,7 +328,7 @@ function webSocketConnection(
       })
       late.catch(() => {})
       try {
-        const answering = ready.then((open) => open.send(method, [...params]))
+        const answering = ready.then((opened) => opened.send(method, [...params]))
         answering.catch(() => {})
         const result: unknown = await Promise.race([answering, late])
         return { type: 'result', result }
@@ -358,7 +360,7 @@ function rpcErrorOf(cause: unknown): RpcAnswer | null {
   for (const holder of holders) {
     const error = isObject(holder) || holder instanceof Error ? (holder as { error?: unknown }).error : undefined
     if (isObject(error) && typeof error['code'] === 'number')
-      return { type: 'error', code: error['code'], message: String(error['message'] ?? '') }
+      return { type: 'error', code: error['code'], message: textOf(error['message']) }
   }
   return null
 }

@@ -12,7 +12,7 @@ export class FieldError extends Error {
 }
 
 const shown = (value: unknown) => {
-  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? 'something else')
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
@@ -232,7 +232,7 @@ function flatFrame(entry: Json, action: Json, field: string): Frame {
   const traceAddress = asArray(pick(entry, 'traceAddress', 'trace_address'), `${field}.traceAddress`).map((step, at) =>
     asNumber(step, `${field}.traceAddress.${at}`),
   )
-  const error = entry['error'] === undefined || entry['error'] === null ? null : String(entry['error'])
+  const error = asError(entry['error'])
   const result = isObject(entry['result']) ? entry['result'] : {}
   switch (entry['type']) {
     case 'call':
@@ -279,6 +279,10 @@ function asCallType(value: unknown, field: string): (typeof callTypes)[number] {
   return type
 }
 
+/** What went wrong in a frame, in the tracer's words; null where nothing did. */
+const asError = (value: unknown): string | null =>
+  value === undefined || value === null ? null : typeof value === 'string' ? value : JSON.stringify(value)
+
 /** Order of execution: a frame before those it calls, and these in the order of the calls. */
 function byExecution(a: readonly number[], b: readonly number[]): number {
   for (let step = 0; step < a.length && step < b.length; step++) {
@@ -317,7 +321,7 @@ function nestedFrame(call: Json, traceAddress: number[], field: string): Frame {
   const types = [...callTypes, 'create', 'create2', 'selfdestruct'] as const
   const type = types.find((known) => known === String(call['type']).toLowerCase())
   if (type === undefined) throw new FieldError(`${field}.type`, types.join(', '), call['type'])
-  const error = call['error'] === undefined || call['error'] === null ? null : String(call['error'])
+  const error = asError(call['error'])
   const isCreation = type === 'create' || type === 'create2'
   return {
     traceAddress,

@@ -135,7 +135,7 @@ async function filesOf(paths: readonly string[]): Promise<readonly { file: strin
 }
 
 /** The blocks of one file. A file that was not named but found in a folder may be none: then it gives nothing. */
-async function* blocksOfFile(file: string, chainId: number, named: boolean): AsyncGenerator<RecordedBlock> {
+async function* blocksOfFile(file: string, chainId: number, named: boolean): AsyncGenerator<RecordedBlock, void> {
   let held = false
   for await (const { line, value } of valuesOf(file)) {
     let blocks: readonly RecordedBlock[] | null
@@ -203,9 +203,9 @@ async function openCursor({ file, chainId, ordered }: ScannedFile, defaultChain:
   const source = ordered ? blocksOfFile(file, defaultChain, true) : sorted(blocksOfFile(file, defaultChain, true))
   const next = async (): Promise<SourceBlock | undefined> => {
     for (;;) {
-      const { done, value } = await source.next()
-      if (done === true) return undefined
-      if (value.block.chainId === chainId) return value.block
+      const result = await source.next()
+      if (result.done === true) return undefined
+      if (result.value.block.chainId === chainId) return result.value.block
     }
   }
   const first = await next()
@@ -225,7 +225,7 @@ async function openCursor({ file, chainId, ordered }: ScannedFile, defaultChain:
   return cursor
 }
 
-async function* sorted(blocks: AsyncIterable<RecordedBlock>): AsyncGenerator<RecordedBlock> {
+async function* sorted(blocks: AsyncIterable<RecordedBlock>): AsyncGenerator<RecordedBlock, void> {
   const all: RecordedBlock[] = []
   for await (const block of blocks) all.push(block)
   yield* all.sort((a, b) => a.block.number - b.block.number)

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { describe, expect } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseReceipt, type Json } from '../sources/parse-block.ts'
-import { chainData, testOnChainData } from '../testing/chain-data.ts'
+import { chainData, noChainData } from '../testing/chain-data.ts'
 import { headerHash, logsBloom } from './hashing.ts'
 
 interface Recorded {
@@ -33,7 +33,7 @@ const blocks = () =>
     .map((name) => JSON.parse(gunzipSync(readFileSync(join(folder, name))).toString()) as Recorded)
 
 describe('headerHash', () => {
-  testOnChainData('default: recomputes the hash of each recorded block whose header is whole', () => {
+  test.skipIf(noChainData)('default: recomputes the hash of each recorded block whose header is whole', () => {
     const index = published()
     for (const { block } of blocks()) {
       const number = String(Number(block['number']))
@@ -43,7 +43,7 @@ describe('headerHash', () => {
 })
 
 describe('logsBloom', () => {
-  testOnChainData('default: recomputes the bloom of each recorded block that has one', () => {
+  test.skipIf(noChainData)('default: recomputes the bloom of each recorded block that has one', () => {
     const index = published()
     for (const { block, receipts } of blocks()) {
       const number = String(Number(block['number']))
