@@ -20,11 +20,12 @@ describe('createProgressBar', () => {
     ])
   })
 
-  test('behavior: elsewhere a plain line every ten seconds', () => {
+  test('behavior: elsewhere a plain line at once and every ten seconds', () => {
     const { at, writes, bar } = drawn(false)
     for (at.time = 0; at.time <= 20_000; at.time += 1_000) bar.update({ done: at.time / 100, total: 400 })
     bar.end()
     expect(writes).toEqual([
+      'replay   0 % · 0/400 blocks · 0/s\n',
       'replay  25 % · 100/400 blocks · 10/s · 0:30 left\n',
       'replay  50 % · 200/400 blocks · 10/s · 0:20 left\n',
     ])

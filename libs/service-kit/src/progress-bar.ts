@@ -23,7 +23,7 @@ export interface Progress {
 
 /**
  * How far a long work is: on a terminal one line that is drawn over, ten times a second at most; elsewhere a plain line
- * every ten seconds. It draws when it is told something, so it needs no timer and stops with the work.
+ * at once and then every ten seconds. It draws when it is told something, so it needs no timer and stops with the work.
  */
 export interface ProgressBar {
   update(progress: Progress): void
@@ -38,7 +38,7 @@ const clearLine = '\r\u001b[2K'
 export function createProgressBar({ stream, now, label, unit }: ProgressBarOptions): ProgressBar {
   const terminal = stream.isTTY === true
   const started = now()
-  let drawn = terminal ? -Infinity : started
+  let drawn = -Infinity
   return {
     update: (progress) => {
       const time = now()

@@ -1,0 +1,66 @@
+import { detectorSettings, startDetector } from '@tocsin/detector'
+import { createMetrics, opsSettings, sharedSettings, startOpsServer, type CheckResult } from '@tocsin/service-kit'
+import type { JobProgress } from '@tocsin/stream-core'
+import { knownSettings } from '../all-settings.ts'
+import { checkBrokers, openClusterLog } from '../cluster-log.ts'
+import { defineCommand } from '../command.ts'
+import { chosenDetectors } from '../parameters.ts'
+
+export const detect = defineCommand(
+  {
+    name: 'detect',
+    runs: 'until-stopped',
+    summary: 'Run the detectors over the log and write alerts.',
+    about: [
+      'Reads one chain’s transactions and the prices from Kafka, runs the detectors and writes alerts, exactly once, until it',
+      'is stopped. Started again it goes on where it was.',
+    ].join('\n'),
+    examples: [
+      'tocsin detect --kafka-brokers localhost:9092 --chain-id 1',
+      'TOCSIN_KAFKA_BROKERS=kafka:9092 tocsin detect --detectors transfer-volume',
+    ],
+    settings: { shared: sharedSettings, detector: detectorSettings, ops: opsSettings },
+    check: ({ settings }) => {
+      checkBrokers(settings.shared, 'detect')
+      chosenDetectors(settings.detector)
+    },
+    run: async ({ settings, lifecycle, log, io }) => {
+      const eventLog = openClusterLog(settings.shared, 'detect', lifecycle)
+      const metrics = createMetrics({ process: true })
+      let progress: JobProgress | undefined
+      const ops = await startOpsServer({
+        metrics,
+        checks: { detection: () => detectionCheck(progress) },
+        port: settings.ops.opsPort,
+        host: settings.ops.opsHost,
+      })
+      lifecycle.onStop('health and metrics', () => ops.close())
+      log.info('health and metrics are served', { port: ops.port })
+      await startDetector(
+        { ...settings.detector, topicPrefix: settings.shared.topicPrefix },
+        {
+          log: eventLog,
+          logger: log,
+          metrics,
+          clock: io.clock,
+          random: io.random,
+          onProgress: (now) => {
+            progress = now
+          },
+        },
+        lifecycle.signal,
+      )
+      return undefined
+    },
+  },
+  knownSettings,
+)
+
+/** Ready once the job reads; while it restores or has failed it is not. */
+export function detectionCheck(progress: JobProgress | undefined): CheckResult {
+  if (progress === undefined) return { status: 'down', reason: 'the job has not begun' }
+  const { status } = progress
+  return status === 'running' || status === 'waiting' || status === 'replaying'
+    ? { status: 'up', detail: status }
+    : { status: 'down', reason: `the job is ${status}` }
+}

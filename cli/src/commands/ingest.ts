@@ -1,0 +1,69 @@
+import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
+import { createMetrics, opsSettings, sharedSettings, startOpsServer } from '@tocsin/service-kit'
+import { knownSettings } from '../all-settings.ts'
+import { checkBrokers, openClusterLog } from '../cluster-log.ts'
+import { defineCommand } from '../command.ts'
+import { priceSourceOf } from '../price-source.ts'
+import { UsageError } from '../words.ts'
+
+export const ingest = defineCommand(
+  {
+    name: 'ingest',
+    runs: 'until-stopped',
+    summary: 'Follow a chain and write its blocks, decoded, and prices into the log.',
+    about: [
+      'Follows a node (--rpc) through reorgs, or reads recorded blocks (--recording), and writes transactions and prices to',
+      'Kafka. Where it stands is read back from the log, so it may be stopped and started at any time. Following a node it',
+      'runs until it is stopped; a recording ends it.',
+    ].join('\n'),
+    examples: [
+      'tocsin ingest --kafka-brokers localhost:9092 --rpc https://your-node',
+      'TOCSIN_KAFKA_BROKERS=kafka:9092 tocsin ingest --recording blocks/ --prices prices.csv',
+    ],
+    settings: { shared: sharedSettings, ingestor: ingestorSettings, ops: opsSettings },
+    check: ({ settings: { shared, ingestor } }) => {
+      checkBrokers(shared, 'ingest')
+      if (ingestor.rpc !== null && ingestor.recordings.length > 0) {
+        throw new UsageError(
+          '--rpc and --recording exclude each other: a node is followed, or recorded blocks are read.',
+        )
+      }
+      if (ingestor.rpc === null && ingestor.recordings.length === 0) {
+        throw new UsageError(
+          'there is nothing to ingest: give a node with --rpc URL, or recorded blocks with --recording PATH.',
+        )
+      }
+    },
+    run: async ({ settings: { shared, ingestor, ops: opsConfig }, lifecycle, log, io }) => {
+      const eventLog = openClusterLog(shared, 'ingest', lifecycle)
+      const metrics = createMetrics({ process: true })
+      const priceSource = priceSourceOf(ingestor, log)
+      const running = startIngestor(
+        ingestor,
+        {
+          log: eventLog,
+          logger: log,
+          metrics,
+          prefix: shared.topicPrefix,
+          now: io.now,
+          ...(priceSource === undefined ? {} : { priceSource }),
+        },
+        lifecycle.signal,
+      )
+      // Awaited below; a port that is taken must not leave it without a listener.
+      running.done.catch(() => undefined)
+      lifecycle.onStop('the ingestor', () => running.done.catch(() => undefined))
+      const ops = await startOpsServer({
+        metrics,
+        checks: running.checks,
+        port: opsConfig.opsPort,
+        host: opsConfig.opsHost,
+      })
+      lifecycle.onStop('health and metrics', () => ops.close())
+      log.info('health and metrics are served', { port: ops.port })
+      await running.done
+      return undefined
+    },
+  },
+  knownSettings,
+)

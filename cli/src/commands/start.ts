@@ -1,0 +1,217 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { alertsApiSettings, startAlertsApi } from '@tocsin/alerts-api'
+import { startDemo } from '@tocsin/demo'
+import { detectorSettings, startDetector } from '@tocsin/detector'
+import { openEmbeddedLog } from '@tocsin/event-log'
+import { askChainId, ingestorSettings, startIngestor, type PriceSource } from '@tocsin/ingestor'
+import { aborted, createMetrics, defineSettings, retry, sharedSettings, type Logger } from '@tocsin/service-kit'
+import type { JobProgress } from '@tocsin/stream-core'
+import { knownSettings } from '../all-settings.ts'
+import { defineCommand, type CommandContext } from '../command.ts'
+import { builtDashboard } from '../dashboard-folder.ts'
+import { describedDetectors } from '../described-detectors.ts'
+import { freePort } from '../free-port.ts'
+import { chosenDetectors } from '../parameters.ts'
+import { priceSourceOf } from '../price-source.ts'
+import { startSettings } from '../start-settings.ts'
+import { without } from '../subset.ts'
+import { UsageError } from '../words.ts'
+
+const settings = {
+  start: startSettings,
+  shared: defineSettings({ topicPrefix: sharedSettings.topicPrefix }),
+  ingestor: without(ingestorSettings, 'recordings'),
+  detector: without(detectorSettings, 'chainId', 'stateFolder'),
+  api: without(alertsApiSettings, 'databaseFolder'),
+}
+
+/** So many ports after the default one are tried if it is taken. A port that was asked for is the port. */
+const portsTried = 20
+
+type Context = CommandContext<typeof settings>
+
+export const start = defineCommand(
+  {
+    name: 'start',
+    runs: 'until-stopped',
+    summary: 'Watch a chain and serve the dashboard; without --rpc a local chain with staged frauds.',
+    about: [
+      'Runs everything in one process on embedded parts: a log and a PostgreSQL in the data folder, the ingestor, the',
+      'detectors, the alerts API and the dashboard. Without --rpc it also runs a local EVM chain with real token and',
+      'exchange contracts, ordinary traffic and staged frauds, one of which a reorg takes back. Prints one URL when it is',
+      'ready. Ctrl-C ends it; a second start goes on where it was.',
+    ].join('\n'),
+    examples: [
+      'tocsin start',
+      'tocsin start --rpc https://your-node --prices prices.csv',
+      'tocsin start --data /var/lib/tocsin --port 8080',
+    ],
+    settings,
+    check: ({ settings: { detector, api } }) => {
+      chosenDetectors(detector)
+      if (api.dashboardFolder === null && builtDashboard() === null) {
+        throw new UsageError('the dashboard is not built: run npm run build, or name it with --dashboard-folder.')
+      }
+    },
+    run: startAll,
+  },
+  knownSettings,
+)
+
+async function startAll({ settings: config, lifecycle, log: console, io }: Context): Promise<undefined> {
+  const { signal } = lifecycle
+  const { data } = config.start
+  const { topicPrefix } = config.shared
+  const log = withoutSchemes(console)
+  await mkdir(data, { recursive: true })
+  const eventLog = await openEmbeddedLog(join(data, 'log'))
+  lifecycle.onStop('the log', () => eventLog.close())
+  const metrics = createMetrics({ process: true })
+
+  const isDefaultPort = config.api.apiPort === alertsApiSettings.apiPort.default
+  const apiPort = isDefaultPort
+    ? await freePort(config.api.apiHost, config.api.apiPort, portsTried)
+    : config.api.apiPort
+  if (apiPort !== config.api.apiPort) log.warn('the port is taken', { port: config.api.apiPort, instead: apiPort })
+
+  const chain =
+    config.ingestor.rpc === null ? await openDemoChain(config, lifecycle, log) : await openNode(config, log, io, signal)
+  signal.throwIfAborted()
+
+  const ingestor = startIngestor(
+    chain.ingestor,
+    { log: eventLog, logger: log.at('ingestor'), metrics, prefix: topicPrefix, now: io.now, ...chain.prices },
+    signal,
+  )
+  ingestor.done.catch(() => undefined) // awaited below
+  lifecycle.onStop('the ingestor', () => ingestor.done.catch(() => undefined))
+
+  let progress: JobProgress | undefined
+  const detecting = startDetector(
+    { ...config.detector, chainId: chain.chainId, stateFolder: join(data, `detector-${chain.chainId}`), topicPrefix },
+    {
+      log: eventLog,
+      logger: log.at('detector'),
+      metrics,
+      clock: io.clock,
+      random: io.random,
+      onProgress: (now) => {
+        progress = now
+      },
+    },
+    signal,
+  )
+  detecting.catch(() => undefined) // awaited below
+  lifecycle.onStop('the detector', () => detecting.catch(() => undefined))
+
+  const api = await startAlertsApi(
+    {
+      ...config.api,
+      apiPort,
+      databaseFolder: join(data, 'postgres'),
+      dashboardFolder: config.api.dashboardFolder ?? builtDashboard(),
+      topicPrefix,
+    },
+    {
+      log: eventLog,
+      logger: log.at('alerts-api'),
+      metrics,
+      neighbours: {
+        detectors: describedDetectors(),
+        ingestor: () => ({ chainId: chain.chainId, follows: chain.name, ...stateOf(ingestor.checks) }),
+        detector: () => progress ?? null,
+      },
+      now: io.now,
+      random: io.random,
+    },
+    signal,
+  )
+  lifecycle.onStop('the alerts API', () => api.close())
+
+  await io.stdout.write(`Tocsin is ready: ${api.url.replace('//127.0.0.1:', '//localhost:')}\n`)
+  // What has done its work leaves the rest running; what fails ends all.
+  const lasting = (work: Promise<unknown>) => work.then(() => aborted(signal))
+  await Promise.race([lasting(ingestor.done), lasting(detecting), lasting(chain.running), api.failure, aborted(signal)])
+  return undefined
+}
+
+interface StartedChain {
+  readonly name: string
+  readonly chainId: number
+  readonly ingestor: Parameters<typeof startIngestor>[0]
+  readonly prices: { readonly priceSource?: PriceSource }
+  /** Rejects when the chain cannot go on. */
+  readonly running: Promise<unknown>
+}
+
+async function openNode(
+  { ingestor }: Context['settings'],
+  log: Logger,
+  io: Context['io'],
+  signal: AbortSignal,
+): Promise<StartedChain> {
+  const { rpc } = ingestor
+  const chainId =
+    ingestor.chainId ??
+    (await retry(() => askChainId(rpc ?? '', ingestor.requestTimeout, signal), {
+      signal,
+      random: io.random,
+      onRetry: (error, { delayMs }) => log.warn(error, { retryInMs: delayMs }),
+    }))
+  const priceSource = priceSourceOf(ingestor, log)
+  return {
+    name: 'a node',
+    chainId,
+    ingestor: { ...ingestor, chainId, recordings: [] },
+    prices: priceSource === undefined ? {} : { priceSource },
+    running: Promise.resolve(),
+  }
+}
+
+async function openDemoChain(
+  { ingestor, start: { data } }: Context['settings'],
+  lifecycle: Context['lifecycle'],
+  log: Logger,
+): Promise<StartedChain> {
+  const folder = join(data, 'demo-chain')
+  const demo = await startDemo({
+    folder,
+    signal: lifecycle.signal,
+    log: (line) => log.at('demo').info(line),
+  })
+  lifecycle.onStop('the local chain', () => demo.stop())
+  return {
+    name: 'the local chain',
+    chainId: demo.chainId,
+    ingestor: {
+      ...ingestor,
+      rpc: demo.rpcUrl,
+      chainId: demo.chainId,
+      from: demo.startBlock,
+      finalityDepth: ingestor.finalityDepth ?? demo.finalityDepth,
+      recordings: [],
+      tokens: [...ingestor.tokens, demo.tokensFile],
+      labels: [...ingestor.labels, demo.labelsFile],
+    },
+    prices: { priceSource: demo.priceSource },
+    running: demo.mining,
+  }
+}
+
+function stateOf(checks: ReturnType<typeof startIngestor>['checks']): object {
+  const state = checks['source']?.()
+  return state === undefined || state instanceof Promise ? {} : state
+}
+
+/** Addresses of parts are told without `http://`: the one URL that is printed is the one to open. */
+function withoutSchemes(log: Logger): Logger {
+  const plain = (what: unknown) => (typeof what === 'string' ? what.replaceAll(/\b(https?|wss?):\/\//g, '') : what)
+  return {
+    debug: (message, fields) => log.debug(String(plain(message)), fields),
+    info: (message, fields) => log.info(String(plain(message)), fields),
+    warn: (what, fields) => log.warn(plain(what), fields),
+    error: (what, fields) => log.error(plain(what), fields),
+    at: (place) => withoutSchemes(log.at(place)),
+  }
+}

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { testIo } from './test-io.ts'
+import { listedCommands, runTocsin } from './tocsin.ts'
+
+async function tocsin(line: string, env: Readonly<Record<string, string>> = {}) {
+  const { io, stdout, stderr } = testIo({ env })
+  const code = await runTocsin(
+    line.split(' ').filter((word) => word !== ''),
+    io,
+  )
+  return { code, stdout: stdout(), stderr: stderr() }
+}
+
+describe('runTocsin', () => {
+  test('default: without words, and with --help, it says what it is and what it can do', async () => {
+    const { code, stdout } = await tocsin('')
+    expect(code).toBe(0)
+    expect(await tocsin('--help')).toEqual({ code: 0, stdout, stderr: '' })
+    expect(stdout).toContain('Usage: tocsin <command> [flags]')
+    for (const { name, summary } of listedCommands) expect(stdout).toContain(`  ${name.padEnd(10)} ${summary}\n`)
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120)
+  })
+
+  test('behavior: the names of the commands are stable', () => {
+    expect(listedCommands.map(({ name }) => name)).toEqual([
+      'start',
+      'ingest',
+      'detect',
+      'serve',
+      'decode',
+      'replay',
+      'verify',
+      'detectors',
+    ])
+  })
+
+  test.each(listedCommands.map(({ name }) => name))('behavior: tocsin %s --help teaches', async (name) => {
+    const { code, stdout, stderr } = await tocsin(`${name} --help`)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(new RegExp(`^Usage: tocsin ${name}\\b.*\\[flags\\]\\n`))
+    expect(stdout).toContain('Flags of every command:')
+    expect(stdout).toContain(`Examples:\n  tocsin ${name}`)
+    expect(await tocsin(`help ${name}`)).toEqual({ code, stdout, stderr })
+  })
+
+  test('error: no such command, with the one that was meant', async () => {
+    expect(await tocsin('repaly')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'tocsin: there is no command "repaly". Did you mean replay?\nSee: tocsin --help\n',
+    })
+  })
+
+  test('error: every wrong flag and variable of a command, a line each, and exit code 2', async () => {
+    const { code, stdout, stderr } = await tocsin('replay --batch-size none --price p.csv', {
+      TOCSIN_LOG_LEVEL: 'loud',
+      TOCSIN_DETECTOR: 'x',
+    })
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr.split('\n')).toEqual([
+      'tocsin: recording: --recording is not set; expected a list of values separated by commas, each a path.',
+      'tocsin: batchSize: --batch-size says "none"; expected an integer from 1 to 1000000 (elements).',
+      'tocsin: logLevel: TOCSIN_LOG_LEVEL says "loud"; expected one of debug, info, warn, error.',
+      'tocsin: --price: it is no flag of this command. Did you mean --prices?',
+      'tocsin: TOCSIN_DETECTOR: it is no setting of Tocsin. Did you mean TOCSIN_DETECTORS?',
+      'See: tocsin replay --help',
+      '',
+    ])
+  })
+
+  test('error: wrong detectors and parameters are told at once, before anything is read', async () => {
+    const { code, stderr } = await tocsin(
+      'replay --recording none --detectors transfer-volum --param transfer-volume.ovre=1 --param nonsense',
+    )
+    expect(code).toBe(2)
+    expect(stderr).toContain('nonsense')
+  })
+
+  test.each(['ingest', 'detect', 'serve'])('error: tocsin %s without brokers says what to do', async (name) => {
+    const { code, stderr } = await tocsin(name)
+    expect(code).toBe(2)
+    expect(stderr).toContain(`${name} is one of three processes that meet in Kafka: set TOCSIN_KAFKA_BROKERS`)
+    expect(stderr).toContain('`tocsin start` runs all of them in one process')
+  })
+
+  test('behavior: tocsin detectors lists them, and describes one', async () => {
+    const { code, stdout } = await tocsin('detectors')
+    expect(code).toBe(0)
+    for (const id of ['transfer-volume', 'pass-through', 'running-total']) expect(stdout).toContain(id)
+    const one = await tocsin('detectors transfer-volume')
+    expect(one.stdout).toContain('Parameters, as --param transfer-volume.NAME=JSON:')
+    expect(one.stdout).toMatch(/ {2}window\n {6}.+\n {6}Default "sliding"/)
+  })
+
+  test('error: no such detector', async () => {
+    expect(await tocsin('detectors transfer-volum')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'tocsin: There is no detector "transfer-volum". Did you mean transfer-volume?\nSee: tocsin detectors --help\n',
+    })
+  })
+})
