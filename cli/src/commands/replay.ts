@@ -250,7 +250,7 @@ function summary({ blocks, transactions, events }: Counts, alerts: readonly Aler
   const counts = [...byDetector].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, count]) => `${id} ${number(count)}`)
   return [
     `${number(blocks)} blocks, ${number(transactions)} transactions, ${number(events)} events${rate}`,
-    `${number(alerts.length)} alerts${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`,
+    `${number(alerts.length)} ${alerts.length === 1 ? 'alert' : 'alerts'}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`,
     '',
   ].join('\n')
 }

@@ -52,7 +52,8 @@ export const verify = defineCommand(
         await io.stdout.write(`line ${line}: ${alert.detector} ${alert.id} does not hold\n`)
         for (const reason of reasons) await io.stdout.write(`  ${reason}\n`)
       }
-      await io.stdout.write(`${alerts.length - failed} of ${alerts.length} alerts hold\n`)
+      const found = alerts.length === 1 ? '1 alert holds' : `${alerts.length} alerts hold`
+      await io.stdout.write(`${alerts.length - failed} of ${found}\n`)
       return failed === 0 ? exitCodes.done : exitCodes.failed
     },
   },
