@@ -91,6 +91,7 @@ describe('decodeLog', () => {
       log(transfer, [], data(ann, bob, 5n)), // CryptoKitties: nothing indexed
       log(transfer, [ann, bob], data(1n, 2n)),
       log(transfer, [ann, bob]),
+      log('Deposit(address,uint256)', [ann, bob], data(1n)), // one indexed argument too many
       log(transfer, [2n ** 200n, bob], data(1n)),
       { ...log(transfer, [ann, bob]), data: '0x01' as const },
       log('ApprovalForAll(address,address,bool)', [ann, bob], data(2n)),

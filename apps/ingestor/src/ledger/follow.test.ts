@@ -166,6 +166,38 @@ describe('followChain', () => {
     expect([watched.finalized.at(-1), watched.failures]).toEqual([5, ['no finalized tag, depth 4']])
   })
 
+  test('behavior: a node that changes its branch between two answers makes nothing final that is not', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.setFinality(2)
+    source.mine(5)
+    await follow(source, log, () => false, { finalityDepth: null })
+    source.mine(4)
+    for (const moment of ['finalized', 'head', 'header 6', 'block 6']) {
+      source.intercept((request) => {
+        if (request !== moment) return
+        source.intercept(() => {})
+        // Not deeper than what it called final by then.
+        source.reorg(2, 3)
+      })
+      await follow(source, log, (turn) => turn < 1, { finalityDepth: null })
+      expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1)))
+    }
+  })
+
+  test('error: where the final block told is another than the one in the log, nothing is final', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    const strange = scriptedSource({ chainId, name: 'another node' })
+    source.mine(5)
+    strange.mine(1)
+    strange.reorg(1, 4)
+    await follow(source, log, () => false)
+    const mixed: ScriptedSource = { ...source, finalized: async () => strange.canonical[4] ?? null }
+    expect((await follow(mixed, log, (turn) => turn < 2, { finalityDepth: null })).finalized).toEqual([])
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1)))
+  })
+
   test('behavior: a reorg of blocks before the first in the log is followed as long as they were not final', async () => {
     const source = scriptedSource({ chainId })
     const log = openSimulatedLog()

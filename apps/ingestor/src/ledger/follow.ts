@@ -118,10 +118,9 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
   const { source, observe } = deps
   let tagIsMissing = false
 
-  async function finality(head: BlockHeader, signal: AbortSignal): Promise<Finality> {
+  function finality(told: BlockHeader | null, head: BlockHeader): Finality {
     if (config.finalityDepth !== null) return { number: head.number - config.finalityDepth, header: null }
-    const header = await source.finalized(signal)
-    if (header !== null) return { number: header.number, header }
+    if (told !== null) return { number: told.number, header: told }
     if (!tagIsMissing) observe.noFinalizedTag(config.fallbackFinalityDepth)
     tagIsMissing = true
     return { number: head.number - config.fallbackFinalityDepth, header: null }
@@ -130,6 +129,8 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
   return {
     /** One look at the node. @returns whether something was written, so that there may be more to do at once. */
     async step(ledger: Ledger, signal: AbortSignal): Promise<boolean> {
+      // The final block first: whatever the node calls its chain after that has it, and all below it, as ancestors.
+      const told = config.finalityDepth === null ? await source.finalized(signal) : null
       const head = await source.head(signal)
       if (ledger.chain === null) {
         const number = config.from === 'latest' ? head.number : config.from
@@ -148,7 +149,7 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
           field: 'block',
           reason: `it has none, but its head is ${head.number}`,
         })
-      const final = await finality(head, signal)
+      const final = finality(told, head)
       const path: BlockHeader[] = []
       for (;;) {
         const decision = decide(ledger, header)
