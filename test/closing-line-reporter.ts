@@ -5,7 +5,7 @@ import type { Reporter, TestModule, SerializedError } from 'vitest/node'
  * be loaded and an error outside any test count as failed: they are no less a failure for not being a test.
  */
 export class ClosingLineReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+  async onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): Promise<void> {
     const count = { passed: 0, failed: unhandled.length, skipped: 0 }
     for (const module of modules) {
       for (const test of module.children.allTests()) {
@@ -15,6 +15,14 @@ export class ClosingLineReporter implements Reporter {
       for (const suite of [module, ...module.children.allSuites()]) count.failed += suite.errors().length
     }
     const skipped = count.skipped === 0 ? '' : `, ${count.skipped} skipped`
-    process.stdout.write(`${count.passed} passed, ${count.failed} failed${skipped}\n`)
+    // Errors go to the other stream: only when they are through does this line come after them, and vitest ends the
+    // process when it is through itself.
+    await written(process.stderr, '')
+    await written(process.stdout, `${count.passed} passed, ${count.failed} failed${skipped}\n`)
   }
 }
+
+const written = (stream: NodeJS.WriteStream, text: string) =>
+  new Promise<void>((resolve) => {
+    stream.write(text, () => resolve())
+  })
