@@ -319,6 +319,7 @@ export class Task {
       this.#propagate(at.node)
     }
     this.#fold(record, input, at.node, at.channel)
+    this.#finishEnded()
     this.#undo.settle()
     this.outputs.settle()
   }
@@ -439,6 +440,21 @@ export class Task {
       const position = base?.inputs[at]
       if (position !== undefined) input.release(position)
     })
+  }
+
+  /**
+   * Behind the last watermark of the source with epochs nothing can be reverted: once its epochs are final, so is at
+   * once what that watermark, and what the other inputs still hold, brings about.
+   */
+  #finishEnded(): void {
+    if (!this.#hasEpochs || this.#undo.position === 0) return
+    if (!this.inputs.some((input) => input.source.epochs && input.hasEnded)) return
+    const last = this.#marks.at(-1)?.epoch ?? null
+    if (last !== null && last > (this.#finalized ?? minTimestamp)) return
+    this.outputs.settle()
+    this.#undo.seal(maxTimestamp)
+    this.#marks.push(this.#snapshot(maxTimestamp))
+    this.#finalize(maxTimestamp)
   }
 
   #snapshot(epoch: number | null): TaskSnapshot {
