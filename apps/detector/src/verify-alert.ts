@@ -64,14 +64,20 @@ function findingOf(alert: Alert, detector: ConfiguredDetector, recording: Record
     .map(({ asset, price8, source, time, maxAge }): Price => ({ asset, price8, source, time, maxAge }))
     .sort(byTime)
   for (const price of prices) {
-    // Of the native coin and its wrapped token one price may stand for the other, so its asset is not compared.
-    const isKnown = (one: Price) => canonicalJson({ ...one, asset: '' }) === canonicalJson({ ...price, asset: '' })
+    // The native coin and its wrapped token may share a price.
+    const isTwin = (one: Price) => one.asset === 'native' || price.asset === 'native'
+    const isKnown = (one: Price) =>
+      (one.asset === price.asset || isTwin(one)) &&
+      canonicalJson({ ...one, asset: '' }) === canonicalJson({ ...price, asset: '' })
     if (recording.prices !== undefined && !recording.prices.some(isKnown))
       reasons.push(`The price of ${price.asset} at ${price.time} from ${price.source} is not among the prices.`)
   }
+  const elementsOf = elementsByTransaction(prices)
   const before: readonly Reference[] = alert.evidence
     .filter((entry) => isReference(entry))
-    .flatMap((entry) => recorded(alert, entry, prices, recording, reasons))
+    .flatMap((entry) => recorded(alert, entry, elementsOf, recording, reasons))
+  if (!before.every((reference, index) => index === 0 || isAfter(reference, before[index - 1])))
+    reasons.push('The references are not in the order of the chain, each once.')
   const finding: Finding = {
     key: alert.key,
     references: before,
@@ -92,7 +98,7 @@ const isReference = (entry: Evidence): entry is ReferenceEvidence =>
 function recorded(
   alert: Alert,
   entry: ReferenceEvidence,
-  prices: readonly Price[],
+  elementsOf: ReturnType<typeof elementsByTransaction>,
   recording: Recording,
   reasons: string[],
 ): readonly Reference[] {
@@ -102,12 +108,7 @@ function recorded(
     reasons.push(`${name}: there is no such transaction of chain ${alert.chainId} in the recording.`)
     return []
   }
-  const usable = prices.filter((price) => isUsable(price, transaction.block.timestamp))
-  // Which price it was is not said beside it: the newest that gives the value stated, as a late tick may have missed it.
-  const candidates = [usable, ...usable.toReversed().map((price) => [price]), []].flatMap((known) => {
-    const reference = referencesOf(transaction, known).find((one) => isNamedBy(evidenceOfReference(one), entry))
-    return reference === undefined ? [] : [reference]
-  })
+  const candidates = elementsOf(transaction).flatMap((elements) => elements.get(placeIn(entry)) ?? [])
   const same = candidates.find((one) => canonicalJson(evidenceOfReference(one)) === canonicalJson(entry))
   const [found] = candidates
   if (same === undefined && found === undefined) reasons.push(`${name}: the transaction has no such element.`)
@@ -116,18 +117,50 @@ function recorded(
   return reference === undefined ? [] : [reference]
 }
 
-const referencesOf = (transaction: ChainTransaction, prices: readonly Price[]): readonly Reference[] => {
-  const priced: PricedTransaction = { transaction, prices, logStart: transaction.block.timestamp }
-  return [...transfersOf(priced), ...swapLegsOf(priced)]
+type Elements = ReadonlyMap<string, Reference>
+
+/**
+ * The elements of a transaction by their place in it, under each set of listed prices that may have been known: all that
+ * were usable then, and each alone, newest first, because a tick that came late may have missed it. Which price it was
+ * is not said beside an element; its value tells.
+ */
+function elementsByTransaction(prices: readonly Price[]): (transaction: ChainTransaction) => readonly Elements[] {
+  const known = new Map<string, readonly Elements[]>()
+  return (transaction) => {
+    const seen = known.get(transaction.hash)
+    if (seen !== undefined) return seen
+    const usable = prices.filter((price) => isUsable(price, transaction.block.timestamp))
+    const sets = [usable, ...(usable.length > 1 ? usable.toReversed().map((price) => [price]) : []), []]
+    const elements = sets.map((set) => {
+      const priced: PricedTransaction = { transaction, prices: set, logStart: transaction.block.timestamp }
+      const references: readonly Reference[] = [...transfersOf(priced), ...swapLegsOf(priced)]
+      return new Map(references.map((reference) => [placeIn(evidenceOfReference(reference)), reference]))
+    })
+    known.set(transaction.hash, elements)
+    return elements
+  }
 }
 
-/** Do both name the same place of a transaction? */
-function isNamedBy(found: ReferenceEvidence, entry: ReferenceEvidence): boolean {
-  if (found.type === 'log' || found.type === 'swap')
-    return entry.type === found.type && entry.logIndex === found.logIndex
-  if (found.type === 'frame')
-    return entry.type === 'frame' && entry.traceAddress.join('.') === found.traceAddress.join('.')
-  return entry.type === 'transaction'
+/** Names an element within its transaction. */
+function placeIn(entry: ReferenceEvidence): string {
+  if (entry.type === 'log' || entry.type === 'swap') return `${entry.type} ${entry.logIndex}`
+  return entry.type === 'frame' ? `frame ${entry.traceAddress.join('.')}` : 'value'
+}
+
+/** Does it stand after `earlier` in the chain? Within a transaction: its value, its frames, its logs. */
+function isAfter(reference: Reference, earlier: Reference | undefined): boolean {
+  if (earlier === undefined) return true
+  if (reference.blockNumber !== earlier.blockNumber) return reference.blockNumber > earlier.blockNumber
+  if (reference.transactionIndex !== earlier.transactionIndex)
+    return reference.transactionIndex > earlier.transactionIndex
+  const [a, b] = [pathIn(evidenceOfReference(reference)), pathIn(evidenceOfReference(earlier))]
+  const at = a.findIndex((step, index) => step !== b[index])
+  return at !== -1 && (a[at] ?? 0) > (b[at] ?? -1)
+}
+
+function pathIn(entry: ReferenceEvidence): readonly number[] {
+  if (entry.type === 'log' || entry.type === 'swap') return [2, entry.logIndex]
+  return entry.type === 'frame' ? [1, ...entry.traceAddress] : [0]
 }
 
 /** The elements between the listed ones, read again from the recording. */
