@@ -73,7 +73,10 @@ describe('tocsin replay', () => {
     expect(stderr).toMatch(
       /3 blocks, 3 transactions, 3 events in [\d.]+ s: [\d,]+ events\/s\n1 alert: transfer-volume 1\n$/,
     )
-    const alerts = readFileSync(join(folder, 'alerts.ndjson'), 'utf8').trim().split('\n').map(alertCodec.parse)
+    const alerts = readFileSync(join(folder, 'alerts.ndjson'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => alertCodec.parse(line))
     expect(alerts.map(({ detector, key, status }) => ({ detector, key, status }))).toEqual([
       { detector: 'transfer-volume', key: eve, status: 'confirmed' },
     ])
