@@ -151,7 +151,7 @@ describe('tocsin verify', () => {
     expect(missing.code).toBe(1)
     expect(missing.stderr).toContain('[CLI_ALERT_FILE]')
     const wrong = await tocsin(folder, 'verify bad.ndjson --recording blocks.jsonl')
-    expect(wrong.stderr).toMatch(/\[CLI_ALERT_FILE\] .*bad\.ndjson, line 1: Not a alert: id/)
+    expect(wrong.stderr).toMatch(/\[CLI_ALERT_FILE\] .*bad\.ndjson, line 1: Not an alert: id/)
   })
 })
 

@@ -26,7 +26,7 @@ export interface JsonCodec<T> {
 
 /** A JSON codec over a schema. Encoding trusts the type; decoding proves it. */
 export function jsonCodec<T>(name: string, schema: z.ZodType<T>): JsonCodec<T> {
-  const malformed = (reason: string, cause?: unknown) => new MalformedRecordError(`Not a ${name}: ${reason}`, { cause })
+  const malformed = (reason: string, cause?: unknown) => new MalformedRecordError(`Not ${name}: ${reason}`, { cause })
   const stringify = (value: T) =>
     JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))
   const parse = (text: string) => {
@@ -66,9 +66,9 @@ export const pricesRecordSchema = z.discriminatedUnion('type', [priceTickSchema,
 export type PricesRecord = Readonly<z.output<typeof pricesRecordSchema>>
 
 export const transactionsCodec = jsonCodec<TransactionsRecord>(
-  'record of a transactions topic',
+  'a record of a transactions topic',
   transactionsRecordSchema,
 )
-export const pricesCodec = jsonCodec<PricesRecord>('record of the prices topic', pricesRecordSchema)
-export const alertCodec = jsonCodec('alert', alertSchema)
-export const deadLetterCodec = jsonCodec('dead letter', deadLetterSchema)
+export const pricesCodec = jsonCodec<PricesRecord>('a record of the prices topic', pricesRecordSchema)
+export const alertCodec = jsonCodec('an alert', alertSchema)
+export const deadLetterCodec = jsonCodec('a dead letter', deadLetterSchema)

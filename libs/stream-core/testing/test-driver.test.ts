@@ -3,6 +3,7 @@ import {
   jsonStateCodec,
   mapState,
   listState,
+  maxTimestamp,
   numberCodec,
   outputTag,
   StreamBuilder,
@@ -112,6 +113,18 @@ describe('testDriver', () => {
       { type: 'retracted', revision: 2 },
       { type: 'retracted', revision: 2 },
       { type: 'retracted', revision: 2 },
+    ])
+  })
+
+  test('behavior: what the last watermark fires is final at once, for nothing follows', () => {
+    const driver = testDriver(runningTotal())
+    driver.push('payments', pay(1000, 'ann', 7), { type: 'sealed', epoch: 1, watermark: 1011 })
+    driver.push('payments', { type: 'watermark', watermark: maxTimestamp })
+    expect([...driver.standing('alerts').values()].map(({ status }) => status)).toEqual(['added'])
+    driver.push('payments', { type: 'finalized', epoch: 1 })
+    expect(driver.outputs().map(({ output, transition }) => [(output as { id: string }).id, transition.type])).toEqual([
+      ['ann@1100', 'added'],
+      ['ann@1100', 'confirmed'],
     ])
   })
 
