@@ -1,7 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { parseAddress, parseHash, type ChainEvent, type ChainTransaction, type TokenInfo } from '@tocsin/chain-model'
+import {
+  parseAddress,
+  parseHash,
+  type ChainEvent,
+  type ChainTransaction,
+  type LabelClass,
+  type TokenInfo,
+} from '@tocsin/chain-model'
+import { namedAddresses } from '../src/features/named-addresses.ts'
 import { dai, usdc, usdt, wbtc, weth } from './scripted-chain.ts'
 
 const shared = resolve(process.env['TOCSIN_SHARED'] ?? join(import.meta.dirname, '../../../../shared'))
@@ -30,7 +38,7 @@ export const rawBlocks = (): readonly RawBlock[] =>
   gunzipSync(readFileSync(range))
     .toString('utf8')
     .trim()
-    .split('\n')
+    .split(/\r?\n/)
     .map((line) => JSON.parse(line) as RawBlock) // a file of known shape
 
 const transferTopic = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef'
@@ -52,15 +60,33 @@ const pools = (): ReadonlyMap<string, readonly [TokenInfo, TokenInfo]> =>
 export const dexPriceRows = () =>
   readFileSync(dexPrices, 'utf8')
     .trim()
-    .split('\n')
+    .split(/\r?\n/)
     .slice(1)
     .map((line) => {
       const [, seconds = '', , , pair = '', venue = '', pool = '', price = ''] = line.split(',')
       return { time: Number(seconds) * 1000, pair, venue, pool, price }
     })
 
+/** Infrastructure by address, from label lists taken naively: enough to see what labels leave out. */
+export function recordedLabels(): ReadonlyMap<string, LabelClass> {
+  const listed = (file: string, of: LabelClass) =>
+    readFileSync(join(shared, 'chain-data/address-intel', file), 'utf8')
+      .split(/\r?\n/)
+      .slice(1)
+      .map((line) => [line.slice(0, 42).toLowerCase(), of] as const)
+  return new Map([
+    ...[...pools().keys()].map((pool) => [pool, 'pool'] as const),
+    ...listed('dex.csv', 'dex-router'),
+    ...listed('bridges.csv', 'bridge'),
+    ...listed('mev-bots.csv', 'mev-bot'),
+    ...listed('cex.csv', 'exchange'),
+  ])
+}
+
 /** The recording as transactions without envelopes: what detection needs of it, decoded here by hand. */
-export function recordedBlocks(): readonly (readonly ChainTransaction[])[] {
+export function recordedBlocks(
+  labels: ReadonlyMap<string, LabelClass> = new Map(),
+): readonly (readonly ChainTransaction[])[] {
   const poolTokens = pools()
   return rawBlocks().map(({ blockNumber, timestampEstimate, logs }) => {
     const block = { number: Number(blockNumber), hash: null, timestamp: timestampEstimate * 1000 }
@@ -72,7 +98,7 @@ export function recordedBlocks(): readonly (readonly ChainTransaction[])[] {
         const emitters = new Set(own.map(({ address }) => address))
         const swapped = own.flatMap(({ address }) => poolTokens.get(address) ?? [])
         const tokens = known.filter((token) => emitters.has(token.address) || swapped.includes(token))
-        return {
+        const transaction: ChainTransaction = {
           type: 'transaction',
           chainId: 1,
           block,
@@ -93,6 +119,11 @@ export function recordedBlocks(): readonly (readonly ChainTransaction[])[] {
           tokens: tokens.toSorted((a, b) => (a.address < b.address ? -1 : 1)),
           labels: [],
         }
+        const labelled = namedAddresses(transaction).flatMap((address) => {
+          const of = labels.get(address)
+          return of === undefined ? [] : [{ address, class: of, source: 'address-intel' }]
+        })
+        return { ...transaction, labels: labelled }
       })
       .sort((a, b) => a.index - b.index)
   })
