@@ -35,7 +35,7 @@ export const displayAddress = (address: string): string =>
  */
 export function displayName(name: string | null): string {
   if (name === null || name === '') return '(no name)'
-  const plain = [...name]
+  const plain = Array.from(name)
     .slice(0, 32)
     .map((character) => (/^[A-Za-z0-9 .$+\-/:]$/.test(character) ? character : '?'))
     .join('')

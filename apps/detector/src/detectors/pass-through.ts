@@ -191,7 +191,7 @@ function judge(finding: Finding, chosen: Parameters): Judgement {
   if (send.from !== key || !acted(send.from, send)) throw refuse(`${key} did not act in the transfer out.`)
   if (!isLarge(send, chosen)) throw refuse('What went out is not more than the limit.')
   if (!receipts.every((receipt) => isFundedBy(send, receipt, chosen) && isBefore(receipt, send)))
-    throw refuse(`A receipt did not bring ${key} these funds within ${formatDuration(within)} before.`)
+    throw refuse(`A receipt did not bring ${send.from} these funds within ${formatDuration(within)} before.`)
   if (state['recipient-seen-before'] !== 'false') throw refuse(`${send.to} was seen before.`)
 
   // The same asset is compared in base units: exact, and it needs no price.
@@ -205,6 +205,7 @@ function judge(finding: Finding, chosen: Parameters): Judgement {
 
   const limitInBase = overBase.get(send.asset)
   const byPrice = send.usd8 !== null && send.usd8 > over
+  const large = byPrice ? `${displayUsd(over)} USD` : displayAmount(limitInBase ?? 0n, send.token.decimals ?? 0)
   const amount = byPrice
     ? `${displayUsdAbove(send.usd8 ?? 0n, over)} USD`
     : displayAmount(send.amount, send.token.decimals ?? 0)
@@ -221,11 +222,11 @@ function judge(finding: Finding, chosen: Parameters): Judgement {
       unproven ? -30 : 0,
       send.actor === null ? -20 : 0,
     ),
-    title: `${displayAddress(key)} passed ${amount} on to a new address`,
+    title: `${displayAddress(send.from)} passed ${amount} on to a new address`,
     sentence:
-      `${key} sent ${amount} in ${asset} to ${send.to}, never seen before, ${formatDuration(waited)} after ${since} ` +
+      `${send.from} sent ${amount} in ${asset} to ${send.to}, never seen before, ${formatDuration(waited)} after ${since} ` +
       `within the limit of ${formatDuration(within)}; more than ` +
-      `${byPrice ? `${displayUsd(over)} USD` : `${displayAmount(limitInBase ?? 0n, send.token.decimals ?? 0)}`} is large.` +
+      `${large} is large.` +
       (unproven ? ` Unproven: the log reaches back ${formatDuration(covered)} only.` : ''),
     thresholds: [
       byPrice

@@ -116,9 +116,9 @@ function judge({ key, references, state }: Finding, { over, report }: Parameters
     eventTime: transfer.timestamp,
     severity: 'low',
     confidence: confidenceOf(90, transfer.actor === null ? -20 : 0),
-    title: `${displayAddress(key)} has sent ${amount} USD in all`,
+    title: `${displayAddress(transfer.from)} has sent ${amount} USD in all`,
     sentence:
-      `${key} sent ${displayUsd(transfer.usd8)} USD to ${transfer.to}, which makes ${amount} USD in all, ` +
+      `${transfer.from} sent ${displayUsd(transfer.usd8)} USD to ${transfer.to}, which makes ${amount} USD in all, ` +
       `more than the limit of ${displayUsd(over)} USD.`,
     thresholds: [{ parameter: 'over', limit: usdText(over), observed: usdText(total) }],
   }
