@@ -1,4 +1,4 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import zlib from 'node:zlib'
 import { UnsupportedBatchError } from './errors.ts'
 import type { LogRecord } from './event-log.ts'
 
@@ -97,9 +97,11 @@ function decompress(bytes: Buffer, compression: number): Buffer {
     case 0:
       return bytes
     case 1:
-      return gunzipSync(bytes)
+      return zlib.gunzipSync(bytes)
     case 4:
-      return zstdDecompressSync(bytes)
+      // Node 20 has no zstd; importing it by name would keep the whole program from starting there.
+      if ('zstdDecompressSync' in zlib) return zlib.zstdDecompressSync(bytes)
+      throw new UnsupportedBatchError('zstd compression, which needs Node 22.15 or newer')
     default:
       throw new UnsupportedBatchError(`${['', '', 'snappy', 'lz4'][compression] ?? 'unknown'} compression`)
   }
