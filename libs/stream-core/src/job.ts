@@ -38,7 +38,7 @@ export type JobDeadLetter = TaskDeadLetter
 /** For dashboards and progress bars; not part of any result. */
 export interface JobProgress {
   readonly status: 'restoring' | 'replaying' | 'running' | 'waiting' | 'failed' | 'stopped'
-  /** Why it waits, or failed: one line with the remedy; null otherwise. */
+  /** Why it waits or failed, or why the last checkpoint did: one line with the remedy. Null when all is well. */
   readonly reason: string | null
   /** Source records taken, control records too, over rewinds. */
   readonly elements: number

@@ -57,11 +57,8 @@ export const blockTime = 1000
 /** Fails on it, as a rule might. */
 export const poison = 13
 
-export const stormTopology = (
-  options: { readonly version?: string; readonly broken?: () => number } = {},
-): Topology => {
-  const { version = '1', broken = () => 0 } = options
-  const builder = new StreamBuilder({ job: 'storm', version })
+export const stormTopology = (options: { readonly maxFinishedIds?: number } = {}): Topology => {
+  const builder = new StreamBuilder({ job: 'storm', version: '1' })
   const in_log = { type: 'in-log' } as const
   const prices = builder.source('prices', { topic: 'prices', codec: written<Price>(), watermarks: in_log })
   const chain = builder.source('chain', {
@@ -81,7 +78,7 @@ export const stormTopology = (
     .process<Finding>('spending', {
       processElement({ to, amount }, ctx) {
         const sum = ctx.state(total)
-        sum.value = (sum.value ?? 0) + amount + broken()
+        sum.value = (sum.value ?? 0) + amount
         const known = ctx.state(partners)
         known.set(to, (known.get(to) ?? 0) + amount)
         ctx.state(amounts).add(amount)
@@ -146,8 +143,10 @@ export const stormTopology = (
         ctx.state(last).value = price
       },
     })
-  spending.union(windows, priced, spending.sideOutput(big)).sinkTo('findings', { topic: 'findings', codec: findings })
-  counts.union(followed).sinkTo('others', { topic: 'findings', codec: findings })
+  spending
+    .union(windows, priced, spending.sideOutput(big))
+    .sinkTo('findings', { topic: 'findings', codec: findings, ...options })
+  counts.union(followed).sinkTo('others', { topic: 'findings', codec: findings, ...options })
   return builder.build()
 }
 

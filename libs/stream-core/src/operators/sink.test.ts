@@ -128,6 +128,13 @@ describe('sinkTo', () => {
     expect(() => revert(1)).toThrow('Epoch 1 is to be reverted, but epoch 1 is final and so is all before it.')
   })
 
+  test('error: an epoch after the end of the data', () => {
+    const { driver, seal } = alerts()
+    seal(1)
+    driver.end()
+    expect(() => seal(2)).toThrow('Epoch 2 of "in" is sealed after its log said that nothing follows.')
+  })
+
   test('error: epochs ascend', () => {
     const { seal } = alerts()
     seal(5)

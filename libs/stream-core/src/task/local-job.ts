@@ -51,6 +51,7 @@ export class LocalJob implements Job {
   #checkpointAt: number
   #status: JobProgress['status'] = 'restoring'
   #reason: string | null = null
+  #checkpointFailure: string | null = null
   #commits = 0
   #checkpoints = 0
   #failedCheckpoints = 0
@@ -176,7 +177,7 @@ export class LocalJob implements Job {
     const task = this.#task
     return {
       status: this.#status,
-      reason: this.#reason,
+      reason: this.#reason ?? this.#checkpointFailure,
       elements: task.steps,
       outputs: task.outputs.count((sink) => sink !== deadLetterSink),
       deadLetters: task.outputs.count((sink) => sink === deadLetterSink),
@@ -384,10 +385,10 @@ export class LocalJob implements Job {
     } catch (error) {
       if (isStopping(error)) throw error
       this.#failedCheckpoints += 1
-      this.#reason = `The checkpoint could not be written and is tried again: ${reasonOf(error)}`
+      this.#checkpointFailure = `The checkpoint could not be written and is tried again: ${reasonOf(error)}`
       return
     }
-    this.#reason = null
+    this.#checkpointFailure = null
     this.#checkpoints += 1
     this.#lastCheckpointMs = clock() - this.#checkpointAt
     await this.#trimMarkers(signal)

@@ -36,7 +36,8 @@ const append = async (log: SimulatedLog, topic: string, partition: number, recor
 const optionsOf = (log: SimulatedLog, store: StateStore, more: Partial<JobOptions> = {}): JobOptions => {
   let now = 0
   return {
-    topology: stormTopology(),
+    // So few that forgetting happens, which must be the same on replay.
+    topology: stormTopology({ maxFinishedIds: 3 }),
     log,
     store,
     stateFolder: '',
@@ -151,6 +152,34 @@ describe('recovery', () => {
     const waiting = seen.find(({ status }) => status === 'waiting')
     expect(waiting?.reason).toContain(new LogFullError('x').remedy)
     expect(job.progress()).toMatchObject({ status: 'stopped', deadLetters: 1, reason: null })
+  })
+
+  test('behavior: a checkpoint that cannot be written is counted, and the next one holds its cells', async () => {
+    const history = [
+      { type: 'element', timestamp: 1, value: { from: 'ann', to: 'bob', amount: 11 } },
+      { type: 'sealed', epoch: 1, watermark: 2 },
+      { type: 'finalized', epoch: 1 },
+    ] as const
+    const later = [
+      { type: 'element', timestamp: 3, value: { from: 'bob', to: 'cyd', amount: 11 } },
+      { type: 'sealed', epoch: 2, watermark: 4 },
+      { type: 'finalized', epoch: 2 },
+    ] as const
+    const log = await filledLog(history, [[end], [end]])
+    const contents = newMemoryStoreContents()
+    let failures = 1
+    const store = crashing(contents, () => {
+      if (failures-- > 0) throw new Error('no space left on device')
+    })
+    const job = await openJob(optionsOf(log, store, { checkpointIntervalMs: 1e9 }))
+    await job.runToEnd()
+    expect(job.progress()).toMatchObject({ checkpoints: 0, failedCheckpoints: 1 })
+    expect(job.progress().reason).toContain('no space left on device')
+    await append(log, 'chain', 0, later)
+    await job.runToEnd()
+    expect(job.progress()).toMatchObject({ checkpoints: 1, failedCheckpoints: 1, reason: null })
+    const totals = [...contents.cells.values()].filter(({ table }) => table === 'spending/total')
+    expect(totals.map(({ key }) => key).sort()).toEqual(['ann', 'bob'])
   })
 
   test('error: a job whose producer was fenced by a later one stops', async () => {

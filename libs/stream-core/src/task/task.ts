@@ -78,6 +78,8 @@ export class Task {
   readonly #loaded = new Map<string, { key: string; sub: string | null; value: Uint8Array }[]>()
   /** Ends of epochs that can be returned to, oldest first; the first is the base, which no revert goes below. */
   #marks: TaskSnapshot[]
+  /** Of the input with epochs; -1 if there is none. */
+  readonly #epochIndex: number
   #steps = 0
   #lateElements = 0
   #finalized: number | null = null
@@ -107,9 +109,13 @@ export class Task {
       }
     }
     this.inputs = inputs
+    this.#epochIndex = inputs.findIndex(({ source }) => source.epochs)
     this.#marks = [this.#snapshot(null)]
   }
 
+  get #epochInput(): Input | undefined {
+    return this.inputs[this.#epochIndex]
+  }
   get steps(): number {
     return this.#steps
   }
@@ -318,8 +324,9 @@ export class Task {
       at.node.valve.setIdle(at.channel, false)
       this.#propagate(at.node)
     }
+    const emittedBefore = this.outputs.position
     this.#fold(record, input, at.node, at.channel)
-    this.#finishEnded()
+    if (this.#epochInput?.hasEnded === true) this.#finishEnded(record.type, emittedBefore)
     this.#undo.settle()
     this.outputs.settle()
   }
@@ -395,6 +402,9 @@ export class Task {
 
   #seal(epoch: number, watermark: Timestamp, input: Input, node: Node, channel: number): void {
     const last = this.#marks.at(-1)?.epoch ?? null
+    if (input.hasEnded) {
+      throw new EpochError(`Epoch ${epoch} of "${node.name}" is sealed after its log said that nothing follows.`)
+    }
     if (last !== null && epoch <= last) {
       throw new EpochError(`Epoch ${epoch} of "${node.name}" is sealed after epoch ${last}; epochs ascend.`)
     }
@@ -444,11 +454,11 @@ export class Task {
 
   /**
    * Behind the last watermark of the source with epochs nothing can be reverted: once its epochs are final, so is at
-   * once what that watermark, and what the other inputs still hold, brings about.
+   * once what that watermark, and what the other inputs still hold, brings about. What emits nothing can wait.
    */
-  #finishEnded(): void {
-    if (!this.#hasEpochs || this.#undo.position === 0) return
-    if (!this.inputs.some((input) => input.source.epochs && input.hasEnded)) return
+  #finishEnded(type: string, emittedBefore: number): void {
+    const isDue = type === 'finalized' || this.outputs.position > emittedBefore || this.#undo.position > maxTailChanges
+    if (!isDue || this.#undo.position === 0) return
     const last = this.#marks.at(-1)?.epoch ?? null
     if (last !== null && last > (this.#finalized ?? minTimestamp)) return
     this.outputs.settle()
@@ -485,6 +495,9 @@ export class Task {
     this.outputs.emit(deadLetterSink, topic, record, letter, { type: 'added', revision: 1 })
   }
 }
+
+/** What follows the last epoch and emits nothing is made final in stretches of so many changes. */
+const maxTailChanges = 10_000
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
