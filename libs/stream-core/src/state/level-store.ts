@@ -1,9 +1,12 @@
+import { setImmediate } from 'node:timers/promises'
 import { ClassicLevel } from 'classic-level'
 import { fromByteString, joinParts, splitParts, toByteString } from './key-encoding.ts'
 import type { StateStore, StoreBatch } from './state-store.ts'
 
 const metaKey = fromByteString(joinParts(['meta']))
 const cellPrefix = 'cell'
+/** Between two turns of the event loop. */
+const cellsASlice = 1000
 const utf8 = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
 
 const cellKey = (table: string, key: string, sub: string | null): Uint8Array =>
@@ -37,9 +40,10 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
     },
     write: async ({ meta, cells }: StoreBatch) => {
       const batch = level.batch()
-      for (const { table, key, sub, value } of cells) {
+      for (const [index, { table, key, sub, value }] of cells.entries()) {
         if (value === null) batch.del(cellKey(table, key, sub))
         else batch.put(cellKey(table, key, sub), value)
+        if (index % cellsASlice === cellsASlice - 1) await setImmediate()
       }
       batch.put(metaKey, meta)
       // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.
