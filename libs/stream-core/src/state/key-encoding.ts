@@ -66,7 +66,7 @@ export const integerKey: KeyCodec<number> = keyCodec(
 )
 
 /** Event time, ms. */
-export const timestampCodec: KeyCodec<number> = integerKey
+export const timestampCodec: KeyCodec<number> = { ...integerKey }
 
 const maxMagnitudeBytes = 126
 

@@ -167,7 +167,10 @@ export class LocalJob implements Job {
         const taken = await this.#fold(signal)
         await this.#keepPace(signal)
         const isRead = inputs.every(({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0))
-        if (isRead && taken === 0) return
+        if (isRead && taken === 0) {
+          if (this.#replay.length > 0) await this.#verifyReplayCanGoOn()
+          return
+        }
         if (!isRead) await this.#read(pollWaitMs, signal)
       }
     }, signal)
