@@ -19,9 +19,9 @@ describe('usd', () => {
   })
   test('property: what is written is read back', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: 10n ** 40n }), (usd8) =>
-        expect(parameter.read(parameter.write(usd8))).toBe(usd8),
-      ),
+      fc.property(fc.bigInt({ min: 0n, max: 10n ** 40n }), (usd8) => {
+        expect(parameter.read(parameter.write(usd8))).toBe(usd8)
+      }),
     )
   })
 })

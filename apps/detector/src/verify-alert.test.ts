@@ -108,7 +108,9 @@ describe('verifyAlert', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...changes.filter(({ where }) => provable.has(where.split('.')[0] ?? ''))),
-        ({ forged, where }) => expect(verifyAlert(rehashed(forged), recording).holds, where).toBe(false),
+        ({ forged, where }) => {
+          expect(verifyAlert(rehashed(forged), recording).holds, where).toBe(false)
+        },
       ),
       { numRuns: 500 },
     )

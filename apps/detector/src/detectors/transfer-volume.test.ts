@@ -216,6 +216,19 @@ describe('transferVolume, windows', () => {
     })
   })
 
+  test('behavior: exactly the limit in a window is silent, a base unit more is not', () => {
+    for (const window of ['tumbling', 'sliding'])
+      for (const [display, expected] of [
+        ['100000', 0],
+        ['100000.000001', window === 'tumbling' ? 1 : 10],
+      ] as const) {
+        const driver = driverWith({ window })
+        driver.block(60, dollars('all', display))
+        driver.end()
+        expect(driver.alerts()).toHaveLength(expected)
+      }
+  })
+
   test('behavior: tumbling and sliding do not join transfers 600 s apart, trailing does', () => {
     const found = (['tumbling', 'sliding', 'trailing'] as const).map((window) => {
       const driver = driverWith({ window })
