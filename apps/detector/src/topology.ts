@@ -1,6 +1,7 @@
 import { alertsTopic, pricesTopic, transactionsTopic, type Address } from '@tocsin/chain-model'
 import { StreamBuilder, type KeyCodec, type Topology, type WatermarkStrategy } from '@tocsin/stream-core'
 import { profileAddresses, sightingsOf } from './address-profile.ts'
+import { sha256Of } from './alert-id.ts'
 import { alertSink } from './alert-sink.ts'
 import { alertsWithCoolDown } from './cool-down.ts'
 import type { ConfiguredDetector, DetectorStreams, Tally } from './detector.ts'
@@ -22,7 +23,9 @@ export interface DetectionOptions {
 export function detectionTopology(options: DetectionOptions): Topology {
   const { chainId, prefix, detectors, tally } = options
   const watermarks = options.watermarks ?? ({ type: 'in-log' } as const)
-  const builder = new StreamBuilder({ job: 'detection', version: '1' })
+  // Other detectors or parameters mean other outputs: a replay after a change reports them instead of stopping.
+  const version = sha256Of(detectors.map(({ id, version: of, parameters }) => ({ id, version: of, parameters })))
+  const builder = new StreamBuilder({ job: 'detection', version: version.slice(0, 12) })
 
   // Prices first: of equal places theirs comes first, so a price at a block's own time counts for that block.
   const ticks = builder
