@@ -9,7 +9,7 @@ class Unexpected extends Error {}
  * what `--param` says), `write` gives it back; `write(read(json))` is the canonical spelling.
  */
 export interface Parameter<T> {
-  readonly kind: 'count' | 'duration' | 'usd' | 'percent' | 'choice' | 'labels' | 'base-units'
+  readonly kind: 'duration' | 'usd' | 'percent' | 'choice' | 'labels' | 'base-units'
   readonly unit: string | null
   readonly default: T
   readonly doc: string
@@ -29,24 +29,6 @@ export type ParametersOf<Schema extends ParameterSchema> = {
 interface Described<T> {
   readonly default: T
   readonly doc: string
-}
-
-/** A whole number; a count is reached: the n-th raises the alarm. */
-export function count(options: Described<number> & { readonly range: readonly [number, number] }): Parameter<number> {
-  const [min, max] = options.range
-  const expected = `a whole number from ${min} to ${max}`
-  return {
-    ...options,
-    kind: 'count',
-    unit: null,
-    expected,
-    read: (json) => {
-      if (typeof json !== 'number' || !Number.isSafeInteger(json) || json < min || json > max)
-        throw new Unexpected(expected)
-      return json
-    },
-    write: (value) => value,
-  }
 }
 
 const msPerUnit: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
