@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pricesTopic } from '@tocsin/chain-model'
 import type { EventLog } from '@tocsin/event-log'
 import { backOffDelay, retry, type HealthChecks, type Logger, type Metrics } from '@tocsin/service-kit'
 import {
@@ -17,7 +18,7 @@ import { wrappedNativeOf } from './knowledge/token-list.ts'
 import { followChain, type FollowObserver } from './ledger/follow.ts'
 import { ingestorMetrics, type IngestorMetrics } from './metrics.ts'
 import { httpPriceSource } from './prices/http-price-source.ts'
-import { followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
+import { declareNoPrices, followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
 import { readPriceFile } from './prices/price-file.ts'
 import type { PriceSource } from './prices/price-source.ts'
 import type { ChainSource } from './sources/chain-source.ts'
@@ -109,6 +110,7 @@ async function run(
   } else {
     const source = deps.priceSource ?? httpSource(config, deps)
     if (source !== undefined) parts.push(followLivePrices(source, config, deps, metrics, failed, all))
+    else parts.push(withoutPrices(deps, all))
   }
   if (config.recordings.length > 0) parts.push(readRecordings(config, deps, knowledge, metrics, failed, all))
   else if (config.rpc !== null) parts.push(followNode(config.rpc, config, deps, knowledge, metrics, health, all))
@@ -120,6 +122,16 @@ async function run(
     together.abort()
     await Promise.allSettled(parts)
   }
+}
+
+async function withoutPrices(
+  { log, prefix, logger, now = Date.now }: IngestorDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const isEmpty = await declareNoPrices({ log, prefix, now, signal })
+  const topic = pricesTopic(prefix)
+  if (isEmpty) logger.info('no prices are set (--prices, --prices-url): rules on USD stay silent', { topic })
+  else logger.info('no prices are set here; the detector waits for whoever writes them', { topic })
 }
 
 const codeOf = (error: unknown) =>

@@ -8,7 +8,7 @@ import {
 } from '@tocsin/chain-model'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
-import { followPrices, ingestPriceFile } from './ingest-prices.ts'
+import { declareNoPrices, followPrices, ingestPriceFile } from './ingest-prices.ts'
 import { BadPriceError } from './price-file.ts'
 import { pushPriceSource } from './price-source.ts'
 
@@ -45,6 +45,17 @@ describe('ingestPriceFile', () => {
         payload: Buffer.from('WETH,1').toString('base64'),
       },
     ])
+  })
+})
+
+describe('declareNoPrices', () => {
+  test('default: an empty topic says that nobody need wait for prices, once; one with a writer is left alone', async () => {
+    const log = openSimulatedLog()
+    const declare = (time: number) =>
+      declareNoPrices({ log, prefix: 'test', now: () => time, signal: new AbortController().signal })
+    expect(await declare(7)).toBe(true)
+    expect(await declare(8)).toBe(false)
+    expect(pricesIn(log)).toEqual([{ type: 'idle', time: 7 }])
   })
 })
 

@@ -83,6 +83,35 @@ export async function ingestPriceFile(options: {
   )
 }
 
+/**
+ * Marks a prices topic that nobody has written to as idle, in the log: or else the detector, which takes no block
+ * before it knows the prices up to it, would wait for ever. A topic with records has a writer, who says so himself.
+ * @returns whether the topic was empty
+ */
+export async function declareNoPrices(options: {
+  readonly log: EventLog
+  readonly prefix: string
+  readonly now: () => number
+  readonly signal: AbortSignal
+}): Promise<boolean> {
+  const { log, prefix, now, signal } = options
+  return retry(
+    async () => {
+      await createTopics(log, prefix)
+      const producer = await log.openProducer(pricesTransactionalId(prefix))
+      try {
+        const { beginning, end } = await log.offsets({ topic: pricesTopic(prefix), partition: 0 })
+        if (end > beginning) return false
+        await producer.append([priceRecord(prefix, { type: 'idle', time: now() })])
+        return true
+      } finally {
+        await producer.close()
+      }
+    },
+    { signal, random: Math.random },
+  )
+}
+
 /** Offsets may have gaps (a Kafka transaction leaves markers), so records are counted and not offsets. */
 async function countRecords(log: EventLog, topic: string): Promise<number> {
   const { beginning, end } = await log.offsets({ topic, partition: 0 })
