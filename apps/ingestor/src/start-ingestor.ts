@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pricesTopic } from '@tocsin/chain-model'
 import type { EventLog } from '@tocsin/event-log'
 import { backOffDelay, retry, type HealthChecks, type Logger, type Metrics } from '@tocsin/service-kit'
 import {
@@ -110,7 +109,10 @@ async function run(
   } else {
     const source = deps.priceSource ?? httpSource(config, deps)
     if (source !== undefined) parts.push(followLivePrices(source, config, deps, metrics, failed, all))
-    else parts.push(withoutPrices(deps, all))
+    else {
+      logger.warn('without --prices or --prices-url nothing can be valued in USD; rules in USD stay silent')
+      parts.push(declareNoPrices({ log, prefix, now: deps.now ?? Date.now, signal: all }))
+    }
   }
   if (config.recordings.length > 0) parts.push(readRecordings(config, deps, knowledge, metrics, failed, all))
   else if (config.rpc !== null) parts.push(followNode(config.rpc, config, deps, knowledge, metrics, health, all))
@@ -122,16 +124,6 @@ async function run(
     together.abort()
     await Promise.allSettled(parts)
   }
-}
-
-async function withoutPrices(
-  { log, prefix, logger, now = Date.now }: IngestorDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  const isEmpty = await declareNoPrices({ log, prefix, now, signal })
-  const topic = pricesTopic(prefix)
-  if (isEmpty) logger.info('no prices are set (--prices, --prices-url): rules on USD stay silent', { topic })
-  else logger.info('no prices are set here; the detector waits for whoever writes them', { topic })
 }
 
 const codeOf = (error: unknown) =>

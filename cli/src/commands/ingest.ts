@@ -3,7 +3,6 @@ import { createMetrics, opsSettings, sharedSettings, startOpsServer } from '@toc
 import { knownSettings } from '../all-settings.ts'
 import { checkBrokers, openClusterLog } from '../cluster-log.ts'
 import { defineCommand } from '../command.ts'
-import { priceSourceOf } from '../price-source.ts'
 import { UsageError } from '../words.ts'
 
 export const ingest = defineCommand(
@@ -37,7 +36,6 @@ export const ingest = defineCommand(
     run: async ({ settings: { shared, ingestor, ops: opsConfig }, lifecycle, log, io }) => {
       const eventLog = openClusterLog(shared, 'ingest', lifecycle)
       const metrics = createMetrics({ process: true })
-      const priceSource = priceSourceOf(ingestor, log)
       const running = startIngestor(
         ingestor,
         {
@@ -46,7 +44,6 @@ export const ingest = defineCommand(
           metrics,
           prefix: shared.topicPrefix,
           now: io.now,
-          ...(priceSource === undefined ? {} : { priceSource }),
         },
         lifecycle.signal,
       )

@@ -13,7 +13,6 @@ import { builtDashboard } from '../dashboard-folder.ts'
 import { describedDetectors } from '../described-detectors.ts'
 import { freePort } from '../free-port.ts'
 import { chosenDetectors } from '../parameters.ts'
-import { priceSourceOf } from '../price-source.ts'
 import { startSettings } from '../start-settings.ts'
 import { without } from '../subset.ts'
 import { UsageError } from '../words.ts'
@@ -159,12 +158,11 @@ async function openNode(
       random: io.random,
       onRetry: (error, { delayMs }) => log.warn(error, { retryInMs: delayMs }),
     }))
-  const priceSource = priceSourceOf(ingestor, log)
   return {
     name: 'a node',
     chainId,
     ingestor: { ...ingestor, chainId, recordings: [] },
-    prices: priceSource === undefined ? {} : { priceSource },
+    prices: {},
     running: Promise.resolve(),
   }
 }

@@ -49,13 +49,13 @@ describe('ingestPriceFile', () => {
 })
 
 describe('declareNoPrices', () => {
-  test('default: an empty topic says that nobody need wait for prices, once; one with a writer is left alone', async () => {
+  test('default: the topic says that nobody need wait for it, and who writes prices is not fenced', async () => {
     const log = openSimulatedLog()
-    const declare = (time: number) =>
-      declareNoPrices({ log, prefix: 'test', now: () => time, signal: new AbortController().signal })
-    expect(await declare(7)).toBe(true)
-    expect(await declare(8)).toBe(false)
-    expect(pricesIn(log)).toEqual([{ type: 'idle', time: 7 }])
+    await ingestPriceFile({ file: { ticks: [tick(3)], bad: [] }, log, prefix: 'test' })
+    const writer = await log.openProducer('test.prices.ingestor')
+    await declareNoPrices({ log, prefix: 'test', now: () => 7, signal: new AbortController().signal })
+    expect(pricesIn(log).at(-1)).toEqual({ type: 'idle', time: 7 })
+    await expect(writer.append([])).resolves.toEqual([])
   })
 })
 

@@ -84,26 +84,24 @@ export async function ingestPriceFile(options: {
 }
 
 /**
- * Marks a prices topic that nobody has written to as idle, in the log: or else the detector, which takes no block
- * before it knows the prices up to it, would wait for ever. A topic with records has a writer, who says so himself.
- * @returns whether the topic was empty
+ * Says in the prices topic that nobody need wait for it: or else the detector, which takes no block before it knows the
+ * prices up to it, would wait for ever for the first, or for the next after a run that had prices. Where another
+ * ingestor writes prices to the topic, its next record takes this back.
  */
 export async function declareNoPrices(options: {
   readonly log: EventLog
   readonly prefix: string
   readonly now: () => number
   readonly signal: AbortSignal
-}): Promise<boolean> {
+}): Promise<void> {
   const { log, prefix, now, signal } = options
-  return retry(
+  await retry(
     async () => {
       await createTopics(log, prefix)
-      const producer = await log.openProducer(pricesTransactionalId(prefix))
+      // Under an id of its own: it must not fence an ingestor that has prices.
+      const producer = await log.openProducer(`${prefix}.prices.none`)
       try {
-        const { beginning, end } = await log.offsets({ topic: pricesTopic(prefix), partition: 0 })
-        if (end > beginning) return false
         await producer.append([priceRecord(prefix, { type: 'idle', time: now() })])
-        return true
       } finally {
         await producer.close()
       }
