@@ -1,7 +1,7 @@
 import { type Address, type Hex, type Label, parseAddress, type TokenInfo, zeroAddress } from '@tocsin/chain-model'
 import { parseUnits } from 'ethers'
 import { account } from './cast.ts'
-import type { Account, BlockContents, Call, Chain } from './chain.ts'
+import type { Account, Call, Chain } from './chain.ts'
 import {
   abi,
   type Contracts,
@@ -156,11 +156,6 @@ export async function foundMarket(chain: Chain, seed: string, timestamps: readon
   for (const [index, calls] of blocks.entries())
     await chain.mine({ timestamp: timestamps[index] ?? 0, transactions: await chain.sign(calls) })
   return openMarket(chain, seed)
-}
-
-/** What a block of these calls holds. */
-export async function contents(chain: Chain, timestamp: number, calls: readonly Call[]): Promise<BlockContents> {
-  return { timestamp, transactions: await chain.sign(calls) }
 }
 
 /** An amount in base units of `display` whole tokens, e.g. '0.5'. */
