@@ -118,6 +118,44 @@ describe('recovery', () => {
     expect(crashes).toBeGreaterThan(runs / 4)
   })
 
+  test('behavior: a checkpoint behind the end of the blocks counts what that end confirmed', async () => {
+    const transfer = { type: 'element', timestamp: 1000, value: { from: 'ann', to: 'ann', amount: 1 } } as const
+    const blocks: readonly ChainRecord[] = [
+      transfer,
+      { type: 'sealed', epoch: 1, watermark: 1999 },
+      { type: 'finalized', epoch: 1 },
+      { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER },
+    ]
+    const prices: readonly PriceRecord[] = [
+      { type: 'element', timestamp: 1001, value: { token: 'ann', price: 0 } },
+      { type: 'element', timestamp: 3001, value: { token: 'ann', price: 4 } },
+      { type: 'element', timestamp: 3002, value: { token: 'ann', price: 5 } },
+      end,
+    ]
+    const expected = await runCalmly(await filledLog(blocks, [prices, [end]]))
+    for (let batchSize = 1; batchSize <= 10; batchSize += 1) {
+      for (let after = 0; after < 12; after += 1) {
+        const log = await filledLog(blocks, [prices, [end]])
+        let left = after
+        const mayWrite = () => {
+          left -= 1
+          if (left < 0) throw new Crash('killed')
+        }
+        log.decideAppends((): AppendFate => {
+          mayWrite()
+          return 'committed'
+        })
+        const contents = newMemoryStoreContents()
+        const first = await openJob(optionsOf(log, crashing(contents, mayWrite), { batchSize }))
+        await first.runToEnd().catch(() => undefined)
+        log.decideAppends(() => 'committed')
+        const second = await openJob(optionsOf(log, openMemoryStore(contents), { batchSize }))
+        await second.runToEnd()
+        expect(written(log)).toEqual(expected)
+      }
+    }
+  })
+
   test('property: commits of unknown outcome and a full log lose nothing and repeat nothing', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -442,7 +442,11 @@ export class Task {
     for (const sink of this.#sinks) sink.finalize(epoch)
     this.#finalized = Math.max(this.#finalized ?? epoch, epoch)
     const index = this.#marks.findLastIndex((mark) => mark.epoch !== null && mark.epoch <= epoch)
-    if (index <= 0) return
+    if (index > 0) this.#raiseBase(index)
+  }
+
+  /** The mark at `index` becomes the base: what led to it can no longer be undone. */
+  #raiseBase(index: number): void {
     this.#undo.finalize(index)
     this.#marks = this.#marks.slice(index)
     const base = this.#marks[0]
@@ -461,10 +465,15 @@ export class Task {
     if (!isDue || this.#undo.position === 0) return
     const last = this.#marks.at(-1)?.epoch ?? null
     if (last !== null && last > (this.#finalized ?? minTimestamp)) return
+    // A mark stands at the end of a step. So sinks confirm before it is set: what they say in this step would otherwise
+    // be missing from the counts of a checkpoint at this mark, and a replay from there would not say it again.
+    this.#undo.open.epoch = maxTimestamp
+    for (const sink of this.#sinks) sink.finalize(maxTimestamp)
+    this.#finalized = maxTimestamp
     this.outputs.settle()
     this.#undo.seal(maxTimestamp)
     this.#marks.push(this.#snapshot(maxTimestamp))
-    this.#finalize(maxTimestamp)
+    this.#raiseBase(this.#marks.length - 1)
   }
 
   #snapshot(epoch: number | null): TaskSnapshot {
