@@ -4,36 +4,14 @@ import { environmentNames, loadSettings } from '@tocsin/service-kit'
 import { allSettings } from 'tocsin/settings'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { composeFile, composeProcesses, interpolate } from './compose-file.ts'
 import { root, sourceFiles } from './source-files.ts'
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
-interface Service {
-  readonly image: string
-  readonly command?: readonly string[]
-  readonly environment?: Readonly<Record<string, string>>
-  readonly volumes?: readonly string[]
-  readonly depends_on?: Readonly<Record<string, unknown>> | readonly string[]
-  readonly healthcheck?: { readonly test: readonly string[] }
-}
-const compose = parse(read('docker-compose.yml'), { merge: true }) as {
-  readonly services: Readonly<Record<string, Service>>
-  readonly volumes: Readonly<Record<string, unknown>>
-}
-const processes = Object.entries(compose.services).filter(([, { image }]) => image === 'tocsin')
-
-/** Compose's interpolation: `${NAME:-default}` and `${NAME:?what to do}`. */
-const interpolate = (text: string, env: Readonly<Record<string, string>>) =>
-  text.replaceAll(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, name: string, kind: string | undefined, rest: string) => {
-    const value = env[name]
-    if (value !== undefined && value !== '') return value
-    if (kind === '?') throw new Error(rest)
-    return kind === '-' ? rest : ''
-  })
-
 describe('docker-compose.yml', () => {
   test('default: the three processes, each by its command', () => {
-    expect(processes.map(([name, { command }]) => [name, command?.join(' ')])).toEqual([
+    expect(composeProcesses.map(([name, { command }]) => [name, command?.join(' ')])).toEqual([
       ['ingestor', 'node cli/dist/main.js ingest'],
       ['detector', 'node cli/dist/main.js detect'],
       ['alerts-api', 'node cli/dist/main.js serve'],
@@ -42,7 +20,7 @@ describe('docker-compose.yml', () => {
 
   test('behavior: with a node and a password, every variable is a setting and says something that is accepted', () => {
     const given = { TOCSIN_RPC: 'https://node.example', POSTGRES_PASSWORD: 'secret' }
-    for (const [name, { environment = {} }] of processes) {
+    for (const [name, { environment = {} }] of composeProcesses) {
       const env = Object.fromEntries(
         Object.entries(environment).map(([key, value]) => [key, interpolate(value, given)]),
       )
@@ -51,24 +29,24 @@ describe('docker-compose.yml', () => {
   })
 
   test('error: without a node it says which variable is missing, and where to set it', () => {
-    const rpc = compose.services['ingestor']?.environment?.['TOCSIN_RPC'] ?? ''
+    const rpc = composeFile.services['ingestor']?.environment?.['TOCSIN_RPC'] ?? ''
     expect(() => interpolate(rpc, {})).toThrow('set TOCSIN_RPC in .env to the JSON-RPC address of an EVM node')
   })
 
   test('behavior: what a service depends on is there and has a health check where its health is waited for', () => {
-    for (const [name, { depends_on: needs = {}, healthcheck }] of Object.entries(compose.services)) {
+    for (const [name, { depends_on: needs = {}, healthcheck }] of Object.entries(composeFile.services)) {
       if (['ingestor', 'detector', 'alerts-api', 'kafka', 'postgres'].includes(name))
         expect(healthcheck, name).toBeDefined()
       const names = Array.isArray(needs) ? (needs as readonly string[]) : Object.keys(needs)
-      for (const needed of names) expect(compose.services, `${name} needs ${needed}`).toHaveProperty(needed)
+      for (const needed of names) expect(composeFile.services, `${name} needs ${needed}`).toHaveProperty(needed)
     }
   })
 
   test('behavior: what is kept is in a named volume, what is mounted is in the repository', () => {
-    const mounts = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes)
+    const mounts = Object.values(composeFile.services).flatMap(({ volumes = [] }) => volumes)
     const sources = mounts.map((mount) => mount.split(':')[0] ?? '')
     expect(sources.filter((source) => !source.startsWith('.')).toSorted()).toEqual(
-      Object.keys(compose.volumes).toSorted(),
+      Object.keys(composeFile.volumes).toSorted(),
     )
     const files = { './deploy/data': 'README.md', './deploy/grafana/dashboards': 'tocsin.json' }
     for (const source of sources.filter((each) => each.startsWith('./deploy/')))
@@ -121,7 +99,7 @@ describe('Prometheus and Grafana', () => {
       scrape_configs: readonly { static_configs: readonly { targets: readonly string[] }[] }[]
     }
     const targets = configs.flatMap((config) => config.static_configs.flatMap((each) => each.targets))
-    const listening = processes.map(([name, { environment = {} }]) => {
+    const listening = composeProcesses.map(([name, { environment = {} }]) => {
       const port = environment['TOCSIN_API_PORT'] ?? environment['TOCSIN_OPS_PORT']
       return `${name}:${port}`
     })
@@ -133,7 +111,7 @@ describe('Prometheus and Grafana', () => {
       datasources: readonly { uid: string; url: string }[]
     }
     expect(datasources.map(({ url }) => url)).toEqual(['http://prometheus:9090'])
-    expect(compose.services).toHaveProperty('prometheus')
+    expect(composeFile.services).toHaveProperty('prometheus')
     const uids = [...read('deploy/grafana/dashboards/tocsin.json').matchAll(/"type": "prometheus",\s*"uid": "(\w+)"/g)]
     expect(new Set(uids.map(([, uid]) => uid))).toEqual(new Set(datasources.map(({ uid }) => uid)))
   })

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, type Flags, loadSettings, type SettingsTable, silentLogger } from '@tocsin/service-kit'
 import type { JobProgress } from '@tocsin/stream-core'
 import { expect } from 'vitest'
+import { writeChainFiles } from './chain-files.ts'
 
 const prefix = 'tocsin'
 
@@ -32,18 +33,7 @@ export interface Pipeline {
 export async function startPipeline(chain: TestChain, parameters: readonly string[]): Promise<Pipeline> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-pipeline-'))
   const file = (name: string) => join(folder, name)
-  await writeFile(
-    file('prices.ndjson'),
-    chain.prices
-      .map(({ asset, price8 }) => JSON.stringify({ asset, price: dollars(price8), source: 'constant' }))
-      .join('\n'),
-  )
-  await writeFile(
-    file('tokens.json'),
-    JSON.stringify(chain.tokens.map((token) => ({ ...token, chainId: chain.chainId }))),
-  )
-  await writeFile(file('labels.ndjson'), chain.labels.map((label) => JSON.stringify(label)).join('\n'))
-
+  const files = await writeChainFiles(chain, folder)
   const ending = new AbortController()
   const { signal } = ending
   const log = await openEmbeddedLog(file('log'))
@@ -58,9 +48,9 @@ export async function startPipeline(chain: TestChain, parameters: readonly strin
       from: '0',
       'poll-interval': '20 ms',
       'finality-depth': String(chain.finalityDepth),
-      prices: file('prices.ndjson'),
-      tokens: [file('tokens.json')],
-      labels: [file('labels.ndjson')],
+      prices: files.prices,
+      tokens: [files.tokens],
+      labels: [files.labels],
       'chain-id': String(chain.chainId),
     }),
     { log, logger, metrics, prefix },
@@ -191,8 +181,6 @@ export async function startPipeline(chain: TestChain, parameters: readonly strin
     },
   }
 }
-
-const dollars = (price8: bigint) => `${price8 / 100_000_000n}.${(price8 % 100_000_000n).toString().padStart(8, '0')}`
 
 /** The hash of the newest block that is sealed and not reverted. */
 async function newestSealed(log: EventLog, topic: string): Promise<string | null> {
