@@ -17,11 +17,29 @@ const bytecodePaths = {
     '@uniswap/v3-periphery/artifacts/contracts/NonfungiblePositionManager.sol/NonfungiblePositionManager.json',
 } as const
 
+/** Contracts under the GPL are dev dependencies, so that an image without these does not distribute them. */
+export class DemoContractsMissingError extends Error {
+  readonly code = 'DEMO_CONTRACTS_MISSING'
+  readonly handling = 'stop'
+  readonly remedy = 'Follow a node with --rpc URL, or install with dev dependencies (npm ci) for the local chain.'
+  constructor(path: string, options?: ErrorOptions) {
+    super(`The contracts of the local chain are not installed: ${path} is missing.`, options)
+  }
+}
+
+function resolveContract(path: string): string {
+  try {
+    return require.resolve(path)
+  } catch (cause) {
+    throw new DemoContractsMissingError(path, { cause })
+  }
+}
+
 function bytecode(name: keyof typeof bytecodePaths | 'demoToken'): Hex {
   const path =
     name === 'demoToken'
       ? new URL('../contracts/DemoToken.json', import.meta.url)
-      : require.resolve(bytecodePaths[name])
+      : resolveContract(bytecodePaths[name])
   const { bytecode: code } = JSON.parse(readFileSync(path, 'utf8')) as { bytecode: string }
   return (code.startsWith('0x') ? code : `0x${code}`) as Hex
 }
