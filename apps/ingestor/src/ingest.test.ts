@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { transactionsTopic } from '@tocsin/chain-model'
 import { openSimulatedLog, type AppendFate } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
-import { decodeRecording, ingestRecording, type IngestProgress } from './ingest.ts'
+import { decodeBatches, decodeRecording, ingestRecording, type IngestProgress } from './ingest.ts'
 import { recordOf } from './ledger/ledger.ts'
 import { openRecording } from './sources/recording-source.ts'
 
@@ -41,6 +41,21 @@ async function expectedValues(recording: Awaited<ReturnType<typeof recordingOf>>
 }
 const valuesIn = (log: ReturnType<typeof openSimulatedLog>) =>
   log.records(at).map(({ value }) => Buffer.from(value).toString())
+
+describe('decodeBatches', () => {
+  test('behavior: no watermark passes the next block, even where blocks are closer than the slots of their chain', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'tocsin-ingest-')), 'blocks.jsonl')
+    const afterTheMerge = [12, 13, 25, 37, 36_000].map((seconds, index) => ({
+      ...block(18_000_000 + index, 'a'),
+      timestamp: `0x${seconds.toString(16)}`,
+    }))
+    writeFileSync(file, afterTheMerge.map((one) => JSON.stringify(one)).join('\n'))
+    const watermarks: number[] = []
+    for await (const { records } of decodeBatches(await openRecording([file])))
+      for (const record of records) if (record.type === 'sealed') watermarks.push(record.watermark)
+    expect(watermarks).toEqual([12_999, 24_999, 36_999, 48_999, 36_011_999])
+  })
+})
 
 describe('ingestRecording', () => {
   test('default: writes what decodeRecording gives, whatever the batch size', async () => {

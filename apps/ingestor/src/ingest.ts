@@ -1,7 +1,7 @@
 import { maxWatermark, transactionsTopic, type TransactionsRecord } from '@tocsin/chain-model'
 import { CommitUnknownError, type EventLog, type NewRecord } from '@tocsin/event-log'
 import { isRetryable, retry } from '@tocsin/service-kit'
-import { blockDecoder, finalizedRecord, type Knowledge } from './decode/decode-block.ts'
+import { blockDecoder, finalizedRecord, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
 import { chainFacts } from './knowledge/chains.ts'
 import { bundledLabels, readLabelFile } from './knowledge/label-list.ts'
 import { bundledTokens, readTokenFile } from './knowledge/token-list.ts'
@@ -37,19 +37,27 @@ export interface RecordedBatch {
   readonly records: readonly TransactionsRecord[]
 }
 
-/** The recording's blocks as the batches that ingestion writes. The last one of each chain is the watermark's. */
+/**
+ * The recording's blocks as the batches that ingestion writes. The last one of each chain is the watermark's. A block's
+ * watermark never passes the next block: a recording may hold blocks closer together than its chain's slots.
+ */
 export async function* decodeBatches(recording: Recording, options: DecodeOptions = {}): AsyncGenerator<RecordedBatch> {
   const knowledge = options.knowledge ?? (await loadKnowledge({}))
   for (const { chainId, last } of recording.chains) {
     if (options.chainId !== undefined && options.chainId !== chainId) continue
     const decoder = blockDecoder(chainFacts(chainId), knowledge)
     let sequence = 0
-    for await (const block of recording.blocks(chainId)) {
-      const { transactions, seal } = decoder.decode(block)
-      const records: TransactionsRecord[] = [...transactions, { ...seal, sequence }, finalizedRecord(seal)]
-      yield { chainId, blockNumber: block.number, sequence, records }
-      sequence++
+    let previous: DecodedBlock | undefined
+    const batchOf = ({ transactions, seal }: DecodedBlock, nextTimestamp = Infinity): RecordedBatch => {
+      const watermark = Math.min(seal.watermark, nextTimestamp - 1)
+      const records: TransactionsRecord[] = [...transactions, { ...seal, watermark, sequence }, finalizedRecord(seal)]
+      return { chainId, blockNumber: seal.block.number, sequence: sequence++, records }
     }
+    for await (const block of recording.blocks(chainId)) {
+      if (previous !== undefined) yield batchOf(previous, block.timestamp)
+      previous = decoder.decode(block)
+    }
+    if (previous !== undefined) yield batchOf(previous)
     yield { chainId, blockNumber: last, sequence, records: [{ type: 'watermark', watermark: maxWatermark }] }
   }
 }
