@@ -85,6 +85,17 @@ describe('priceDeviation', () => {
     expect(alertsOf({ ticks: [feed('2000', genesis - 1)] })).toEqual([])
   })
 
+  test('behavior: window, a feed that runs minutes ahead of the watermark loses no tick of a trade that waits', () => {
+    const driver = detectorDriver(['price-deviation'])
+    driver.price(tick(usdc, '1'), feed('2000', genesis))
+    for (let minute = 0; minute < 10; minute++) driver.price(feed('2000', genesis + 1_000 + minute * 60_000))
+    driver.block(0, sale('sale', ['10', '18000']))
+    driver.blockAt(1, { timestamp: genesis + 3_600_000 })
+    driver.pricesUntil()
+    driver.end()
+    expect(driver.alerts()).toHaveLength(1)
+  })
+
   test('behavior: window, the newest at or before the trade, else the first after', () => {
     const at = genesis + 4_000
     const run = (ticks: Case['ticks']) => alertsOf({ at, ticks }).map(({ evidence }) => evidence)

@@ -107,7 +107,10 @@ function joinTrades(
   return {
     processElement1(price, ctx) {
       const feed = ctx.state(feedState)
-      feed.replace(recentPrices([...feed.get(), price], price.time, chosen))
+      // Trades come in order of time, so the first is the oldest that still waits.
+      const [oldest] = ctx.state(tradesState).get()
+      const now = Math.min(price.time, oldest?.leg.timestamp ?? price.time)
+      feed.replace(recentPrices([...feed.get(), price], now, chosen))
     },
     processElement2(trade, ctx) {
       if (join === 'as-of') {
