@@ -509,7 +509,10 @@ describe('the dashboard', () => {
     }
     const page = { status: 200, cache: 'no-cache', text: '<title>Tocsin</title>' }
     expect(await open('/', html)).toEqual(page)
+    expect(await open('/')).toEqual(page)
+    expect((await open('/', { method: 'HEAD' })).status).toBe(200)
     expect(await open('/alerts/abc?x=1', html)).toEqual(page)
+    expect((await open('/alerts/abc')).status).toBe(404)
     expect(await open('/assets/main-1a2b.js')).toEqual({
       status: 200,
       cache: 'public, max-age=31536000, immutable',

@@ -24,8 +24,10 @@ export function serveDashboard(app: NestExpressApplication, folder: string | nul
     })
   }
   app.use((request: Request, response: Response, next: NextFunction) => {
-    // A browser that opens a page says so; what asks for anything gets the truth about a file that is not there.
-    const opened = request.method === 'GET' && (request.header('accept') ?? '').includes('text/html')
+    // A browser that opens a page says so; what asks for anything gets the truth about a file that is not there. The
+    // URL that was printed answers whoever tries it, with curl or as a health check.
+    const reading = request.method === 'GET' || request.method === 'HEAD'
+    const opened = reading && (request.path === '/' || (request.header('accept') ?? '').includes('text/html'))
     if (!opened || reserved.test(request.path)) next()
     // Looked for at each request: the dashboard may be built after the start.
     else if (page === undefined || !existsSync(page)) response.status(503).type('text').send(missing)
