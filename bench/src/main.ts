@@ -1,26 +1,35 @@
 import { cpus, totalmem } from 'node:os'
 import { readEnvironment } from '@tocsin/service-kit'
+import { generate } from './generate.ts'
 import { replay } from './replay.ts'
+import { streamCore } from './stream-core.ts'
 
-/** The questions that can be measured; each prints its answer as numbers. */
-const questions: Readonly<Record<string, (shared: string) => Promise<unknown>>> = { replay }
+const env = readEnvironment()
 
-const [name] = process.argv.slice(2)
+const [cpu] = cpus()
+const machine = {
+  cpu: cpu?.model ?? 'unknown',
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  platform: `${process.platform} ${process.arch}`,
+}
+
+/** The questions that can be measured; each answers with numbers, one JSON value after the other. */
+const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator<unknown>>> = {
+  async *replay() {
+    const answer = await replay(env['TOCSIN_SHARED'] ?? '../shared')
+    yield { question: 'replay', date: new Date().toISOString(), machine, answer }
+  },
+  'stream-core': streamCore,
+  generate,
+}
+
+const [name, ...args] = process.argv.slice(2)
 const question = name === undefined ? undefined : questions[name]
 if (question === undefined) {
   process.stderr.write(`Usage: npm run bench -- ${Object.keys(questions).join('|')}\n`)
   process.exitCode = 2
 } else {
-  const [cpu] = cpus()
-  const machine = {
-    cpu: cpu?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.version,
-    platform: `${process.platform} ${process.arch}`,
-  }
-  const answer = await question(readEnvironment()['TOCSIN_SHARED'] ?? '../shared')
-  process.stdout.write(
-    `${JSON.stringify({ question: name, date: new Date().toISOString(), machine, answer }, null, 2)}\n`,
-  )
+  for await (const answer of question(args)) process.stdout.write(`${JSON.stringify(answer)}\n`)
 }
