@@ -45,7 +45,8 @@ describe.skipIf(isRecordedDataMissing)('priceDeviation on 51 recorded mainnet bl
   })
 
   test('behavior: the same trades do fire where a twentieth of a percent is far', () => {
-    expect(run({ over: '0.05' }).length).toBe(5)
+    // So say plain loops over the recorded logs, too.
+    expect(run({ over: '0.05' }).length).toBe(47)
   })
 
   test('behavior: a feed delayed by ten minutes raises nothing from old ticks', () => {
