@@ -1,6 +1,6 @@
 import type { Severity } from '@tocsin/chain-model'
 import { days, valueState, type KeyedProcessFunction } from '@tocsin/stream-core'
-import { alertOf, type AlertBody } from './alert.ts'
+import { alertOfJudged, judgeFinding, type AlertBody } from './alert.ts'
 import type { ConfiguredDetector, Finding, Tally } from './detector.ts'
 import { severityRank } from './severity.ts'
 import { valueCodec } from './value-codec.ts'
@@ -31,12 +31,9 @@ export function alertsWithCoolDown(
       const spoken = ctx.state(spokenState)
       const last = spoken.value
       const muted = last?.muted ?? 0
-      const alert = alertOf(
-        chainId,
-        detector,
-        muted === 0 ? finding : { ...finding, state: { ...finding.state, muted: `${muted}` } },
-      )
-      const { id, eventTime, severity } = alert
+      const judged = judgeFinding(chainId, detector, finding)
+      const { id } = judged
+      const { eventTime, severity } = judged.judgement
       const speaks =
         last === undefined ||
         id === last.id ||
@@ -50,7 +47,8 @@ export function alertsWithCoolDown(
       }
       spoken.value = { id, eventTime, severity, muted: 0 }
       ctx.timers.registerEventTimeTimer(eventTime + forgottenAfter + 1)
-      ctx.emit(alert)
+      const told = muted === 0 ? finding : { ...finding, state: { ...finding.state, muted: `${muted}` } }
+      ctx.emit(alertOfJudged(chainId, detector, { ...judged, finding: told }))
     },
     onTimer(timestamp, ctx) {
       const spoken = ctx.state(spokenState)

@@ -100,9 +100,12 @@ function pricesOf({ references, prices }: Finding): readonly Price[] {
   const used = references.flatMap((reference) =>
     reference.type === 'transfer' && reference.price !== null ? [reference.price] : [],
   )
-  const each = new Map([...prices, ...used].map((price) => [canonicalJson(price), price]))
+  const each = new Map([...prices, ...used].map((price) => [nameOfPrice(price), price]))
   return [...each.values()].sort((a, b) => (a.asset < b.asset ? -1 : a.asset > b.asset ? 1 : byTime(a, b)))
 }
+
+const nameOfPrice = ({ asset, time, price8, maxAge, source }: Price): string =>
+  `${asset} ${time} ${price8} ${maxAge} ${source}`
 
 /** The blocks that the references stand in, oldest first. */
 export function blocksOf(references: readonly Reference[]) {

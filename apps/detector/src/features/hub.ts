@@ -21,10 +21,17 @@ export function withCounterparty(
 ): readonly Counterparty[] {
   const direction = to === wallet ? 'in' : 'out'
   const address = to === wallet ? from : to
-  const others = met.filter((one) => one.address !== address || one.direction !== direction)
-  const crowded = others.filter((one) => one.direction === direction).length >= keptCounterparties
-  const longestAgo = crowded ? others.find((one) => one.direction === direction) : undefined
-  return [...others.filter((one) => one !== longestAgo), { address, direction, timestamp }]
+  let [known, oldest, inDirection] = [-1, -1, 0]
+  for (const [index, one] of met.entries()) {
+    if (one.direction !== direction) continue
+    if (one.address === address) known = index
+    if (oldest === -1) oldest = index
+    inDirection++
+  }
+  const leaving = known !== -1 ? known : inDirection >= keptCounterparties ? oldest : -1
+  const kept = leaving === -1 ? met.slice() : met.toSpliced(leaving, 1)
+  kept.push({ address, direction, timestamp })
+  return kept
 }
 
 /** A learned label: at least 10 distinct counterparties in *and* out within 10 min. */

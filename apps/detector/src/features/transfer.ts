@@ -38,8 +38,21 @@ export interface Token {
 const nativeToken: Token = { symbol: null, decimals: 18, kind: 'native', recognised: true }
 const unknownToken: Token = { symbol: null, decimals: null, kind: 'other', recognised: false }
 
-/** All transfers of the transaction: its value, its frames in order of execution, its logs in order. */
-export function transfersOf({ transaction, prices }: PricedTransaction): readonly Transfer[] {
+/**
+ * All transfers of the transaction: its value, its frames in order of execution, its logs in order. Computed once for a
+ * transaction, however many detectors look at it.
+ */
+export function transfersOf(priced: PricedTransaction): readonly Transfer[] {
+  const known = transfersOfSeen.get(priced)
+  if (known !== undefined) return known
+  const transfers = computeTransfers(priced)
+  transfersOfSeen.set(priced, transfers)
+  return transfers
+}
+
+const transfersOfSeen = new WeakMap<PricedTransaction, readonly Transfer[]>()
+
+function computeTransfers({ transaction, prices }: PricedTransaction): readonly Transfer[] {
   if (transaction.status === 'failed') return []
   const place = placeOf(transaction)
   const actor = transaction.known.envelope ? transaction.from : null
