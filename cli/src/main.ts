@@ -1,10 +1,13 @@
 #!/usr/bin/env node
-import { exitCodes, readEnvironment, userFolder } from '@tocsin/service-kit'
+import { errorLine, exitCodes, readEnvironment, userFolder } from '@tocsin/service-kit'
+import { OutputError } from './output.ts'
 import { runTocsin } from './tocsin.ts'
 
 // `tocsin decode … | head` has read what it wanted: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed)
+  if (error.code === 'EPIPE') process.exit(exitCodes.done)
+  process.stderr.write(`tocsin: ${errorLine(new OutputError('standard output', { cause: error }))}\n`)
+  process.exit(exitCodes.failed)
 })
 
 const env = readEnvironment()

@@ -6,10 +6,19 @@ export function chosenDetectors(config: {
   readonly detectors: readonly string[]
   readonly parameters: readonly string[]
 }): readonly ConfiguredDetector[] {
-  try {
-    return configureDetectors(config.detectors, parseOverrides(config.parameters))
-  } catch (error) {
-    if (error instanceof ParameterError) throw new UsageError(error.message, { cause: error })
-    throw error
+  const problems: string[] = []
+  const attempt = <T>(work: () => T): T | undefined => {
+    try {
+      return work()
+    } catch (error) {
+      if (!(error instanceof ParameterError)) throw error
+      problems.push(error.message)
+      return undefined
+    }
   }
+  // One by one, so that one that cannot be read does not hide what is wrong with the others.
+  const readable = config.parameters.filter((given) => attempt(() => parseOverrides([given])) !== undefined)
+  const configured = attempt(() => configureDetectors(config.detectors, parseOverrides(readable)))
+  if (configured === undefined || problems.length > 0) throw new UsageError(problems.join('\n'))
+  return configured
 }

@@ -5,7 +5,15 @@ import type { MicroserviceOptions } from '@nestjs/microservices'
 import type { NestExpressApplication } from '@nestjs/platform-express'
 import { alertsTopic } from '@tocsin/chain-model'
 import type { EventLog } from '@tocsin/event-log'
-import { PortUnavailableError, type CheckResult, type Logger, type Metrics } from '@tocsin/service-kit'
+import {
+  createOutage,
+  errorCode,
+  PortUnavailableError,
+  type CheckResult,
+  type Logger,
+  type Metrics,
+  type Outage,
+} from '@tocsin/service-kit'
 import { alertsPattern, type StoreAlerts } from './alert-records.controller.ts'
 import { readPositions } from './alert-store.ts'
 import { AppModule } from './app.module.ts'
@@ -64,6 +72,7 @@ export async function startAlertsApi(
   const { now = Date.now, random = Math.random } = dependencies
   const topic = alertsTopic(config.topicPrefix)
   const measures = alertsApiMetrics(metrics)
+  const outage = countedOutage(createOutage(logger), (code) => measures.failures.inc({ code }))
   /** What is open, to be closed in the opposite order. */
   const open: (() => Promise<void> | void)[] = []
   let closing: Promise<void> | undefined
@@ -74,14 +83,15 @@ export async function startAlertsApi(
       config.databaseUrl === null ? await openEmbeddedPostgres(config.databaseFolder, { logger, signal }) : undefined
     if (embedded !== undefined) open.push(() => embedded.close())
     const url = embedded?.url ?? config.databaseUrl ?? ''
-    const database = await waitOut(() => openDatabase({ url }), { logger, signal, random })
+    const database = await waitOut(() => openDatabase({ url }), { outage, signal, random })
     open.push(() => database.close())
 
-    const feed = startAlertFeed({ database, logger, random })
+    const feed = startAlertFeed({ database, logger, outage, random })
     open.push(() => feed.close())
     const queue = startDeliveryQueue({
       database,
       logger,
+      outage,
       allowPrivate: config.allowPrivateWebhooks,
       timeoutMs: config.webhookTimeout,
       concurrency: config.webhookConcurrency,
@@ -110,6 +120,7 @@ export async function startAlertsApi(
       pattern: alertsPattern,
       readPositions: () => readPositions(database, topic),
       logger,
+      outage,
       random,
     })
     const checks = {
@@ -166,6 +177,14 @@ export async function startAlertsApi(
     throw error
   }
 }
+
+const countedOutage = (outage: Outage, count: (code: string) => void): Outage => ({
+  ...outage,
+  failing: (error, fields) => {
+    count(errorCode(error))
+    return outage.failing(error, fields)
+  },
+})
 
 async function closeAll(open: (() => Promise<void> | void)[]): Promise<void> {
   for (const closeOne of open.reverse()) await closeOne()

@@ -1,6 +1,6 @@
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices'
 import { UnknownTopicError, type EventLog, type Position, type Reader, type RecordBatch } from '@tocsin/event-log'
-import { isRetryable, type Logger } from '@tocsin/service-kit'
+import { isRetryable, type Logger, type Outage } from '@tocsin/service-kit'
 import { isObservable, lastValueFrom } from 'rxjs'
 import { waitOut } from './wait-out.ts'
 
@@ -32,6 +32,7 @@ export interface LogStrategyOptions {
   /** Where to go on, of the partitions that were read before: asked for at each start, so nothing is held twice. */
   readonly readPositions: () => Promise<readonly Position[]>
   readonly logger: Logger
+  readonly outage: Outage
   readonly random: () => number
 }
 
@@ -104,11 +105,11 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
   }
 
   async #run(): Promise<void> {
-    const { logger, random } = this.#options
+    const { outage, random } = this.#options
     const { signal } = this.#closing
     while (!signal.aborted) {
       // The first round belongs to the attempt: a database that can be read and not written is waited out too.
-      const reader = await waitOut(() => this.#begin().catch(this.#pause), { logger, random, signal })
+      const reader = await waitOut(() => this.#begin().catch(this.#pause), { outage, random, signal })
       try {
         while (!signal.aborted) await this.#readRound(reader)
       } catch (error) {

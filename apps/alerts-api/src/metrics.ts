@@ -17,6 +17,11 @@ export function alertsApiMetrics(metrics: Metrics) {
       help: 'Records of the alerts topic that are no alerts, kept in the table dead_letters.',
       labels: ['code'],
     }),
+    failures: metrics.counter<'code'>({
+      name: 'tocsin_alerts_failures_total',
+      help: 'Attempts to use the database or the log that failed and were made again, by error code.',
+      labels: ['code'],
+    }),
     deliveryAttempts: metrics.counter<'outcome'>({
       name: 'tocsin_alerts_delivery_attempts_total',
       help: 'Attempts to deliver a webhook, by what they came to: delivered, retry or dead.',

@@ -7,7 +7,15 @@ import {
   transactionsTopic,
 } from '@tocsin/chain-model'
 import { UnknownTopicError, type EventLog } from '@tocsin/event-log'
-import { retry, type Logger, type Metrics, type SettingsOf } from '@tocsin/service-kit'
+import {
+  createOutage,
+  errorCode,
+  retry,
+  type Logger,
+  type Metrics,
+  type Outage,
+  type SettingsOf,
+} from '@tocsin/service-kit'
 import { openJob, type Job, type JobDeadLetter, type JobOptions, type JobProgress } from '@tocsin/stream-core'
 import type { detectorSettings } from './config.ts'
 import { configureDetectors } from './configure.ts'
@@ -27,6 +35,8 @@ export interface DetectionJob {
   readonly checkpointIntervalMs?: number
   readonly batchSize?: number
   readonly tally?: Tally
+  /** Told of each record that becomes a dead letter; again when it is folded again after a reorg or a restart. */
+  readonly onDeadLetter?: (letter: JobDeadLetter) => void
   /** Monotonic, in ms: for commit intervals, never for results. */
   readonly clock: () => number
   readonly onProgress?: (progress: JobProgress) => void
@@ -40,15 +50,15 @@ export async function openDetection(options: DetectionJob): Promise<Job> {
   await log.createTopics([
     { topic: transactionsTopic(prefix, chainId), partitions: 1 },
     { topic: pricesTopic(prefix), partitions: await partitionsOr(1, log, pricesTopic(prefix)) },
-    { topic: alertsTopic(prefix), partitions: await partitionsOr(alertPartitions, log, alertsTopic(prefix)) },
     { topic: deadLettersTopic(prefix), partitions: 1 },
   ])
+  await createAlertsTopic(log, prefix, alertPartitions)
   const jobOptions: JobOptions = {
     topology: detectionTopology({ chainId, prefix, detectors, tally }),
     log,
     stateFolder,
     progressTopic: progressTopic(prefix, chainId, 'detection'),
-    deadLetters: { topic: deadLettersTopic(prefix), encode: encodeDeadLetter },
+    deadLetters: { topic: deadLettersTopic(prefix), encode: encodeAndTell(options.onDeadLetter) },
     clock,
     ...(options.commitIntervalMs !== undefined && { commitIntervalMs: options.commitIntervalMs }),
     ...(options.checkpointIntervalMs !== undefined && { checkpointIntervalMs: options.checkpointIntervalMs }),
@@ -56,6 +66,17 @@ export async function openDetection(options: DetectionJob): Promise<Job> {
     ...(options.onProgress !== undefined && { onProgress: options.onProgress }),
   }
   return openJob(jobOptions)
+}
+
+const encodeAndTell = (tell: DetectionJob['onDeadLetter']) => (letter: JobDeadLetter) => {
+  tell?.(letter)
+  return encodeDeadLetter(letter)
+}
+
+/** Creates the alerts topic where it is missing. */
+export async function createAlertsTopic(log: EventLog, prefix: string, partitions: number): Promise<void> {
+  const topic = alertsTopic(prefix)
+  await log.createTopics([{ topic, partitions: await partitionsOr(partitions, log, topic) }])
 }
 
 /** Where the topic exists, whoever made it decided. */
@@ -106,6 +127,9 @@ export async function startDetector(
   const detectors = configureDetectors(config.detectors, parseOverrides(config.parameters))
   const measures = detectionMetrics(metrics)
   logger.info('watching', { chainId: config.chainId, detectors: detectors.map(({ id }) => id).join(',') })
+  const outage = createOutage(logger, 'detection')
+  const putAside = putAsideTeller(logger)
+  const tellWaiting = waitingTeller(outage)
   const runOnce = async (): Promise<void> => {
     const job = await openDetection({
       log,
@@ -118,8 +142,13 @@ export async function startDetector(
       checkpointIntervalMs: config.checkpointIntervalMs,
       tally: measures.tally,
       clock,
+      onDeadLetter: (letter) => {
+        measures.putAside(letter.code)
+        putAside(letter)
+      },
       onProgress: (progress) => {
         measures.progress(progress)
+        tellWaiting(progress)
         onProgress?.(progress)
       },
     })
@@ -132,9 +161,29 @@ export async function startDetector(
   await retry(runOnce, {
     random,
     signal,
-    onRetry: (error, { delayMs }) => {
-      measures.restarted(error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN')
-      logger.warn(error, { retryInMs: delayMs })
+    onRetry: (error) => {
+      measures.restarted(errorCode(error))
+      outage.failing(error)
     },
   })
+}
+
+/** Tells the first dead letter of each operator and code; of a flood the metric and the topic tell the rest. */
+export function putAsideTeller(logger: Logger): (letter: JobDeadLetter) => void {
+  const told = new Set<string>()
+  return ({ operator, code, reason, origin }) => {
+    const line = `a record was put aside in the dead letters: [${code}] ${reason}`
+    const key = `${operator} ${code}`
+    if (told.has(key)) logger.debug(line, { operator, origin })
+    else logger.warn(line, { operator, origin })
+    told.add(key)
+  }
+}
+
+/** Tells once that a running job waits for its log or could not write a checkpoint, and once that it is over. */
+export function waitingTeller(outage: Outage): (progress: Pick<JobProgress, 'status' | 'reason'>) => void {
+  return ({ status, reason }) => {
+    if (reason !== null && status !== 'failed') outage.failing(reason)
+    else if (reason === null && status === 'running') outage.over()
+  }
 }

@@ -8,6 +8,8 @@ export interface DetectionMetrics {
   progress(progress: JobProgress): void
   /** The job failed and is opened again. */
   restarted(code: string): void
+  /** A record was put aside in the dead letters. */
+  putAside(code: string): void
 }
 
 export function detectionMetrics(metrics: Metrics): DetectionMetrics {
@@ -26,11 +28,24 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
     help: 'Times the job failed and was opened again, by error code.',
     labels: ['code'],
   })
+  const putAside = metrics.counter({
+    name: 'tocsin_detector_put_aside_total',
+    help: 'Records that became dead letters, by error code.',
+    labels: ['code'],
+  })
   const gauge = (name: string, help: string) => metrics.gauge({ name: `tocsin_detector_${name}`, help })
   const elements = gauge('elements', 'Elements folded since the process began.')
   const outputs = gauge('outputs', 'Alert transitions committed since the process began.')
   const deadLetters = gauge('dead_letters', 'Records that could not be read or evaluated since the process began.')
   const lateElements = gauge('late_elements', 'Elements that came after their window since the process began.')
+  const waiting = gauge(
+    'waiting_info',
+    '1 while the job waits for the log, or its last checkpoint could not be written.',
+  )
+  const failedCheckpoints = gauge(
+    'failed_checkpoints',
+    'Checkpoints that could not be written since the process began.',
+  )
   const openEpochs = gauge('open_blocks', 'Blocks that may yet be reverted.')
   const lag = gauge('lag_records', 'Records of all inputs that are still to be read.')
   const watermark = gauge('watermark_seconds', 'Event time up to which all was seen.')
@@ -47,6 +62,8 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
       outputs.set(progress.outputs)
       deadLetters.set(progress.deadLetters)
       lateElements.set(progress.lateElements)
+      waiting.set(progress.reason === null ? 0 : 1)
+      failedCheckpoints.set(progress.failedCheckpoints)
       openEpochs.set(progress.openEpochs)
       lag.set(progress.inputs.reduce((sum, { position, end }) => sum + Math.max(0, end - position), 0))
       if (progress.watermark !== null) watermark.set(progress.watermark / 1000)
@@ -54,5 +71,6 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
       timers.set(progress.timers)
     },
     restarted: (code) => restarts.inc({ code }),
+    putAside: (code) => putAside.inc({ code }),
   }
 }

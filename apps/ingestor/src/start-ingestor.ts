@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventLog } from '@tocsin/event-log'
-import { backOffDelay, retry, type HealthChecks, type Logger, type Metrics } from '@tocsin/service-kit'
+import {
+  backOffDelay,
+  createOutage,
+  errorCode,
+  isRetryable,
+  retry,
+  type HealthChecks,
+  type Logger,
+  type Metrics,
+} from '@tocsin/service-kit'
 import {
   fallbackFinalityDepth,
   maxCallsInFlight,
@@ -41,6 +50,8 @@ export interface IngestorDeps {
 export interface RunningIngestor {
   /** Resolves when recordings and price files are written, or, following a node, when the signal is aborted. */
   readonly done: Promise<void>
+  /** The chain that is ingested: the settings’, else the node’s own once it answers; 1 for recordings that do not say. */
+  readonly chainId: Promise<number>
   readonly checks: HealthChecks
 }
 
@@ -66,8 +77,11 @@ export function startIngestor(config: IngestorConfig, deps: IngestorDeps, signal
       failure = null
     },
   }
+  const chainId = chainOf(config, deps, metrics, health, signal)
+  chainId.catch(() => undefined) // `done` rejects with it
   return {
-    done: run(config, deps, metrics, health, signal),
+    done: run(config, deps, metrics, health, chainId, signal),
+    chainId,
     checks: {
       source: () => (failure === null ? { status: 'up' } : { status: 'down', reason: failure }),
     },
@@ -79,11 +93,48 @@ interface Health {
   well(): void
 }
 
+/** Asks the node where the settings do not say, until it answers: prices are of that chain too. */
+async function chainOf(
+  config: IngestorConfig,
+  deps: IngestorDeps,
+  metrics: IngestorMetrics,
+  health: Health,
+  signal: AbortSignal,
+): Promise<number> {
+  const { rpc, chainId, recordings, requestTimeout } = config
+  if (chainId !== null || rpc === null || recordings.length > 0) return chainId ?? 1
+  const told = telling(metrics, health, deps.logger.at('ingestor/chain'))
+  const found = await retry(() => askChainId(rpc, requestTimeout, signal), {
+    signal,
+    random: Math.random,
+    onRetry: told.failing,
+  })
+  told.well()
+  return found
+}
+
+/** Health that is also counted and logged: an outage once, not at each attempt. */
+function telling(metrics: IngestorMetrics, health: Health, logger: Logger): Health {
+  const outage = createOutage(logger, 'following the node')
+  return {
+    failing: (error) => {
+      health.failing(error)
+      metrics.failures.inc({ code: errorCode(error) })
+      outage.failing(error)
+    },
+    well: () => {
+      health.well()
+      outage.over()
+    },
+  }
+}
+
 async function run(
   config: IngestorConfig,
   deps: IngestorDeps,
   metrics: IngestorMetrics,
   health: Health,
+  chain: Promise<number>,
   signal: AbortSignal,
 ): Promise<void> {
   const { log, prefix, logger } = deps
@@ -92,30 +143,39 @@ async function run(
   if (config.rpc === null && config.recordings.length === 0 && priceFile === null && !livePrices)
     throw new NothingToIngestError()
   const knowledge = await loadKnowledge({ tokens: config.tokens, labels: config.labels })
+  const outage = createOutage(logger)
   const failed = (error: unknown) => {
-    logger.warn(error)
-    metrics.failures.inc({ code: codeOf(error) })
+    outage.failing(error)
+    metrics.failures.inc({ code: errorCode(error) })
   }
+  const chainId = await chain.catch((error: unknown) => {
+    if (signal.aborted) return null
+    throw error
+  })
+  if (chainId === null) return
   const parts: Promise<unknown>[] = []
   // One failing part ends the others: what stops is stopped whole.
   const together = new AbortController()
   const all = AbortSignal.any([signal, together.signal])
   if (priceFile !== null) {
-    const chainId = config.chainId ?? 1
     const wrappedNative = (chain: number) => wrappedNativeOf(knowledge.tokens, chain)
     const file = await readPriceFile(priceFile, { chainId, wrappedNative })
-    file.bad.forEach(failed)
-    parts.push(ingestPriceFile({ file, log, prefix, signal: all }))
+    const [firstBad] = file.bad
+    if (firstBad !== undefined) logger.warn(firstBad, { badLines: file.bad.length })
+    for (const { code } of file.bad) metrics.failures.inc({ code })
+    parts.push(ingestPriceFile({ file, log, prefix, signal: all, onRetry: failed }).then(outage.over))
   } else {
-    const source = deps.priceSource ?? httpSource(config, deps)
-    if (source !== undefined) parts.push(followLivePrices(source, config, deps, metrics, failed, all))
+    const source = deps.priceSource ?? httpSource(config, chainId, deps)
+    if (source !== undefined) parts.push(followLivePrices(source, config, deps, metrics, all))
     else {
       logger.warn('without --prices or --prices-url nothing can be valued in USD; rules in USD stay silent')
       parts.push(declareNoPrices({ log, prefix, now: deps.now ?? Date.now, signal: all }))
     }
   }
-  if (config.recordings.length > 0) parts.push(readRecordings(config, deps, knowledge, metrics, failed, all))
-  else if (config.rpc !== null) parts.push(followNode(config.rpc, config, deps, knowledge, metrics, health, all))
+  if (config.recordings.length > 0)
+    parts.push(readRecordings(config, deps, knowledge, metrics, failed, outage.over, all))
+  else if (config.rpc !== null)
+    parts.push(followNode(config.rpc, chainId, config, deps, knowledge, metrics, health, all))
   try {
     await Promise.all(parts)
   } catch (error) {
@@ -126,15 +186,13 @@ async function run(
   }
 }
 
-const codeOf = (error: unknown) =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
-
 async function readRecordings(
   config: IngestorConfig,
   deps: IngestorDeps,
   knowledge: Knowledge,
   metrics: IngestorMetrics,
   failed: (error: unknown) => void,
+  well: () => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { log, prefix, logger } = deps
@@ -151,6 +209,7 @@ async function readRecordings(
     signal,
     onRetry: failed,
     onProgress: (progress) => {
+      well()
       metrics.blocks.inc(Math.max(0, progress.blocks - seen))
       metrics.headBlock.set(progress.blockNumber)
       seen = progress.blocks
@@ -159,11 +218,11 @@ async function readRecordings(
   })
 }
 
-function httpSource(config: IngestorConfig, deps: IngestorDeps): PriceSource | undefined {
+function httpSource(config: IngestorConfig, chainId: number, deps: IngestorDeps): PriceSource | undefined {
   if (config.pricesUrl === null) return undefined
   return httpPriceSource({
     url: config.pricesUrl,
-    chainId: config.chainId ?? 1,
+    chainId,
     intervalMs: config.pricesPollInterval,
     timeoutMs: config.requestTimeout,
     wait: waitFor,
@@ -176,10 +235,13 @@ const followLivePrices = (
   config: IngestorConfig,
   deps: IngestorDeps,
   metrics: IngestorMetrics,
-  failed: (error: unknown) => void,
   signal: AbortSignal,
-): Promise<void> =>
-  followPrices(
+): Promise<void> => {
+  const logger = deps.logger.at('ingestor/prices')
+  const outage = createOutage(logger, 'the price feed')
+  // A price that is none is asked for and answered again and again: told once, counted and kept each time.
+  const putAside = createOutage(logger)
+  return followPrices(
     {
       prefix: deps.prefix,
       outOfOrdernessMs: config.priceOutOfOrderness,
@@ -193,14 +255,23 @@ const followLivePrices = (
       now: deps.now ?? Date.now,
       wait: waitFor,
       random: Math.random,
-      onPrice: () => metrics.prices.inc(),
-      onError: failed,
+      onPrice: () => {
+        metrics.prices.inc()
+        outage.over()
+      },
+      onError: (error) => {
+        metrics.failures.inc({ code: errorCode(error) })
+        if (isRetryable(error)) outage.failing(error)
+        else putAside.failing(error)
+      },
     },
     signal,
   )
+}
 
 async function followNode(
   url: string,
+  chainId: number,
   config: IngestorConfig,
   deps: IngestorDeps,
   knowledge: Knowledge,
@@ -209,18 +280,7 @@ async function followNode(
   signal: AbortSignal,
 ): Promise<void> {
   const logger = deps.logger.at('ingestor/chain')
-  const failed = (error: unknown, next: { readonly attempt: number; readonly delayMs: number }) => {
-    health.failing(error)
-    metrics.failures.inc({ code: codeOf(error) })
-    logger.warn(error, { attempt: next.attempt, retryInMs: next.delayMs })
-  }
-  const chainId =
-    config.chainId ??
-    (await retry(() => askChainId(url, config.requestTimeout, signal), {
-      signal,
-      random: Math.random,
-      onRetry: failed,
-    }))
+  const told = telling(metrics, health, logger)
   const chain = chainFacts(chainId)
   const source = openJsonRpcSource({
     url,
@@ -246,7 +306,7 @@ async function followNode(
         source,
         log: deps.log,
         decode: liveDecoder(source, knowledge),
-        observe: observer(metrics, health, logger, failed),
+        observe: observer(metrics, told, logger),
         wait: waitFor,
         backOffMs: (attempt) => backOffDelay(attempt, Math.random(), { initialDelayMs: 200, maxDelayMs: 15_000 }),
       },
@@ -282,12 +342,7 @@ export function liveDecoder(
   }
 }
 
-function observer(
-  metrics: IngestorMetrics,
-  health: Health,
-  logger: Logger,
-  failed: FollowObserver['failed'],
-): FollowObserver {
+function observer(metrics: IngestorMetrics, health: Health, logger: Logger): FollowObserver {
   let wasQuarantined = false
   return {
     appended({ seal }, { revertedBlocks, head }) {
@@ -302,9 +357,7 @@ function observer(
       logger.info(`reorg: ${revertedBlocks} blocks reverted`, { newBlock: seal.block.number })
     },
     finalized: (number) => metrics.finalBlock.set(number),
-    failed(error, next) {
-      failed(error, next)
-    },
+    failed: (error) => health.failing(error),
     quarantined(is) {
       if (!is) health.well()
       if (is === wasQuarantined) return

@@ -3,7 +3,9 @@ import { alertCodec, transactionsCodec, transactionsTopic, type Alert } from '@t
 import {
   detectorSettings,
   inCanonicalOrder,
+  putAsideTeller,
   runDetection,
+  waitingTeller,
   type ConfiguredDetector,
   type DetectionResult,
 } from '@tocsin/detector'
@@ -12,12 +14,21 @@ import {
   ingestPriceFile,
   ingestRecording,
   readPriceFile,
+  RecordingError,
   wrappedNativeOf,
   type Knowledge,
   type PriceFile,
   type Recording,
 } from '@tocsin/ingestor'
-import { aborted, createProgressBar, defineSettings, setting, type Logger, type ProgressBar } from '@tocsin/service-kit'
+import {
+  aborted,
+  createOutage,
+  createProgressBar,
+  defineSettings,
+  setting,
+  type Logger,
+  type ProgressBar,
+} from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
 import { defineCommand, type CommandContext } from '../command.ts'
 import { fileFacts } from '../file-facts.ts'
@@ -115,6 +126,10 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
     remove = true
     const seconds = (io.clock() - began) / 1000
     io.stderr.write(summary(await countLog(eventLog, chainIds), alerts, work.resumed ? null : seconds))
+  } catch (error) {
+    // A recording that is wrong will be another one when it is mended: there is nothing to go on with.
+    if (error instanceof RecordingError) remove = true
+    throw error
   } finally {
     await eventLog.close()
     if (remove) await work.remove()
@@ -129,11 +144,14 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
     const progress = bar('ingest', 'blocks')
     const total = recording.chains.reduce((sum, { blocks }) => sum + blocks, 0)
     const done = new Map<number, number>()
-    const told = { onRetry: (error: unknown) => log.warn(error) }
-    await ingestPriceFile({ file: prices, log: eventLog, prefix, signal })
+    const outage = createOutage(log, 'the replay')
+    const told = { onRetry: (error: unknown) => void outage.failing(error) }
+    await ingestPriceFile({ file: prices, log: eventLog, prefix, signal, ...told })
+    outage.over()
     await ingestRecording({
       ...{ recording, knowledge, log: eventLog, prefix, signal, ...told },
       onProgress: ({ chainId, blocks }) => {
+        outage.over()
         done.set(chainId, blocks)
         progress.update({ done: [...done.values()].reduce((sum, count) => sum + count, 0), total })
       },
@@ -143,14 +161,18 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
 
   async function detect(chainId: number): Promise<readonly Alert[]> {
     const progress = bar(chainIds.length === 1 ? 'detect' : `detect chain ${chainId}`, 'records')
+    const tellWaiting = waitingTeller(createOutage(log, 'the replay'))
     const detection = runDetection({
       ...{ log: eventLog, chainId, prefix, detectors, batchSize, commitIntervalMs, clock: io.clock },
       stateFolder: join(work.path, `state-${chainId}`),
-      onProgress: ({ inputs }) =>
+      onDeadLetter: putAsideTeller(log),
+      onProgress: (now) => {
+        tellWaiting(now)
         progress.update({
-          done: inputs.reduce((sum, { position }) => sum + position, 0),
-          total: inputs.reduce((sum, { end }) => sum + end, 0),
-        }),
+          done: now.inputs.reduce((sum, { position }) => sum + position, 0),
+          total: now.inputs.reduce((sum, { end }) => sum + end, 0),
+        })
+      },
     })
     // Being cut short here is what a kill is: the next run recovers from it.
     const result = await Promise.race([detection, aborted(signal).then(() => signal.throwIfAborted())])

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { alertCodec, type Alert } from '@tocsin/chain-model'
-import { silentLogger } from '@tocsin/service-kit'
+import { createOutage, silentLogger } from '@tocsin/service-kit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { emptyDatabase, sampleAlert } from '../../testing/index.ts'
 import { openDatabase, type Database } from '../database.ts'
@@ -90,6 +90,7 @@ const happen = (...alerts: readonly Alert[]) => {
 const options = (overrides: Partial<DeliveryQueueOptions> = {}): DeliveryQueueOptions => ({
   database,
   logger: silentLogger,
+  outage: createOutage(silentLogger),
   allowPrivate: true,
   timeoutMs: 2_000,
   concurrency: 16,

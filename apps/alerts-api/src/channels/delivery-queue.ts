@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { errorLine, type Logger } from '@tocsin/service-kit'
+import { errorLine, type Logger, type Outage } from '@tocsin/service-kit'
 import type { Database } from '../database.ts'
 import { waitOut } from '../wait-out.ts'
 import {
@@ -56,6 +56,7 @@ export function decideOutcome(
 export interface DeliveryQueueOptions {
   readonly database: Database
   readonly logger: Logger
+  readonly outage: Outage
   readonly allowPrivate: boolean
   readonly timeoutMs: number
   /** Attempts under way at once: in all, and to one webhook. */
@@ -118,7 +119,7 @@ const drainMs = 2 * second
 
 /** Delivers what is due until closed. While the database is away it waits, and goes on by itself. */
 export function startDeliveryQueue(options: DeliveryQueueOptions): DeliveryQueue {
-  const { database, logger, now, concurrency } = options
+  const { database, logger, outage, now, concurrency } = options
   const closing = new AbortController()
   const aborting = new AbortController()
   const underWay = new Set<Promise<void>>()
@@ -144,7 +145,7 @@ export function startDeliveryQueue(options: DeliveryQueueOptions): DeliveryQueue
     while (!closing.signal.aborted) {
       // Taken before looking: a wake-up meanwhile then ends the sleep at once.
       waking = new AbortController()
-      const wait = await waitOut(startDue, { logger, random: options.random, signal: closing.signal })
+      const wait = await waitOut(startDue, { outage, random: options.random, signal: closing.signal })
       const sleep = wait === 0 ? 0 : Math.min(idleMs, wait > 0 ? wait : busyMs)
       await delay(sleep, undefined, { signal: AbortSignal.any([closing.signal, waking.signal]) }).catch(() => {})
     }

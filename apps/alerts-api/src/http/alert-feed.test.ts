@@ -1,5 +1,5 @@
 import { alertCodec } from '@tocsin/chain-model'
-import { silentLogger } from '@tocsin/service-kit'
+import { createOutage, silentLogger } from '@tocsin/service-kit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { emptyDatabase, sampleAlert } from '../../testing/index.ts'
 import { openDatabase, type Database } from '../database.ts'
@@ -34,7 +34,7 @@ const sequences = (from: number, to: number) => Array.from({ length: to - from }
 beforeEach(async () => {
   stored = 0
   database = await openDatabase({ url: await emptyDatabase() })
-  feed = startAlertFeed({ database, logger: silentLogger, random: () => 0.5 })
+  feed = startAlertFeed({ database, logger: silentLogger, outage: createOutage(silentLogger), random: () => 0.5 })
 })
 afterEach(async () => {
   await feed.close()

@@ -1,4 +1,4 @@
-import type { Logger } from '@tocsin/service-kit'
+import type { Logger, Outage } from '@tocsin/service-kit'
 import { newestSequence, transitionsAfter, type Transition } from '../alert-store.ts'
 import type { Queryable } from '../database.ts'
 import { waitOut } from '../wait-out.ts'
@@ -27,10 +27,11 @@ export interface AlertFeed {
 export interface AlertFeedOptions {
   readonly database: Queryable
   readonly logger: Logger
+  readonly outage: Outage
   readonly random: () => number
 }
 
-export function startAlertFeed({ database, logger, random }: AlertFeedOptions): AlertFeed {
+export function startAlertFeed({ database, logger, outage, random }: AlertFeedOptions): AlertFeed {
   const closing = new AbortController()
   /** Contiguous up to `end`: everything after `start` is here. */
   let kept: readonly Transition[] = []
@@ -57,7 +58,7 @@ export function startAlertFeed({ database, logger, random }: AlertFeedOptions): 
     return true
   }
   const run = async () => {
-    const options = { logger, random, signal: closing.signal }
+    const options = { outage, random, signal: closing.signal }
     end = start = await waitOut(() => newestSequence(database), options)
     release()
     while (!closing.signal.aborted) {

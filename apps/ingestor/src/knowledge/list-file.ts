@@ -5,9 +5,13 @@ import { readFileSync } from 'node:fs'
 export class ListFileError extends Error {
   readonly code = 'INGEST_BAD_LIST_FILE'
   readonly handling = 'stop'
-  readonly remedy = 'Correct the line named here. The formats are in docs/connectors.md.'
+  readonly remedy: string
   constructor(at: { file: string; line: number | null; reason: string }, options?: ErrorOptions) {
     super(`${at.file}${at.line === null ? '' : `, line ${at.line}`}: ${at.reason}`, options)
+    this.remedy =
+      at.line === null
+        ? 'Check the path given for it, and that it may be read. The formats are in docs/connectors.md.'
+        : 'Correct the line named here. The formats are in docs/connectors.md.'
   }
 }
 
@@ -25,7 +29,7 @@ export type RowResult =
 
 /**
  * The rows of a CSV file with a header line, or of NDJSON, told apart by the first character: `{` begins JSON. CSV as in
- * RFC 4180 without line breaks in fields; empty fields are absent. Byte order marks, CRLF and empty lines are let pass.
+ * RFC 4180 without line breaks in fields; spaces around a field are cut off, empty fields are absent. Byte order marks, CRLF and empty lines are let pass.
  */
 export function rowsOf(text: string): RowResult[] {
   const lines = text
@@ -58,7 +62,7 @@ function csvRow(line: { line: number; text: string }, columns: readonly string[]
   if (fields.length > columns.length)
     return { ok: false, ...line, reason: `it has ${fields.length} fields under ${columns.length} columns` }
   const present = columns.flatMap((column, at) => {
-    const field = fields[at]
+    const field = fields[at]?.trim()
     return field === undefined || field === '' ? [] : [[column, field]]
   })
   return { ok: true, row: { ...line, values: Object.fromEntries(present) as Readonly<Record<string, unknown>> } }

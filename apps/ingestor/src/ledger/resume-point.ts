@@ -1,4 +1,5 @@
 import {
+  MalformedRecordError,
   maxWatermark,
   transactionsCodec,
   transactionsTopic,
@@ -66,8 +67,8 @@ async function readControls(
         offset = batch.nextOffset
         for (const { value } of batch.records) {
           if (transactionStart.every((byte, index) => value[index] === byte)) continue
-          const record = transactionsCodec.decode(value)
-          if (record.type !== 'transaction') controls.push(record)
+          const control = controlOf(value)
+          if (control !== null) controls.push(control)
         }
       }
     }
@@ -75,6 +76,17 @@ async function readControls(
     await reader.close()
   }
   return controls
+}
+
+/** Null for what is no control. A stranger's bytes are none: the detector puts them aside, and the links still say it all. */
+function controlOf(value: Uint8Array): Control | null {
+  try {
+    const record = transactionsCodec.decode(value)
+    return record.type === 'transaction' ? null : record
+  } catch (error) {
+    if (error instanceof MalformedRecordError) return null
+    throw error
+  }
 }
 
 /** Pure: the point that these controls, the newest of a topic, lead to; undefined if earlier ones are needed. */

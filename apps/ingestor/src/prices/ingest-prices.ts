@@ -1,6 +1,7 @@
 import {
   deadLetterCodec,
   deadLettersTopic,
+  MalformedRecordError,
   maxWatermark,
   pricesCodec,
   pricesTopic,
@@ -55,6 +56,8 @@ export async function ingestPriceFile(options: {
   readonly log: EventLog
   readonly prefix: string
   readonly signal?: AbortSignal
+  /** Told of an error of the log that is tried again. */
+  readonly onRetry?: (error: unknown) => void
 }): Promise<void> {
   const { file, log, prefix } = options
   const signal = options.signal ?? new AbortController().signal
@@ -79,7 +82,7 @@ export async function ingestPriceFile(options: {
         await producer.close()
       }
     },
-    { signal, random: Math.random },
+    { signal, random: Math.random, ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }) },
   )
 }
 
@@ -110,6 +113,16 @@ export async function declareNoPrices(options: {
   )
 }
 
+/** An earlier run without prices left `idle` in the topic, and a stranger may have left anything: neither is of a file. */
+function isOfFile(value: Uint8Array): boolean {
+  try {
+    return pricesCodec.decode(value).type !== 'idle'
+  } catch (error) {
+    if (error instanceof MalformedRecordError) return false
+    throw error
+  }
+}
+
 /** Offsets may have gaps (a Kafka transaction leaves markers), so records are counted and not offsets. */
 async function countRecords(log: EventLog, topic: string): Promise<number> {
   const { beginning, end } = await log.offsets({ topic, partition: 0 })
@@ -119,7 +132,7 @@ async function countRecords(log: EventLog, topic: string): Promise<number> {
     let count = 0
     for (let offset = beginning; offset < end;) {
       for (const { records, nextOffset } of await reader.poll(1000)) {
-        count += records.length
+        count += records.filter(({ value }) => isOfFile(value)).length
         offset = nextOffset
       }
     }

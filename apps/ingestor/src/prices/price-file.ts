@@ -38,6 +38,7 @@ export function parsePrice8(text: unknown): bigint {
 
 /** A price from the fields of a row or of a feed's JSON. Without `time` it holds throughout. @throws {TypeError} */
 export function parsePrice(fields: Readonly<Record<string, unknown>>, options: PriceOptions): PriceTick {
+  if (fields['asset'] === undefined) throw new TypeError('it names no asset')
   const asset: Asset = fields['asset'] === 'native' ? 'native' : parseAddress(fields['asset'])
   const time = wholeNumber(fields['time'], 'time')
   const maxAge = wholeNumber(fields['maxAge'], 'maxAge') ?? (time === null ? null : (options.maxAgeMs ?? 60_000))
@@ -56,7 +57,7 @@ export function parsePrice(fields: Readonly<Record<string, unknown>>, options: P
 }
 
 function wholeNumber(value: unknown, field: string): number | null {
-  if (value === undefined || value === null) return null
+  if (value === undefined || value === null || value === '') return null
   const number =
     typeof value === 'number' ? value : typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : -1
   if (!Number.isSafeInteger(number) || number < 0)

@@ -158,7 +158,11 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
       const reason = `asked for ${number} it answers ${found.number}`
       throw new EndpointAnswerError({ endpoint: name, block: number, field: 'number', reason })
     },
-    headerByHash: async (hash, signal) => header(hash, await ask('eth_getBlockByHash', [hash, false], hash, signal)),
+    async headerByHash(hash, signal) {
+      // Asked for only where the chain branches: another chain behind the same address must not pass for a deep reorg.
+      chainChecked = false
+      return header(hash, await ask('eth_getBlockByHash', [hash, false], hash, signal))
+    },
     async block(expected, signal) {
       const { number, hash, parentHash, timestamp } = expected
       const answer = await ask('eth_getBlockByHash', [hash, true], number, signal)

@@ -95,7 +95,12 @@ export async function openRecording(paths: readonly string[], options: Recording
     const names = skipped.length > 3 ? [...skipped.slice(0, 3), `${skipped.length - 3} more`] : skipped
     notice('skipped', firstSkipped, `Skipped, being no recordings: ${names.join(', ')}.`)
   }
-  if (chains.size === 0) throw new RecordingError({ file: paths.join(', '), reason: 'no recorded block is there' })
+  if (chains.size === 0)
+    throw new RecordingError({
+      file: paths.join(', '),
+      reason: 'no recorded block is there',
+      remedy: 'Name a file or folder of recorded blocks, logs or traces; docs/connectors.md has the shapes.',
+    })
   const ids = [...chains.keys()].sort((a, b) => a - b)
   return {
     chains: ids.map((chainId) => {
