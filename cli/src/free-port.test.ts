@@ -32,6 +32,11 @@ describe('freePort', () => {
   test('error: none is free', async () => {
     const { port, close } = await taken()
     await expect(freePort(host, port, 1)).rejects.toThrow(PortUnavailableError)
+    await expect(freePort(host, port, 1)).rejects.toThrow('EADDRINUSE')
     close()
+  })
+
+  test('error: the host is not this machine’s', async () => {
+    await expect(freePort('192.0.2.1', 4680, 20)).rejects.toThrow('EADDRNOTAVAIL')
   })
 })

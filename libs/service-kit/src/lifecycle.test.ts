@@ -49,11 +49,20 @@ describe('runProcess', () => {
     expect(closed).toEqual(['log'])
   })
 
+  test('behavior: one Ctrl-C that comes twice, from the terminal and from a parent, is one', async () => {
+    const { host, log, interrupt, exits } = testHost()
+    const running = runProcess(({ signal }) => aborted(signal), { host, log })
+    interrupt()
+    interrupt()
+    expect(await running).toBe(exitCodes.done)
+    expect(exits).toEqual([])
+  })
+
   test('behavior: a second Ctrl-C ends it at once', async () => {
     const { host, log, interrupt, exits } = testHost()
     let release = () => {}
     const held = new Promise<void>((resolve) => (release = resolve))
-    const running = runProcess(() => held, { host, log })
+    const running = runProcess(() => held, { host, log, sameSignalMs: 0 })
     interrupt()
     expect(exits).toEqual([])
     interrupt()

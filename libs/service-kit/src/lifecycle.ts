@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly log: Logger
   /** How long stopping may take in all before it is given up. Default 10 s. */
   readonly stopTimeoutMs?: number
+  /** A signal so soon after the first is the same one, also sent on by a parent as `timeout` does. Default 250 ms. */
+  readonly sameSignalMs?: number
 }
 
 /**
@@ -32,10 +34,14 @@ export interface RunOptions {
  * because it was aborted is no failure.
  */
 export async function runProcess(main: (lifecycle: Lifecycle) => Promise<void>, options: RunOptions): Promise<number> {
-  const { host, log, stopTimeoutMs = 10_000 } = options
+  const { host, log, stopTimeoutMs = 10_000, sameSignalMs = 250 } = options
   const controller = new AbortController()
   const open: { readonly name: string; readonly stop: () => Promise<void> | void }[] = []
+  let first: number | undefined
   const onSignal = () => {
+    const now = performance.now()
+    first ??= now
+    if (now - first < sameSignalMs && controller.signal.aborted) return
     if (controller.signal.aborted) {
       log.warn('stopped at once; what was not committed is done again at the next start')
       host.exit(exitCodes.interrupted)

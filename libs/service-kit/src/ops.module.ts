@@ -63,15 +63,18 @@ export interface OpsServer {
   close(): Promise<void>
 }
 
-/** The port is taken, or may not be opened. */
+/** The port is taken, or may not be opened; the cause says which. */
 export class PortUnavailableError extends Error {
   readonly code = 'PORT_UNAVAILABLE'
   readonly handling = 'stop'
-  readonly remedy = 'Stop the program that has the port, or choose another; 0 takes any free one.'
+  readonly remedy =
+    'Stop the program that has the port, or choose another on an address of this machine; 0 takes any free one.'
   constructor(port: number, options?: ErrorOptions) {
-    super(`Port ${port} cannot be opened.`, options)
+    super(`Port ${port} cannot be opened${reasonOf(options?.cause)}.`, options)
   }
 }
+
+const reasonOf = (cause: unknown) => (cause instanceof Error ? `: ${cause.message}` : '')
 
 /**
  * The same three answers without Nest, for processes whose only HTTP they are. Port 0 takes a free one.
