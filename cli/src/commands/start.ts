@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { alertsApiSettings, startAlertsApi } from '@tocsin/alerts-api'
 import { startDemo } from '@tocsin/demo'
-import { detectorSettings, startDetector } from '@tocsin/detector'
+import { createAlertsTopic, detectorSettings, startDetector } from '@tocsin/detector'
 import { openEmbeddedLog } from '@tocsin/event-log'
-import { askChainId, ingestorSettings, startIngestor, type PriceSource } from '@tocsin/ingestor'
-import { aborted, createMetrics, defineSettings, retry, sharedSettings, type Logger } from '@tocsin/service-kit'
+import { ingestorSettings, startIngestor, type PriceSource } from '@tocsin/ingestor'
+import { aborted, createMetrics, defineSettings, sharedSettings, type Logger } from '@tocsin/service-kit'
 import type { JobProgress } from '@tocsin/stream-core'
 import { knownSettings } from '../all-settings.ts'
 import { defineCommand, type CommandContext } from '../command.ts'
@@ -73,8 +73,7 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
   const apiPort = await freePort(config.api.apiHost, config.api.apiPort, isDefaultPort ? portsTried : 1)
   if (apiPort !== config.api.apiPort) log.warn('the port is taken', { port: config.api.apiPort, instead: apiPort })
 
-  const chain =
-    config.ingestor.rpc === null ? await openDemoChain(config, lifecycle, log) : await openNode(config, log, io, signal)
+  const chain = config.ingestor.rpc === null ? await openDemoChain(config, lifecycle, log) : nodeOf(config)
   signal.throwIfAborted()
 
   const ingestor = startIngestor(
@@ -86,23 +85,29 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
   lifecycle.onStop('the ingestor', () => ingestor.done.catch(() => undefined))
 
   let progress: JobProgress | undefined
-  const detecting = startDetector(
-    { ...config.detector, chainId: chain.chainId, stateFolder: join(data, `detector-${chain.chainId}`), topicPrefix },
-    {
-      log: eventLog,
-      logger: log.at('detector'),
-      metrics,
-      clock: io.clock,
-      random: io.random,
-      onProgress: (now) => {
-        progress = now
+  let chainId: number | null = null
+  // The dashboard, health and metrics do not wait for a node that does not answer: they say so.
+  const detecting = ingestor.chainId.then((found) => {
+    chainId = found
+    return startDetector(
+      { ...config.detector, chainId: found, stateFolder: join(data, `detector-${found}`), topicPrefix },
+      {
+        log: eventLog,
+        logger: log.at('detector'),
+        metrics,
+        clock: io.clock,
+        random: io.random,
+        onProgress: (now) => {
+          progress = now
+        },
       },
-    },
-    signal,
-  )
+      signal,
+    )
+  })
   detecting.catch(() => undefined) // awaited below
   lifecycle.onStop('the detector', () => detecting.catch(() => undefined))
 
+  await createAlertsTopic(eventLog, topicPrefix, config.detector.alertPartitions)
   const api = await startAlertsApi(
     {
       ...config.api,
@@ -117,7 +122,7 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
       metrics,
       neighbours: {
         detectors: describedDetectors(),
-        ingestor: () => ({ chainId: chain.chainId, follows: chain.name, ...stateOf(ingestor.checks) }),
+        ingestor: () => ({ chainId, follows: chain.name, ...stateOf(ingestor.checks) }),
         detector: () => progress ?? null,
       },
       now: io.now,
@@ -136,35 +141,18 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
 
 interface StartedChain {
   readonly name: string
-  readonly chainId: number
   readonly ingestor: Parameters<typeof startIngestor>[0]
   readonly prices: { readonly priceSource?: PriceSource }
   /** Rejects when the chain cannot go on. */
   readonly running: Promise<unknown>
 }
 
-async function openNode(
-  { ingestor }: Context['settings'],
-  log: Logger,
-  io: Context['io'],
-  signal: AbortSignal,
-): Promise<StartedChain> {
-  const { rpc } = ingestor
-  const chainId =
-    ingestor.chainId ??
-    (await retry(() => askChainId(rpc ?? '', ingestor.requestTimeout, signal), {
-      signal,
-      random: io.random,
-      onRetry: (error, { delayMs }) => log.warn(error, { retryInMs: delayMs }),
-    }))
-  return {
-    name: 'a node',
-    chainId,
-    ingestor: { ...ingestor, chainId, recordings: [] },
-    prices: {},
-    running: Promise.resolve(),
-  }
-}
+const nodeOf = ({ ingestor }: Context['settings']): StartedChain => ({
+  name: 'a node',
+  ingestor: { ...ingestor, recordings: [] },
+  prices: {},
+  running: Promise.resolve(),
+})
 
 async function openDemoChain(
   { ingestor, start: { data } }: Context['settings'],
@@ -180,7 +168,6 @@ async function openDemoChain(
   lifecycle.onStop('the local chain', () => demo.stop())
   return {
     name: 'the local chain',
-    chainId: demo.chainId,
     ingestor: {
       ...ingestor,
       rpc: demo.rpcUrl,
