@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -101,23 +101,38 @@ describe('openEmbeddedPostgres', () => {
   })
 
   test.runIf(isRoot)(
-    'behavior: for root, data that the server’s user cannot reach is kept elsewhere, and said',
+    'behavior: for root, data that the server’s user cannot reach is kept elsewhere, and goes with its folder',
     async () => {
       const closed = await mkdtemp(join(tmpdir(), 'tocsin-closed-'))
       await chmod(closed, 0o700)
       const asked = join(closed, 'postgres')
+      let removed = ''
       const { url, folder: used } = await start(asked)
       try {
         expect(used).toMatch(/^\/var\/lib\/tocsin\/data-/)
         expect(said).toContain(`cannot reach ${asked}; its data is in ${used}`)
-        expect(existsSync(asked)).toBe(false)
+        expect(await readlink(asked)).toBe(used)
         await query(url, `insert into positions values ('t', 0, 7)`)
         await open?.close()
         expect((await start(asked)).folder).toBe(used)
+        expect(await query(open?.url ?? '', 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
+
+        await open?.close()
+        await rm(closed, { recursive: true })
+        await mkdir(closed, { mode: 0o700 })
+        const anew = await start(asked)
+        removed = anew.folder
+        expect(anew.folder).not.toBe(used)
+        expect(await query(anew.url, 'select next_offset from positions')).toEqual([])
+        await open?.close()
+
+        await rm(asked)
+        await mkdir(asked)
+        await expect(start(asked)).rejects.toThrow(`cannot reach ${asked}`)
       } finally {
         await open?.close()
         open = undefined
-        await rm(used, { recursive: true, force: true })
+        for (const place of [used, removed]) if (place !== '') await rm(place, { recursive: true, force: true })
         await rm(closed, { recursive: true, force: true })
       }
     },

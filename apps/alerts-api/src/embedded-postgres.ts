@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import {
   access,
   chmod,
-  constants,
   chown,
+  constants,
   cp,
   mkdir,
   mkdtemp,
@@ -16,6 +16,7 @@ import {
   rename,
   rm,
   stat,
+  symlink,
   writeFile,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -209,13 +210,27 @@ async function reachableBinaries(native: string, account: Account | undefined, l
   return copy
 }
 
+/**
+ * `folder`, or where the account cannot reach that, a place under /var/lib/tocsin to which `folder` is a link: whoever
+ * removes or moves the folder takes the data along, as everywhere else.
+ */
 async function reachableFolder(folder: string, account: Account | undefined, logger: Logger): Promise<string> {
-  if (account === undefined || (await canReach(dirname(folder), account))) {
-    await mkdir(dirname(folder), { recursive: true })
-    return folder
-  }
-  const place = join(sharedPlace, `data-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`)
+  await mkdir(dirname(folder), { recursive: true })
+  if (account === undefined || (await canReach(dirname(folder), account))) return folder
+  const linked = await readlink(folder).catch(() => undefined)
+  if (linked !== undefined) return linked
   await mkdir(sharedPlace, { recursive: true, mode: 0o755 })
+  const place = await mkdtemp(join(sharedPlace, 'data-'))
+  try {
+    await symlink(place, folder)
+  } catch (cause) {
+    await rm(place, { recursive: true, force: true })
+    throw new EmbeddedPostgresError(
+      `the user ${account.name}, as which it runs, cannot reach ${folder}`,
+      'Let that user through the folders above it, or move it away; alerts are then read from the log again.',
+      { cause },
+    )
+  }
   logger.info(`the user ${account.name}, as which PostgreSQL runs, cannot reach ${folder}; its data is in ${place}`)
   return place
 }
