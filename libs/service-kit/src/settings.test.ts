@@ -99,6 +99,13 @@ describe('loadSettings', () => {
     expect(from({ env: { TOCSIN_RECORDING: 'a,b' } }).recording).toEqual(['/d/a', '/d/b'])
   })
 
+  test('behavior: a comma within the brackets or quotes of JSON separates nothing', () => {
+    const words = ['a.b=["x","y,]"],c.d=1', 'e.f="p,q"', 'g=", h]']
+    const expected = ['a.b=["x","y,]"]', 'c.d=1', 'e.f="p,q"', 'g="', 'h]']
+    expect(load({ flags: { brokers: words } }).brokers).toEqual(expected)
+    expect(load({ env: { TOCSIN_BROKERS: words.join(',') } }).brokers.slice(0, 3)).toEqual(expected.slice(0, 3))
+  })
+
   test('behavior: an empty variable counts as not set, so `${X:-}` of a compose file means the default', () => {
     expect(load({ env: { TOCSIN_PORT: '' } }).port).toBe(4680)
   })

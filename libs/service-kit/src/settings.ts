@@ -162,11 +162,19 @@ function url(protocols: readonly string[]): Kind<string> {
   }
 }
 
-const commas = (value: string): readonly string[] =>
-  value
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
+/** Cut at commas, but not at those within JSON's brackets or quotes: `a=["x","y"],b=1` has two parts. */
+function commas(value: string): readonly string[] {
+  const parts = ['']
+  let depth = 0
+  // A quote that is never closed is a character like any other.
+  for (const [token] of value.matchAll(/"(?:[^"\\]|\\.)*"|[^]/gu)) {
+    if (token === ',' && depth === 0) parts.push('')
+    else parts.push(`${parts.pop() ?? ''}${token}`)
+    if (token === '[' || token === '{') depth++
+    else if ((token === ']' || token === '}') && depth > 0) depth--
+  }
+  return parts.map((part) => part.trim()).filter((part) => part !== '')
+}
 
 function listOf(element: Kind<string>): Kind<readonly string[]> {
   const parseParts = (parts: readonly string[], context: ParseContext) =>
