@@ -188,7 +188,7 @@ export type ParameterOverrides = Readonly<Record<string, Readonly<Record<string,
 export function parseOverrides(words: readonly string[]): ParameterOverrides {
   const problems: ParameterProblem[] = []
   const overrides: Record<string, Record<string, unknown>> = {}
-  for (const word of wholeWords(words)) {
+  for (const word of words) {
     const match = /^([a-z0-9-]+)\.([A-Za-z0-9]+)=(.*)$/s.exec(word)
     if (match?.[1] === undefined || match[2] === undefined || match[3] === undefined) {
       problems.push({ name: word, reason: 'expected detector.parameter=value, such as transfer-volume.over=250000.' })
@@ -198,18 +198,6 @@ export function parseOverrides(words: readonly string[]): ParameterOverrides {
   }
   if (problems.length > 0) throw new ParameterError(problems)
   return overrides
-}
-
-/** Settings split lists at commas; a JSON list that was opened and not closed takes the words that follow back. */
-function wholeWords(words: readonly string[]): readonly string[] {
-  const whole: string[] = []
-  for (const word of words) {
-    const last = whole.at(-1)
-    const isOpen = last !== undefined && /=\s*\[/.test(last) && !/\]\s*$/.test(last)
-    if (isOpen) whole[whole.length - 1] = `${last},${word}`
-    else whole.push(word)
-  }
-  return whole
 }
 
 function jsonOrWord(text: string): unknown {

@@ -46,8 +46,11 @@ describe('durationOrNever', () => {
       null,
     ])
     expect(parameter.write(null)).toBe('never')
+    expect(['10m', '10 minutes', '600sec', '0.5 h', '1.001 s', '600000'].map((json) => parameter.read(json))).toEqual([
+      600_000, 600_000, 600_000, 1_800_000, 1_001, 600_000,
+    ])
   })
-  test.each([999, 86_400_001, 1.5, '60', '1 week', null])('error: %s', (json) => {
+  test.each([999, 86_400_001, 1.5, '60', '1.0005 s', '1 week', '1 constructor', '', null])('error: %s', (json) => {
     expect(() => parameter.read(json)).toThrow('or "never"')
   })
 })
@@ -72,8 +75,7 @@ describe('parseOverrides', () => {
         'transfer-volume.window=trailing',
         'transfer-volume.over=90071992547409930.00000001',
         'pass-through.within=60 s',
-        'pass-through.exclude=["exchange"',
-        '"hub"]',
+        'pass-through.exclude=["exchange","hub"]',
       ]),
     ).toEqual({
       'transfer-volume': { exclude: [], window: 'trailing', over: '90071992547409930.00000001' },
@@ -86,6 +88,11 @@ describe('parseOverrides', () => {
 })
 
 describe('configureDetectors', () => {
+  test('behavior: a bare word is a list of one', () => {
+    const [configured] = configureDetectors(['running-total'], parseOverrides(['running-total.exclude=exchange']))
+    expect(configured?.parameters['exclude']).toEqual(['exchange'])
+  })
+
   test('default: all of the catalogue with its defaults', () => {
     expect(configureDetectors([]).map(({ id, parameters }) => ({ id, parameters }))).toMatchInlineSnapshot(`
       [

@@ -31,11 +31,27 @@ interface Described<T> {
   readonly doc: string
 }
 
-const msPerUnit: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+const units = [
+  { spelling: /^(?:|ms|milliseconds?)$/, ms: 1 },
+  { spelling: /^(?:s|sec|seconds?)$/, ms: 1_000 },
+  { spelling: /^(?:m|min|minutes?)$/, ms: 60_000 },
+  { spelling: /^(?:h|hours?)$/, ms: 3_600_000 },
+  { spelling: /^(?:d|days?)$/, ms: 86_400_000 },
+] as const
+
+/** `90 s`, `1.5 min` or `90000` in ms; NaN: it is none, or no whole number of ms. */
+function msOf(text: string): number {
+  const [, amount, unit] = /^(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)$/.exec(text.trim()) ?? []
+  const perUnit = units.find(({ spelling }) => spelling.test(unit ?? '-'))?.ms
+  const billionths = fixedPoint(amount, 9)
+  if (perUnit === undefined || billionths === undefined) return Number.NaN
+  const scaled = billionths * BigInt(perUnit)
+  return scaled % 1_000_000_000n === 0n ? Number(scaled / 1_000_000_000n) : Number.NaN
+}
 
 /**
  * A span of event time in ms, both ends included: "within 60 s" is Δt ≤ 60,000 ms. JSON: ms as a number, or `"60 s"`,
- * `"10 min"`, `"2 h"`, `"3 d"`.
+ * `"10 min"`, `"1.5 h"`, `"3 d"`.
  */
 export function duration(
   options: Described<number> & { readonly range: readonly [number, number] },
@@ -48,8 +64,7 @@ export function duration(
     unit: 'ms',
     expected,
     read: (json) => {
-      const match = typeof json === 'string' ? /^(\d{1,15})\s*(ms|s|min|h|d)$/.exec(json.trim()) : null
-      const ms = match === null ? json : Number(match[1]) * (msPerUnit[match[2] ?? ''] ?? Number.NaN)
+      const ms = typeof json === 'string' ? msOf(json) : json
       if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < min || ms > max) throw new Unexpected(expected)
       return ms
     },
@@ -155,6 +170,14 @@ export function choice<const Choice extends string>(
   }
 }
 
+/** A word alone is a list of one. */
+function listOf(json: unknown, expected: string): readonly unknown[] {
+  if (typeof json === 'string') return [json]
+  if (!Array.isArray(json)) throw new Unexpected(expected)
+  const items: readonly unknown[] = json
+  return items
+}
+
 /** `hub` is no label of a source but learned from the log: see features/hub.ts. */
 export type LabelOrAddress = LabelClass | 'hub' | Address
 const labelClasses: readonly string[] = [...labelClassSchema.options, 'hub']
@@ -163,8 +186,7 @@ const labelClasses: readonly string[] = [...labelClassSchema.options, 'hub']
 export function labels(options: Described<readonly LabelOrAddress[]>): Parameter<readonly LabelOrAddress[]> {
   const expected = `a list of addresses and of the classes ${labelClasses.join(', ')}; [] for none`
   const read = (json: unknown): readonly LabelOrAddress[] => {
-    if (!Array.isArray(json)) throw new Unexpected(expected)
-    const items: readonly unknown[] = json
+    const items = listOf(json, expected)
     const parsed = items.map((item): LabelOrAddress => {
       if (typeof item !== 'string') throw new Unexpected(expected)
       if (labelClasses.includes(item)) return item as LabelClass | 'hub' // the line above is the proof
@@ -196,8 +218,7 @@ export function baseUnits(options: Described<ReadonlyMap<string, bigint>>): Para
     unit: 'base units',
     expected,
     read: (json) => {
-      if (!Array.isArray(json)) throw new Unexpected(expected)
-      const items: readonly unknown[] = json
+      const items = listOf(json, expected)
       const limits = items.map((item): readonly [string, bigint] => {
         const match = typeof item === 'string' ? /^(native|0x[0-9a-fA-F]{40})=(\d{1,78})$/.exec(item.trim()) : null
         if (match?.[1] === undefined || match[2] === undefined)

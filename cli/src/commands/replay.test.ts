@@ -83,6 +83,22 @@ describe('tocsin replay', () => {
     expect(existsSync(join(folder, 'alerts.ndjson.work'))).toBe(false)
   })
 
+  test('behavior: lists, durations and several --param of one detector arrive as they were given', async () => {
+    const given = [
+      'exclude=["exchange","0x00000000000000000000000000000000000000E2"]',
+      'length=10m',
+      'over="100000"',
+    ].map((one) => `--param transfer-volume.${one}`)
+    const { code, stdout, stderr } = await tocsin(recorded(), `${replay} ${given.join(' ')}`)
+    expect(code, stderr).toBe(0)
+    expect(alertCodec.parse(stdout).parameters).toMatchObject({
+      window: 'trailing',
+      exclude: ['0x00000000000000000000000000000000000000e2', 'exchange'],
+      length: 600_000,
+      over: '100000',
+    })
+  })
+
   test('behavior: without --out the alerts go to standard output, the same bytes', async () => {
     const folder = recorded()
     await tocsin(folder, `${replay} --out alerts.ndjson`)
