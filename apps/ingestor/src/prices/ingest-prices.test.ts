@@ -34,7 +34,11 @@ describe('ingestPriceFile', () => {
     const log = openSimulatedLog()
     log.decideAppends(({ index }) => fates[index] ?? 'committed')
     for (let again = 0; again < 2; again++) await ingestPriceFile({ file: { ticks, bad: [bad] }, log, prefix: 'test' })
-    expect(pricesIn(log)).toEqual([...ticks, { type: 'watermark', watermark: maxWatermark }])
+    const watermark = (time: number) => ({ type: 'watermark', watermark: time })
+    expect(pricesIn(log)).toEqual([
+      ...[...ticks.slice(0, 1001), watermark(1000), ...ticks.slice(1001, 2001), watermark(2000), ...ticks.slice(2001)],
+      watermark(maxWatermark),
+    ])
     expect(deadIn(log)).toEqual([
       {
         type: 'dead-letter',

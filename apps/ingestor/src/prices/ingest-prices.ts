@@ -62,7 +62,7 @@ export async function ingestPriceFile(options: {
   const { file, log, prefix } = options
   const signal = options.signal ?? new AbortController().signal
   await createTopics(log, prefix)
-  const records: PricesRecord[] = [...file.ticks, { type: 'watermark', watermark: maxWatermark }]
+  const records = withWatermarks(file.ticks)
   await retry(
     async () => {
       const producer = await log.openProducer(pricesTransactionalId(prefix))
@@ -111,6 +111,23 @@ export async function declareNoPrices(options: {
     },
     { signal, random: Math.random },
   )
+}
+
+/** How far apart the watermarks of a price file are, at least, in ms: finer ones would only make timers fire no later. */
+const watermarkEveryMs = 1000
+
+/**
+ * Ticks, which are in order of time, with the watermarks that say so: without them no window would close and no state
+ * be dropped before the end of the file. At the end the highest: nothing follows.
+ */
+function withWatermarks(ticks: readonly PriceTick[]): readonly PricesRecord[] {
+  let last = 0
+  const records = ticks.flatMap((tick): readonly PricesRecord[] => {
+    if (tick.time - 1 < last + watermarkEveryMs) return [tick]
+    last = tick.time - 1
+    return [{ type: 'watermark', watermark: last }, tick]
+  })
+  return [...records, { type: 'watermark', watermark: maxWatermark }]
 }
 
 /** An earlier run without prices left `idle` in the topic, and a stranger may have left anything: neither is of a file. */

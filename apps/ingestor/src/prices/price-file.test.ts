@@ -64,6 +64,25 @@ describe('readPriceFile', () => {
       expect(await readPriceFile(fileOf(text), { chainId: 1 })).toEqual({ ticks, bad: [] })
   })
 
+  test('behavior: spaces around fields, empty times and columns in any order are let pass', async () => {
+    const texts = [
+      `source , time, price ,asset\n constant, , 1.00 , ${usdc}\n`,
+      JSON.stringify({ source: 'constant', price: '1.00', asset: usdc, time: '' }),
+      JSON.stringify({ asset: usdc, time: null, price: '1.00', source: 'constant' }),
+    ]
+    const tick = {
+      type: 'price',
+      chainId: 1,
+      asset: usdc,
+      price8: 100_000_000n,
+      source: 'constant',
+      time: 0,
+      maxAge: null,
+    }
+    for (const text of texts)
+      expect(await readPriceFile(fileOf(text), { chainId: 1 })).toEqual({ ticks: [tick], bad: [] })
+  })
+
   test('default: the native coin and its wrapped token share a price if one of them has none', async () => {
     const assets = async (text: string) =>
       (await readPriceFile(fileOf(`asset,price\n${text}`), { chainId: 1, wrappedNative: () => weth })).ticks.map(
