@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+
+/** A JSON-RPC request as it came. */
+export interface Asked {
+  readonly id: unknown
+  readonly method: string
+  readonly params: readonly unknown[]
+}
+
+/** What is answered instead of the truth; undefined: the truth. `honest` asks the node behind. */
+export type Lie = (asked: Asked, honest: () => Promise<unknown>) => Promise<Reply | undefined> | Reply | undefined
+
+export interface Reply {
+  readonly status?: number
+  readonly type?: string
+  readonly body: string
+}
+
+export const result = (asked: Asked, value: unknown): Reply => ({
+  body: JSON.stringify({ jsonrpc: '2.0', id: asked.id, result: value }),
+})
+
+/** A node of our own between Tocsin and a real one: it tells the truth, or what the test wants, or is not there at all. */
+export interface LyingNode {
+  readonly url: string
+  /** Asks the other node from now on. */
+  follow(url: string): void
+  /** How often the lie was told since `lie`. */
+  told(): number
+  lie(lie: Lie): void
+  truth(): void
+  /** Nobody listens any more; who is connected is cut off. */
+  down(): Promise<void>
+  up(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function startLyingNode(behind: string): Promise<LyingNode> {
+  let lie: Lie = () => undefined
+  let node = behind
+  let lies = 0
+  let server: Server | undefined
+  let port = 0
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const text = Buffer.concat(chunks).toString('utf8')
+    const asked = JSON.parse(text) as Asked
+    const ask = async () => (await fetch(node, { method: 'POST', body: text, headers: json })).text()
+    const reply = await lie(asked, async () => (JSON.parse(await ask()) as { result: unknown }).result)
+    if (reply !== undefined) lies++
+    const { status = 200, type = 'application/json', body } = reply ?? { body: await ask() }
+    response.writeHead(status, { 'content-type': type }).end(body)
+  }
+  const up = async () => {
+    server = createServer((request, response) => {
+      handle(request, response).catch(() => response.destroy())
+    })
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('assertion: a TCP server has a port')
+    port = address.port
+  }
+  const down = async () => {
+    const closing = server
+    server = undefined
+    if (closing === undefined) return
+    const closed = once(closing, 'close')
+    closing.close()
+    closing.closeAllConnections()
+    await closed
+  }
+  await up()
+  return {
+    url: `http://127.0.0.1:${port}`,
+    follow: (url) => (node = url),
+    told: () => lies,
+    lie: (next) => {
+      lies = 0
+      lie = next
+    },
+    truth: () => (lie = () => undefined),
+    down,
+    up,
+    close: down,
+  }
+}
+
+const json = { 'content-type': 'application/json' }
