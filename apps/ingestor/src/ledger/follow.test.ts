@@ -166,6 +166,23 @@ describe('followChain', () => {
     expect([watched.finalized.at(-1), watched.failures]).toEqual([5, ['no finalized tag, depth 4']])
   })
 
+  test('behavior: a node that has told its final block and has none for now makes nothing final by depth', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.setFinality(8)
+    source.mine(12)
+    const watched = await follow(
+      source,
+      log,
+      (turn) => {
+        source.setFinality(null)
+        return turn < 2 && source.mine() !== undefined
+      },
+      { finalityDepth: null, fallbackFinalityDepth: 2 },
+    )
+    expect([watched.finalized.at(-1), watched.failures]).toEqual([4, []])
+  })
+
   test('behavior: a node that changes its branch between two answers makes nothing final that is not', async () => {
     const source = scriptedSource({ chainId })
     const log = openSimulatedLog()

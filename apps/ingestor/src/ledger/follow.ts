@@ -117,10 +117,14 @@ function newsBell() {
 function chainFollower(config: FollowConfig, deps: FollowDeps) {
   const { source, observe } = deps
   let tagIsMissing = false
+  let tagWasTold = false
 
   function finality(told: BlockHeader | null, head: BlockHeader): Finality {
     if (config.finalityDepth !== null) return { number: head.number - config.finalityDepth, header: null }
+    if (told !== null) tagWasTold = true
     if (told !== null) return { number: told.number, header: told }
+    // A node that has the tag and lost its final block for now (it starts again, it syncs) makes nothing final meanwhile.
+    if (tagWasTold) return { number: -1, header: null }
     if (!tagIsMissing) observe.noFinalizedTag(config.fallbackFinalityDepth)
     tagIsMissing = true
     return { number: head.number - config.fallbackFinalityDepth, header: null }

@@ -19,3 +19,15 @@ export const isMissingMethod = (answer: RpcAnswer): boolean =>
     /method\b.*\b(?:not found|not supported|unsupported|does not exist|not available|not whitelisted|disabled)|unsupported method/i.test(
       answer.message,
     ))
+
+/**
+ * The node does not know `finalized`, or has no final block yet: geth has "finalized block not found" (-39001, before
+ * -32000), older nodes refuse the word as a number (-32602 or their parser's own words).
+ */
+export const isUnknownTag = (answer: RpcAnswer): boolean =>
+  answer.type === 'error' &&
+  (answer.code === -39001 ||
+    answer.code === -32602 ||
+    /finalized|\b(?:block|header) not found\b|unknown block|invalid (?:block|argument|params)|hex string without 0x/i.test(
+      answer.message,
+    ))

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
+import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
 import { openRecording } from './recording-source.ts'
 import { openJsonRpcSource, type JsonRpcSourceOptions } from './json-rpc-source.ts'
 import { parseHeader } from './parse-block.ts'
@@ -131,6 +132,24 @@ describe('openJsonRpcSource', () => {
     ])
     expect(node.requests.filter((method) => method === 'eth_getTransactionReceipt').length).toBe(128)
     expect(node.requests.filter((method) => method === 'trace_block').length).toBe(1)
+  })
+
+  test('behavior: only a node that does not know `finalized` has no final block; any other error is an error', async () => {
+    const data = recorded()
+    const { source, node, signal } = await start(honest(data))
+    const answering = (error: { code: number; message: string }) => {
+      node.answers = (method, params) => (params[0] === 'finalized' ? { error } : honest(data)(method, params))
+      return source.finalized(signal)
+    }
+    expect(await answering({ code: -39001, message: 'finalized block not found' })).toBeNull()
+    expect(await answering({ code: -32000, message: 'finalized block not found' })).toBeNull()
+    expect(await answering({ code: -32602, message: 'invalid argument 0: hex string without 0x prefix' })).toBeNull()
+    for (const error of [
+      { code: -32005, message: 'daily request count exceeded' },
+      { code: -32603, message: 'Internal error' },
+      { code: -32000, message: 'request timed out' },
+    ])
+      await expect(answering(error)).rejects.toThrow(EndpointAnswerError)
   })
 
   const lies: Readonly<Record<string, [string, (data: Recorded) => StubNode['answers'], RegExp]>> = {

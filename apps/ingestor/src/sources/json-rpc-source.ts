@@ -4,7 +4,7 @@ import { verifyBlock, proving, type VerifiedBlock } from '../verify/verify-block
 import { verifyReceipts, verifyTraces } from '../verify/verify-receipts.ts'
 import { assembleBlock } from './assemble-block.ts'
 import type { ChainSource } from './chain-source.ts'
-import { isMissingMethod, type RpcAnswer, type RpcConnection } from './json-rpc-connection.ts'
+import { isMissingMethod, isUnknownTag, type RpcAnswer, type RpcConnection } from './json-rpc-connection.ts'
 import {
   asArray,
   asBytes,
@@ -149,8 +149,9 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
     async finalized(signal) {
       await checkChain(signal)
       const answer = await request('eth_getBlockByNumber', ['finalized', false], signal)
-      // Nodes without the notion answer null, or that they do not know the tag.
-      return answer.type === 'error' ? null : header('finalized', answer.result)
+      // Any other error says nothing of finality: taken for "no such tag", a busy node would have blocks called final early.
+      if (answer.type === 'error' && isUnknownTag(answer)) return null
+      return header('finalized', expectResult(answer, 'eth_getBlockByNumber', 'finalized'))
     },
     async headerByNumber(number, signal) {
       const found = header(number, await ask('eth_getBlockByNumber', [hex(number), false], number, signal))
