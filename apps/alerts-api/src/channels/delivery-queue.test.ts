@@ -19,6 +19,7 @@ import {
   insertWebhook,
   leaseDeliveries,
   listDeliveries,
+  nextDueAt,
   type WebhookFilter,
 } from './delivery-store.ts'
 import { signDelivery } from './sign-delivery.ts'
@@ -295,6 +296,31 @@ describe('deliverDue', () => {
     const [delivery] = await deliveries()
     expect(delivery).toMatchObject({ state: 'pending', lastStatus: null })
     expect(delivery?.lastError).toMatch(reason)
+  })
+})
+
+describe('leaseDeliveries', () => {
+  test('behavior: a receiver that was away for long holds nothing up: thousands that wait are looked through once', async () => {
+    await addWebhook('away')
+    const many = Array.from({ length: 3_000 }, (_, number) => sampleAlert(`alert ${number}`))
+    await happen(...many, ...many.map((alert): Alert => ({ ...alert, revision: 2, status: 'confirmed' })))
+    await addWebhook('hook')
+    await happen({ ...one, revision: 3 })
+    const began = performance.now()
+    const leased = await leaseDeliveries(database, { now, leasedUntil: now + 1_000, limit: 16, perWebhook: 4 })
+    // Looked through for each of them they took 17 s.
+    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(leased.map(({ messageId }) => messageId).toSorted()).toEqual(
+      [...many.slice(0, 4).map(({ id }) => `${id}_1`), `${one.id}_3`].toSorted(),
+    )
+  })
+
+  test('behavior: what waits for an earlier one of its alert is not due, so nobody looks for it again and again', async () => {
+    await addWebhook('hook')
+    await happen(one, confirmed)
+    answer = status(503)
+    await deliver()
+    expect(await nextDueAt(database)).toBe(now + (retrySchedule[0] ?? 0))
   })
 })
 

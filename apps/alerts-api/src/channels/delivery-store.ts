@@ -150,23 +150,22 @@ export async function leaseDeliveries(
   lease: { readonly now: number; readonly leasedUntil: number; readonly limit: number; readonly perWebhook: number },
 ): Promise<readonly LeasedDelivery[]> {
   return database.query(
-    `with due as (
-       select d.id,
-         row_number() over (partition by d.webhook_id order by d.next_attempt_at, d.id) + (
-           select count(*) from deliveries busy
-           where busy.webhook_id = d.webhook_id and busy.state = 'pending' and busy.leased_until > $1
-         ) as turn
-       from deliveries d
-       where d.state = 'pending' and d.next_attempt_at <= $1 and (d.leased_until is null or d.leased_until <= $1)
-         and not exists (
-           select from deliveries earlier
-           where earlier.webhook_id = d.webhook_id and earlier.alert_id = d.alert_id
-             and earlier.state = 'pending' and earlier.id < d.id
-         )
-     ), taken as (
-       select d.id from deliveries d join due on due.id = d.id and due.turn <= $4
-       where d.state = 'pending' and (d.leased_until is null or d.leased_until <= $1)
-       order by d.next_attempt_at, d.id limit $3
+    // Each part once over what is pending, whatever the planner thinks of a table that has just grown.
+    `with busy as materialized (
+       select webhook_id, count(*) as attempts from deliveries
+       where state = 'pending' and leased_until > $1 group by webhook_id
+     ), first as materialized (
+       select distinct on (webhook_id, alert_id) id, webhook_id, next_attempt_at, leased_until from deliveries
+       where state = 'pending' order by webhook_id, alert_id, id
+     ), due as materialized (
+       select id, next_attempt_at,
+         row_number() over (partition by webhook_id order by next_attempt_at, id) + coalesce(busy.attempts, 0) as turn
+       from first left join busy using (webhook_id)
+       where next_attempt_at <= $1 and (leased_until is null or leased_until <= $1)
+     ), taken as materialized (
+       select d.id from deliveries d
+       where d.id = any (array(select id from due where turn <= $4 order by next_attempt_at, id limit $3))
+         and d.state = 'pending' and (d.leased_until is null or d.leased_until <= $1)
        for update of d skip locked
      )
      update deliveries d set leased_until = $2, attempts = d.attempts + 1
@@ -238,10 +237,16 @@ async function disableWebhook(database: Queryable, id: string, now: number): Pro
   )
 }
 
-/** When the next delivery is due or its lease ends, ms; undefined if none is pending. */
+/**
+ * When the next delivery is due or its lease ends, ms; undefined if none is pending. Those that wait for an earlier one of
+ * their alert don't count: they are due when that one is done.
+ */
 export async function nextDueAt(database: Queryable): Promise<number | undefined> {
   const [row] = await database.query<{ at: number | null }>(
-    `select min(greatest(next_attempt_at, coalesce(leased_until, 0))) as at from deliveries where state = 'pending'`,
+    `select min(greatest(next_attempt_at, coalesce(leased_until, 0))) as at from (
+       select distinct on (webhook_id, alert_id) next_attempt_at, leased_until from deliveries
+       where state = 'pending' order by webhook_id, alert_id, id
+     ) first`,
   )
   return row?.at ?? undefined
 }
