@@ -71,7 +71,7 @@ export function DetectorCatalogue({
               )}
               <footer>
                 <a href={`#/alerts?detector=${encodeURIComponent(detector.id)}`}>
-                  {formatCount(counts[detector.id] ?? 0)} alerts
+                  {counts[detector.id] === 1 ? '1 alert' : `${formatCount(counts[detector.id] ?? 0)} alerts`}
                 </a>
               </footer>
             </section>

@@ -5,6 +5,7 @@ import {
   formatCount,
   formatDuration,
   formatPrice8,
+  formatState,
   formatSymbol,
   formatTime,
   formatTokenAmount,
@@ -172,7 +173,8 @@ function knownText(reference: Known, tokens: ReadonlyMap<Asset, Token>): ReactNo
     case 'state':
       return (
         <>
-          <code>{reference.name}</code> was <span className="number">{reference.value}</span> before
+          <code>{reference.name}</code> <span className="quiet">was</span>{' '}
+          {formatState(reference.name, reference.value)}
         </>
       )
     case 'range':

@@ -6,6 +6,7 @@ import {
   formatDuration,
   formatQuantity,
   formatQuantityAbove,
+  formatState,
   formatSymbol,
   formatTokenAmount,
   formatUnits,
@@ -125,6 +126,15 @@ describe('formatAge', () => {
       '1 h',
       '2 d',
     ])
+  })
+})
+
+describe('formatState', () => {
+  test('default: moments and truths as people say them, anything else as it is', () => {
+    expect(formatState('log-start', '1795396428000')).toBe('2026-11-23 01:13:48.000 UTC')
+    expect(formatState('recipient-seen-before', 'false')).toBe('no')
+    expect(formatState('total-before', '1795396428000')).toBe('1795396428000')
+    expect(formatState('start', 'unknown')).toBe('unknown')
   })
 })
 

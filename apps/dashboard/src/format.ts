@@ -136,6 +136,13 @@ export function formatDay(ms: number): string {
 /** `2026-03-01 14:03:27.000 UTC`: unambiguous, for titles and reports. */
 export const formatUtc = (ms: number) => `${new Date(ms).toISOString().replace('T', ' ').replace('Z', '')} UTC`
 
+/** A value of a detector's state: names that end in a moment's word hold ms since 1970; `false` is `no`. */
+export function formatState(name: string, value: string): string {
+  if (/(^|-)(start|end|time|at)$/.test(name) && /^\d{12,14}$/.test(value)) return formatUtc(Number(value))
+  if (value === 'true') return 'yes'
+  return value === 'false' ? 'no' : value
+}
+
 /** `now`, `12 s`, `3 min`, `2 h`, `5 d` before `now`. */
 export function formatAge(ms: number, now: number): string {
   const age = now - ms

@@ -154,14 +154,15 @@ function withBehind(row: JsonObject): JsonObject {
   return position === null || end === null ? row : { ...row, behind: Math.max(0, end - position) }
 }
 
-const goodStates = ['running', 'reading', 'waiting', 'following', 'live']
+const goodStates = ['running', 'reading', 'waiting', 'following', 'live', 'up']
+const badStates = ['failed', 'down']
 
 function valueText(name: string, value: unknown, now: number): ReactNode {
   if (value === null || value === undefined) return <span className="quiet">–</span>
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   const number = numberOf(value)
   if (name === 'status' && typeof value === 'string') {
-    const tone = goodStates.includes(value) ? 'confirmed' : value === 'failed' ? 'failed' : 'provisional'
+    const tone = goodStates.includes(value) ? 'confirmed' : badStates.includes(value) ? 'failed' : 'provisional'
     return <span className={`pill pill-${tone}`}>{value}</span>
   }
   if (/^(chain)?id$/i.test(name) && number !== null) {
