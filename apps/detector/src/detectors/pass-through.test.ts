@@ -224,6 +224,16 @@ describe('passThrough', () => {
     }
   })
 
+  test('behavior: nobody passes for a hub by tokens of his own making', () => {
+    const fake = { ...usdc, address: address('fake'), recognised: false }
+    const driver = driverWith()
+    const parties = Array.from({ length: 12 }, (_, index) => address(`party ${index}`))
+    const events = parties.flatMap((who) => [transfer(fake, who, mule, 1n), transfer(fake, mule, who, 1n)])
+    driver.block(1, transaction({ name: 'spam', from: mule, events }), payIn('20000'))
+    driver.block(2, payOut('19000'))
+    expect(driver.alerts()).toHaveLength(1)
+  })
+
   test('behavior: the cool-down mutes a wallet’s next, never its first, and not a higher severity', () => {
     const driver = driverWith()
     driver.block(1, payIn('1000000'))

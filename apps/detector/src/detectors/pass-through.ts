@@ -95,7 +95,8 @@ function receiptsThenSends(chosen: Parameters, tally: DetectorStreams['tally']) 
   type Context = KeyedContext<Address, Finding>
 
   const meet = (ctx: Context, transfer: Transfer): void => {
-    if (!learnsHubs) return
+    // Tokens of one's own making would let anybody pass for a hub.
+    if (!learnsHubs || !isFunds(transfer, chosen)) return
     const met = ctx.state(counterpartiesState)
     met.replace(withCounterparty(met.get(), ctx.key, transfer))
     ctx.timers.registerEventTimeTimer(transfer.timestamp + minutes(10) + 1)
@@ -193,6 +194,9 @@ function judge(finding: Finding, chosen: Parameters): Judgement {
   if (!receipts.every((receipt) => isFundedBy(send, receipt, chosen) && isBefore(receipt, send)))
     throw refuse(`A receipt did not bring ${send.from} these funds within ${formatDuration(within)} before.`)
   if (state['recipient-seen-before'] !== 'false') throw refuse(`${send.to} was seen before.`)
+
+  if (!['true', 'false'].includes(state['wallet-seen-before'] ?? ''))
+    throw refuse(`Whether ${send.from} was seen before is not said.`)
 
   // The same asset is compared in base units: exact, and it needs no price.
   const inUsd = chosen.asset === 'any'
