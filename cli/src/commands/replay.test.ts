@@ -161,6 +161,15 @@ describe('tocsin verify', () => {
     expect(bad.stdout).toMatch(/\n0 of 1 alert holds\n$/)
   })
 
+  test('behavior: a line that is no alert hides none of the others', async () => {
+    const folder = recorded()
+    const { stdout } = await tocsin(folder, replay)
+    writeFileSync(join(folder, 'mixed.ndjson'), `${stdout.replace('"status":"confirmed"', '"status":"sure"')}${stdout}`)
+    const mixed = await tocsin(folder, 'verify mixed.ndjson --recording blocks.jsonl')
+    expect(mixed.code).toBe(1)
+    expect(mixed.stdout).toMatch(/^line 1: it does not hold\n {2}Not an alert: status.*\n1 of 2 alerts hold\n$/s)
+  })
+
   test('error: a file that is not there, and a line that is no alert', async () => {
     const folder = folderWith({ 'bad.ndjson': '{"id": 1}\n', 'blocks.jsonl': blocks(1n) })
     const missing = await tocsin(folder, 'verify none.ndjson --recording blocks.jsonl')

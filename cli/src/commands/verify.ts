@@ -45,11 +45,16 @@ export const verify = defineCommand(
       const recorded = new Map([...byChain].map(([chainId, known]) => [chainId, recordedTransactions(known)]))
       const none = recordedTransactions([])
       let failed = 0
-      for (const { alert, line } of alerts) {
-        const { holds, reasons } = verifyAlert(alert, recorded.get(alert.chainId) ?? none)
+      for (const { line, alert, malformed } of alerts) {
+        const { holds, reasons } =
+          alert === null
+            ? { holds: false, reasons: [malformed] }
+            : verifyAlert(alert, recorded.get(alert.chainId) ?? none)
         if (holds) continue
         failed++
-        await io.stdout.write(`line ${line}: ${alert.detector} ${alert.id} does not hold\n`)
+        await io.stdout.write(
+          `line ${line}: ${alert === null ? 'it' : `${alert.detector} ${alert.id}`} does not hold\n`,
+        )
         for (const reason of reasons) await io.stdout.write(`  ${reason}\n`)
       }
       const found = alerts.length === 1 ? '1 alert holds' : `${alerts.length} alerts hold`
@@ -60,30 +65,35 @@ export const verify = defineCommand(
   knownSettings,
 )
 
-/** @throws {AlertFileError} naming the line. */
-async function readAlerts(path: string): Promise<readonly { readonly alert: Alert; readonly line: number }[]> {
-  const alerts: { readonly alert: Alert; readonly line: number }[] = []
+/** A line of the file: an alert, or why it is none. */
+type AlertLine = { readonly line: number } & (
+  { readonly alert: Alert; readonly malformed: null } | { readonly alert: null; readonly malformed: string }
+)
+
+/** One line that is no alert hides no other. @throws {AlertFileError} if none is one, or the file cannot be read. */
+async function readAlerts(path: string): Promise<readonly AlertLine[]> {
+  const lines: AlertLine[] = []
   try {
     let line = 0
     for await (const text of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
       line++
-      if (text.trim() !== '') alerts.push({ alert: parseAlert(text, path, line), line })
+      if (text.trim() !== '') lines.push({ line, ...parseAlert(text) })
     }
   } catch (cause) {
-    if (cause instanceof AlertFileError) throw cause
     throw new AlertFileError(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`, {
       cause,
     })
   }
-  return alerts
+  const [first] = lines
+  if (first !== undefined && lines.every(({ alert }) => alert === null))
+    throw new AlertFileError(`${path}, line ${first.line}: ${first.malformed}`)
+  return lines
 }
 
-function parseAlert(text: string, path: string, line: number): Alert {
+function parseAlert(text: string) {
   try {
-    return alertCodec.parse(text)
-  } catch (cause) {
-    throw new AlertFileError(`${path}, line ${line}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    })
+    return { alert: alertCodec.parse(text), malformed: null }
+  } catch (error) {
+    return { alert: null, malformed: error instanceof Error ? error.message : String(error) }
   }
 }
