@@ -202,6 +202,19 @@ describe('followChain', () => {
     }
   })
 
+  test('error: a node whose head is older than what is final is told, not taken for a quiet chain', async () => {
+    const log = openSimulatedLog()
+    const source = scriptedSource({ chainId })
+    source.mine(12)
+    expect((await follow(source, log, () => false)).finalized.at(-1)).toBe(6)
+    const begunAnew = scriptedSource({ chainId, name: 'begun anew' })
+    begunAnew.mine(5)
+    const watched = await follow(begunAnew, log, (turn) => turn < 1)
+    expect(watched.failures[0]).toContain('its head is older than block 6, which is final in the log')
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1)))
+    expect((await follow(source, log, () => false)).failures).toEqual([])
+  })
+
   test('error: where the final block told is another than the one in the log, nothing is final', async () => {
     const source = scriptedSource({ chainId })
     const log = openSimulatedLog()

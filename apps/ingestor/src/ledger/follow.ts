@@ -143,6 +143,15 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
         ledger.start({ number: number - 1, hash: first.parentHash, timestamp: first.timestamp })
       }
       const chain = chainOf(ledger)
+      const [known] = chain
+      // Not a quiet chain: nothing could be seen to happen until the node had come so far, or had turned out another's.
+      if (ledger.anchorIsFinal && head.number < known.number)
+        throw new EndpointAnswerError({
+          endpoint: source.name,
+          block: head.number,
+          field: 'head',
+          reason: `its head is older than block ${known.number}, which is final in the log: it syncs, or follows another chain`,
+        })
       const next = newest(chain).number + 1
       const behind = head.number > next
       let header = behind ? await source.headerByNumber(next, signal) : head
