@@ -91,24 +91,43 @@ export function contractFacts(
   const mute = new Set<Address>()
   return {
     async read(wanted, { blockHash }, signal) {
-      const call: Call = (to, data) => source.call({ blockHash, to, data }, signal)
       const tokens: TokenInfo[] = []
       const pools = new Map<Address, PoolTokens>()
+      const asking = <Found>(
+        ask: (call: Call) => Promise<Found | null>,
+        address: Address,
+        found: (it: Found) => void,
+      ) =>
+        async function askOne() {
+          let answered = true
+          const it = await ask(async (to, data) => {
+            const answer = await source.call({ blockHash, to, data }, signal)
+            if (answer === undefined) answered = false
+            return answer ?? null
+          })
+          if (it !== null) found(it)
+          // A node that dropped the state of this block will know it at a newer one.
+          else if (answered) mute.add(address)
+        }
       const jobs = [
         ...wanted.tokens
           .filter((address) => !mute.has(address))
-          .map((address) => async () => {
-            const info = await readToken(address, call)
-            if (info === null) mute.add(address)
-            else tokens.push(info)
-          }),
+          .map((address) =>
+            asking(
+              (call) => readToken(address, call),
+              address,
+              (token) => tokens.push(token),
+            ),
+          ),
         ...wanted.pools
           .filter((address) => !mute.has(address))
-          .map((address) => async () => {
-            const found = await readPool(address, call)
-            if (found === null) mute.add(address)
-            else pools.set(address, found)
-          }),
+          .map((address) =>
+            asking(
+              (call) => readPool(address, call),
+              address,
+              (pool) => pools.set(address, pool),
+            ),
+          ),
       ]
       for (let at = 0; at < jobs.length; at += limits.maxCallsInFlight)
         await Promise.all(jobs.slice(at, at + limits.maxCallsInFlight).map((job) => job()))

@@ -19,11 +19,14 @@ export interface ChainSource {
   headerByHash(hash: Hash, signal: AbortSignal): Promise<BlockHeader | null>
   /** The whole block of this header, proven to be it as far as the node's answers allow. */
   block(header: BlockHeader, signal: AbortSignal): Promise<TimedBlock>
-  /** What a read-only call returns at the block; null where it reverts or nothing is there. */
+  /**
+   * What a read-only call returns at the block; null where it reverts or nothing is there, undefined where the node no
+   * longer has the state of so old a block and so cannot say.
+   */
   call(
     at: { readonly blockHash: Hash; readonly to: Address; readonly data: Hex },
     signal: AbortSignal,
-  ): Promise<Hex | null>
+  ): Promise<Hex | null | undefined>
   /** Calls the listener when there may be news. It only wakes: what the news is must be asked. Returns how to stop. */
   onHead(listener: () => void): () => void
   close(): Promise<void>

@@ -21,6 +21,17 @@ export const isMissingMethod = (answer: RpcAnswer): boolean =>
     ))
 
 /**
+ * The node has the block and not the state it left: every node but an archive drops that after a while. geth says
+ * "missing trie node" or "historical state … is not available", erigon and reth "pruned", Nethermind "No state available",
+ * Besu "World state unavailable", anvil on a loaded chain "BlockOutOfRangeError".
+ */
+export const isPrunedState = (answer: RpcAnswer): boolean =>
+  answer.type === 'error' &&
+  /missing trie node|state\b.*\b(?:unavailable|not available|pruned)|no state available|due to pruning|BlockOutOfRange/i.test(
+    answer.message,
+  )
+
+/**
  * The node does not know `finalized`, or has no final block yet: geth has "finalized block not found" (-39001, before
  * -32000), older nodes refuse the word as a number (-32602 or their parser's own words).
  */

@@ -1,3 +1,4 @@
+import { parseAddress, parseHash } from '@tocsin/chain-model'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
@@ -150,6 +151,32 @@ describe('openJsonRpcSource', () => {
       { code: -32000, message: 'request timed out' },
     ])
       await expect(answering(error)).rejects.toThrow(EndpointAnswerError)
+  })
+
+  test('behavior: a call to a block whose state is gone is left unknown, said once; any other error is an error', async () => {
+    const data = recorded()
+    const { source, node, notices, signal } = await start(honest(data))
+    const address = `0x${'1'.repeat(40)}` as const
+    const at = { blockHash: parseHash(data.block['hash']), to: parseAddress(address), data: '0x313ce567' } as const
+    const answering = (error: { code: number; message: string }) => {
+      node.answers = (method, params) => (method === 'eth_call' ? { error } : honest(data)(method, params))
+      return source.call(at, signal)
+    }
+    expect(await answering({ code: 3, message: 'execution reverted' })).toBeNull()
+    for (const message of [
+      'missing trie node 7c1f (path )',
+      'historical state 7c1f is not available',
+      'required historical state unavailable (reexec=128)',
+      'state at block #5 is pruned',
+      'old data not available due to pruning',
+      'No state available for block 5',
+      'World state unavailable',
+      'BlockOutOfRangeError: block height is 46 but requested was 3',
+    ])
+      expect([message, await answering({ code: -32000, message })]).toEqual([message, undefined])
+    expect(notices).toHaveLength(1)
+    await expect(answering({ code: -32000, message: 'header not found' })).rejects.toThrow(EndpointAnswerError)
+    await expect(answering({ code: -32005, message: 'rate limit' })).rejects.toThrow(EndpointAnswerError)
   })
 
   const lies: Readonly<Record<string, [string, (data: Recorded) => StubNode['answers'], RegExp]>> = {

@@ -4,7 +4,13 @@ import { verifyBlock, proving, type VerifiedBlock } from '../verify/verify-block
 import { verifyReceipts, verifyTraces } from '../verify/verify-receipts.ts'
 import { assembleBlock } from './assemble-block.ts'
 import type { ChainSource } from './chain-source.ts'
-import { isMissingMethod, isUnknownTag, type RpcAnswer, type RpcConnection } from './json-rpc-connection.ts'
+import {
+  isMissingMethod,
+  isPrunedState,
+  isUnknownTag,
+  type RpcAnswer,
+  type RpcConnection,
+} from './json-rpc-connection.ts'
 import {
   asArray,
   asBytes,
@@ -47,6 +53,7 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
     options.headsUrl === undefined ? connection : connect(options.headsUrl, endpointName(options.headsUrl), options)
   const { chainId, maxReceiptsInFlight = 8 } = options
   let chainChecked = false
+  let prunedTold = false
   let receiptsMethod: 'block' | 'each' = 'block'
   let tracesMethod: 'trace_block' | 'debug_traceBlockByHash' | 'none' =
     options.traces === 'none' ? 'none' : 'trace_block'
@@ -178,6 +185,12 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
       const answer = await request('eth_call', [{ to, data }, { blockHash }], signal)
       if (answer.type === 'result') return proving(name, blockHash, () => asBytes(answer.result, 'eth_call'))
       if (answer.code === 3 || /revert|invalid opcode|out of gas|stack|invalid jump/i.test(answer.message)) return null
+      if (isPrunedState(answer)) {
+        if (!prunedTold)
+          options.onNotice?.(`${name} has no state of old blocks: what a call would tell is left unknown.`)
+        prunedTold = true
+        return undefined
+      }
       return proving(name, blockHash, (fail) => fail('eth_call', answer.message))
     },
     onHead: (listener) => heads.onHead(listener),
