@@ -25,15 +25,15 @@ export const result = (asked: Asked, value: unknown): Reply => ({
 export interface LyingNode {
   readonly url: string
   /** Asks the other node from now on. */
-  follow(url: string): void
+  readonly follow: (url: string) => void
   /** How often the lie was told since `lie`. */
-  told(): number
-  lie(lie: Lie): void
-  truth(): void
+  readonly told: () => number
+  readonly lie: (lie: Lie) => void
+  readonly truth: () => void
   /** Nobody listens any more; who is connected is cut off. */
-  down(): Promise<void>
-  up(): Promise<void>
-  close(): Promise<void>
+  readonly down: () => Promise<void>
+  readonly up: () => Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export async function startLyingNode(behind: string): Promise<LyingNode> {

@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/expect-expect -- what a wrong node must lead to is asserted in one place, expectTold */
 import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -177,7 +178,7 @@ describe('tocsin start --rpc', () => {
   })
 
   /** Something is wrong with the node while a block is mined; then it is not any more. */
-  const disturbed = async (code: string, cause: RegExp, wrong: () => unknown, right: () => unknown) => {
+  const expectTold = async (code: string, cause: RegExp, wrong: () => unknown, right: () => unknown) => {
     const before = await failures(code)
     const outputBefore = program.running.output().length
     const since = () => program.running.output().slice(outputBefore)
@@ -218,7 +219,7 @@ describe('tocsin start --rpc', () => {
   })
 
   test('behavior: a node that goes away and comes back', () =>
-    disturbed(
+    expectTold(
       'INGEST_ENDPOINT_UNAVAILABLE',
       /does not answer eth_\w+: .*(ECONNREFUSED|socket hang up|ECONNRESET)/,
       node.down,
@@ -276,7 +277,7 @@ describe('tocsin start --rpc', () => {
       },
     ],
   ])('behavior: %s', (_, code, cause, lie) =>
-    disturbed(
+    expectTold(
       code,
       cause,
       () => node.lie(lie),
@@ -316,7 +317,7 @@ describe('tocsin start --rpc', () => {
 
   test('behavior: another chain behind the same address', async () => {
     await otherChainIsLonger()
-    await disturbed(
+    await expectTold(
       'INGEST_WRONG_CHAIN',
       /is a node of chain 1, not of chain \d+/,
       () => {
@@ -332,7 +333,7 @@ describe('tocsin start --rpc', () => {
 
   test('behavior: blocks of another history under the same chain id are quarantined', async () => {
     await otherChainIsLonger()
-    await disturbed(
+    await expectTold(
       'INGEST_FINAL_BLOCK_CONFLICT',
       /Block \d+ is final as 0x\w+, but the node's branch has 0x/,
       () => node.follow(other.rpcUrl),

@@ -107,7 +107,7 @@ async function chainOf(
   const found = await retry(() => askChainId(rpc, requestTimeout, signal), {
     signal,
     random: Math.random,
-    onRetry: told.failing,
+    onRetry: (error) => told.failing(error),
   })
   told.well()
   return found
@@ -134,7 +134,7 @@ async function run(
   deps: IngestorDeps,
   metrics: IngestorMetrics,
   health: Health,
-  chain: Promise<number>,
+  asked: Promise<number>,
   signal: AbortSignal,
 ): Promise<void> {
   const { log, prefix, logger } = deps
@@ -148,7 +148,7 @@ async function run(
     outage.failing(error)
     metrics.failures.inc({ code: errorCode(error) })
   }
-  const chainId = await chain.catch((error: unknown) => {
+  const chainId = await asked.catch((error: unknown) => {
     if (signal.aborted) return null
     throw error
   })

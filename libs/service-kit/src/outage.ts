@@ -6,9 +6,9 @@ export interface Outage {
    * An attempt failed and will be made again. The first error of each `code` is a warning, later ones are told at level
    * `debug` only. @returns whether it was news.
    */
-  failing(error: unknown, fields?: LogFields): boolean
+  readonly failing: (error: unknown, fields?: LogFields) => boolean
   /** An attempt succeeded. Says so once if anything was told before. */
-  over(): void
+  readonly over: () => void
 }
 
 /** An outage that is not there yet. `what` names in the closing line what goes on. */
