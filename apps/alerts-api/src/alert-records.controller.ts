@@ -1,14 +1,13 @@
 import { Catch, Controller, Inject, UseFilters, type RpcExceptionFilter } from '@nestjs/common'
 import { EventPattern, Payload } from '@nestjs/microservices'
-import type { RecordBatch } from '@tocsin/event-log'
 import { throwError, type Observable } from 'rxjs'
-import type { StoredBatch } from './sinks/postgres-sink.ts'
+import type { ReadBatch, StoredBatch } from './sinks/postgres-sink.ts'
 
 /** The handler's pattern: the topic without its configured prefix. */
 export const alertsPattern = 'alerts'
 
 /** Stores a batch of the alerts topic, or throws, and then nothing of it is stored. */
-export type StoreAlerts = (batch: RecordBatch) => Promise<StoredBatch>
+export type StoreAlerts = (batch: ReadBatch) => Promise<StoredBatch>
 export const storeAlertsToken = Symbol('StoreAlerts')
 
 /** Gives the strategy the error itself, where Nest's own filter would hide it behind "Internal server error". */
@@ -28,7 +27,7 @@ export class AlertRecordsController {
   }
 
   @EventPattern(alertsPattern)
-  async store(@Payload() batch: RecordBatch): Promise<void> {
+  async store(@Payload() batch: ReadBatch): Promise<void> {
     await this.#store(batch)
   }
 }

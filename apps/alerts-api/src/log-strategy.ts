@@ -1,7 +1,8 @@
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices'
-import { UnknownTopicError, type EventLog, type Position, type Reader, type RecordBatch } from '@tocsin/event-log'
+import { UnknownTopicError, type EventLog, type Position, type Reader } from '@tocsin/event-log'
 import { isRetryable, type Logger, type Outage } from '@tocsin/service-kit'
 import { isObservable, lastValueFrom } from 'rxjs'
+import type { ReadBatch } from './sinks/postgres-sink.ts'
 import { waitOut } from './wait-out.ts'
 
 /** The log holds less than was read from it: it was emptied or replaced, and the database was not. */
@@ -140,7 +141,7 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
   async #readRound(reader: Reader): Promise<void> {
     for (const batch of await reader.poll(pollMs)) {
       if (this.#closing.signal.aborted) return
-      await this.#handle(batch)
+      await this.#handle({ ...batch, fromOffset: this.#next.get(batch.partition) ?? 0 })
       this.#next.set(batch.partition, batch.nextOffset)
       this.#status = 'reading'
     }
@@ -165,7 +166,7 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
     return log.openReader(positions)
   }
 
-  async #handle(batch: RecordBatch): Promise<void> {
+  async #handle(batch: ReadBatch): Promise<void> {
     const handler = this.getHandlerByPattern(this.#options.pattern)
     if (handler === null) throw new Error(`No handler takes the pattern "${this.#options.pattern}".`)
     const result: unknown = await handler(batch, undefined)

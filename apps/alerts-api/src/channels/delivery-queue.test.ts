@@ -86,7 +86,7 @@ const addWebhook = (id: string, filter: Partial<WebhookFilter> = {}, url = recei
 /** Writes alerts to the log and stores them. */
 const happen = (...alerts: readonly Alert[]) => {
   const records = alerts.map((alert) => ({ offset: offset++, key: null, value: alertCodec.encode(alert) }))
-  return storeBatch(database, { topic: 't', partition: 0, records, nextOffset: offset }, now)
+  return storeBatch(database, { topic: 't', partition: 0, fromOffset: 0, records, nextOffset: offset }, now)
 }
 const options = (overrides: Partial<DeliveryQueueOptions> = {}): DeliveryQueueOptions => ({
   database,

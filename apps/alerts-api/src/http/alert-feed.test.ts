@@ -18,7 +18,7 @@ const store = async (count: number) => {
     value: alertCodec.encode(sampleAlert(`alert ${stored + index}`)),
   }))
   stored += count
-  await storeBatch(database, { topic: 't', partition: 0, records, nextOffset: stored }, 0)
+  await storeBatch(database, { topic: 't', partition: 0, fromOffset: 0, records, nextOffset: stored }, 0)
   feed.wake()
 }
 
@@ -60,7 +60,7 @@ describe('startAlertFeed', () => {
   test('behavior: what another process stores is found without being woken', async () => {
     const waiting = feed.after(0, gone.signal)
     const records = [{ offset: 0, key: null, value: alertCodec.encode(sampleAlert('elsewhere')) }]
-    await storeBatch(database, { topic: 't', partition: 0, records, nextOffset: 1 }, 0)
+    await storeBatch(database, { topic: 't', partition: 0, fromOffset: 0, records, nextOffset: 1 }, 0)
     expect((await waiting).map(({ sequence }) => sequence)).toEqual([1])
   })
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { emptyDatabase, sampleAlert } from '../../testing/index.ts'
 import { readPositions, transitionsAfter, transitionsOf } from '../alert-store.ts'
 import { openDatabase, type Database } from '../database.ts'
-import { storeBatch } from './postgres-sink.ts'
+import { PositionLostError, storeBatch } from './postgres-sink.ts'
 
 const topic = 'tocsin.alerts'
 const none = { provisional: 0, confirmed: 0, retracted: 0 }
@@ -27,6 +27,7 @@ const record = (offset: number, value: Alert | Uint8Array): LogRecord => ({
 const batch = (...records: readonly LogRecord[]) => ({
   topic,
   partition: 0,
+  fromOffset: records[0]?.offset ?? 0,
   records,
   nextOffset: (records.at(-1)?.offset ?? -1) + 1,
 })
@@ -117,6 +118,19 @@ describe('storeBatch', () => {
     const { dead } = await store(record(1, other), record(2, alert))
     expect(dead).toMatchObject([{ offset: 1, code: 'API_TRANSITION_CONFLICT' }])
     expect((await transitionsOf(database, alert.id)).map(({ alert: { title } }) => title)).toEqual([alert.title])
+  })
+
+  test('error: a batch that does not follow what is stored is refused, and read again from there loses nothing', async () => {
+    await store(record(0, alert))
+    await store(record(1, { ...alert, revision: 2, status: 'retracted' }))
+    // A replica took over that had not got the newest commit.
+    await database.query('delete from alerts')
+    await database.query('delete from transitions where revision = 2')
+    await database.query('update positions set next_offset = 1')
+    const third = record(2, { ...alert, revision: 3 })
+    await expect(store(third)).rejects.toThrow(PositionLostError)
+    await store(record(1, { ...alert, revision: 2, status: 'retracted' }), third)
+    expect((await transitionsOf(database, alert.id)).map(({ alert: { revision } }) => revision)).toEqual([1, 2, 3])
   })
 
   test('error: what fails half-way stores nothing of the batch', async () => {

@@ -22,17 +22,34 @@ export interface StoredBatch {
   readonly dead: readonly DeadRecord[]
 }
 
+/** A batch and the offset that it was read from: below its first record, where the log has markers between. */
+export interface ReadBatch extends RecordBatch {
+  readonly fromOffset: number
+}
+
+/** The database has read less than this process stored: it was brought back to an earlier state under our feet. */
+export class PositionLostError extends Error {
+  readonly code = 'API_POSITION_LOST'
+  readonly handling = 'retry'
+  readonly remedy = 'None is needed: reading begins again where the database stands. Look why it went back.'
+  constructor(at: TopicPartition, stored: number, from: number, options?: ErrorOptions) {
+    super(`The database has ${at.topic}/${at.partition} up to offset ${stored}, this batch begins at ${from}.`, options)
+  }
+}
+
 /**
  * Stores a batch of `<p>.alerts` and how far the partition was read, in one transaction. A transition is known by
  * (id, revision) and stored once, whoever reads the record again: after a crash, or as a second replica. What is no
  * alert becomes a dead letter, as does another content under a revision that is stored; the first stays. Each new
  * transition is queued for the webhooks that want it, due at `now` (ms).
+ * @throws {PositionLostError} the batch does not follow what is stored: a replica took over that lacked the newest.
  */
-export async function storeBatch(database: Database, batch: RecordBatch, now: number): Promise<StoredBatch> {
+export async function storeBatch(database: Database, batch: ReadBatch, now: number): Promise<StoredBatch> {
   const { topic, partition, records, nextOffset } = batch
   return database.transaction(async (tx) => {
     await lockWriters(tx)
-    const position = (await readPosition(tx, batch)) ?? 0
+    const position = (await readPosition(tx, batch)) ?? batch.fromOffset
+    if (position < batch.fromOffset) throw new PositionLostError(batch, position, batch.fromOffset)
     if (nextOffset <= position) return { stored: countByStatus([]), repeated: records.length, dead: [] }
 
     const read = records.filter(({ offset }) => offset >= position).map((record) => readRecord(batch, record))
