@@ -81,7 +81,7 @@ describe.skipIf('missing' in broker)(
         const env: Record<string, string> = { ...dotEnv }
         for (const [key, value] of Object.entries(environment)) env[key] = here[key] ?? interpolate(value, dotEnv)
         const [node, main, ...args] = command
-        expect([node, main]).toEqual(['node', 'cli/dist/main.js'])
+        if (node !== 'node' || main !== 'cli/dist/main.js') throw new Error(`${name} runs ${command.join(' ')}`)
         const start = () => startTocsin(args, { cwd: root, env })
         processes[name] = { start, port, running: start() }
       }
@@ -159,7 +159,9 @@ describe.skipIf('missing' in broker)(
       expect(after.find(({ id }) => id === before[0]?.id)).toEqual(before[0])
       for (const { id } of after) {
         const { transitions } = await api<{ transitions: AlertJson[] }>(`/api/alerts/${id}`)
-        expect(transitions.map(({ revision }) => revision).toSorted()).toEqual(transitions.map((_, n) => n + 1))
+        expect(transitions.map(({ revision }) => revision).toSorted((a, b) => a - b)).toEqual(
+          transitions.map((_, n) => n + 1),
+        )
       }
     }, 150_000)
 
