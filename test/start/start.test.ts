@@ -145,6 +145,18 @@ describe('tocsin start', () => {
       expect(await processesIn(data)).toEqual([])
     },
   )
+
+  test(
+    'behavior: on a chain that the log knows nothing of it reads from the beginning, as after a first start cut short',
+    { timeout: 2 * startDeadlineMs },
+    async () => {
+      for (const part of ['log', 'postgres', 'detector-31337']) await rm(join(data, part), { recursive: true })
+      await start()
+      // The node no longer has the state of these blocks: what calls would tell is unknown, and nothing waits for it.
+      await followsBeyond(url, 45)
+      expect((await stop('SIGINT')).code).toBe(0)
+    },
+  )
 })
 
 /** An alert of `GET /api/alerts/{id}`, as far as it is compared here. */
