@@ -1,5 +1,5 @@
 import { alertCodec, alertsTopic, type Alert } from '@tocsin/chain-model'
-import type { EventLog } from '@tocsin/event-log'
+import type { EventLog, LogRecord } from '@tocsin/event-log'
 
 /** Canonical order: by event time, then id. */
 export const inCanonicalOrder = (alerts: Iterable<Alert>): readonly Alert[] =>
@@ -14,8 +14,8 @@ export function latestRevisions(transitions: Iterable<Alert>): readonly Alert[] 
   return inCanonicalOrder(newest.values())
 }
 
-/** Every transition in the alerts topic as it stands, of one chain; partition by partition. */
-export async function* readTransitions(log: EventLog, prefix: string, chainId: number): AsyncGenerator<Alert> {
+/** Every record in the alerts topic as it stands; partition by partition, an alert's transitions in order. */
+async function* readRecords(log: EventLog, prefix: string): AsyncGenerator<LogRecord> {
   const topic = alertsTopic(prefix)
   for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
     const { beginning, end } = await log.offsets({ topic, partition })
@@ -23,11 +23,7 @@ export async function* readTransitions(log: EventLog, prefix: string, chainId: n
     try {
       for (let position = beginning; position < end;) {
         for (const { records, nextOffset } of await reader.poll(1_000)) {
-          for (const { value, offset } of records) {
-            if (offset >= end) break
-            const alert = alertCodec.decode(value)
-            if (alert.chainId === chainId) yield alert
-          }
+          for (const record of records) if (record.offset < end) yield record
           position = nextOffset
         }
       }
@@ -37,9 +33,20 @@ export async function* readTransitions(log: EventLog, prefix: string, chainId: n
   }
 }
 
-/** The alerts of one chain as they stand now, in canonical order. */
+/** Every transition in the alerts topic as it stands, of one chain; partition by partition. */
+export async function* readTransitions(log: EventLog, prefix: string, chainId: number): AsyncGenerator<Alert> {
+  for await (const { value } of readRecords(log, prefix)) {
+    const alert = alertCodec.decode(value)
+    if (alert.chainId === chainId) yield alert
+  }
+}
+
+/** The alerts of one chain as they stand now, in canonical order. Reads only the last word on each: its key is its id. */
 export async function readFinalAlerts(log: EventLog, prefix: string, chainId: number): Promise<readonly Alert[]> {
-  const transitions: Alert[] = []
-  for await (const alert of readTransitions(log, prefix, chainId)) transitions.push(alert)
-  return latestRevisions(transitions)
+  const last = new Map<string, Uint8Array>()
+  for await (const { key, offset, value } of readRecords(log, prefix))
+    last.set(key === null ? `offset ${offset}` : Buffer.from(key).toString('latin1'), value)
+  return latestRevisions(
+    [...last.values()].map((value) => alertCodec.decode(value)).filter((alert) => alert.chainId === chainId),
+  )
 }

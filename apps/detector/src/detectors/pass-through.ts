@@ -98,8 +98,9 @@ function receiptsThenSends(chosen: Parameters, tally: DetectorStreams['tally']) 
     // Tokens of one's own making would let anybody pass for a hub.
     if (!learnsHubs || !isFunds(transfer, chosen)) return
     const met = ctx.state(counterpartiesState)
+    // One timer a wallet: it moves on while there is somebody to forget.
+    if (met.size === 0) ctx.timers.registerEventTimeTimer(forgottenAt(transfer))
     met.replace(withCounterparty(met.get(), ctx.key, transfer))
-    ctx.timers.registerEventTimeTimer(transfer.timestamp + minutes(10) + 1)
   }
 
   const receive = (ctx: Context, received: ProfiledTransfer): void => {
@@ -148,11 +149,16 @@ function receiptsThenSends(chosen: Parameters, tally: DetectorStreams['tally']) 
       const kept = receipts.get().filter(({ transfer }) => transfer.timestamp + within >= timestamp)
       if (kept.length < receipts.size) receipts.replace(kept)
       const met = ctx.state(counterpartiesState)
-      const recent = met.get().filter((one) => one.timestamp + minutes(10) >= timestamp)
+      const recent = met.get().filter((one) => forgottenAt(one) > timestamp)
       if (recent.length < met.size) met.replace(recent)
+      const [oldest] = recent
+      if (oldest !== undefined) ctx.timers.registerEventTimeTimer(forgottenAt(oldest))
     },
   }
 }
+
+/** When a counterparty no longer counts for `hub`. */
+const forgottenAt = ({ timestamp }: { readonly timestamp: Timestamp }): Timestamp => timestamp + minutes(10) + 1
 
 type LabelOrHub = LabelClass | 'hub'
 
