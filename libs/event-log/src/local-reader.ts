@@ -115,6 +115,12 @@ export class LocalReader implements Reader {
       }),
     )
     if (this.#closed) return []
+    // Trimmed during the read, some of it may have been gone already: that must not pass for a shorter batch.
+    for (const { cursor, moves } of results) {
+      const { beginning, end } = this.#partitions.range(cursor)
+      if (cursor.moves === moves && cursor.offset < beginning)
+        throw new OffsetOutOfRangeError({ ...cursor, beginning, end })
+    }
     return results.flatMap(({ cursor, moves, batch }) => {
       if (cursor.moves !== moves) return []
       cursor.offset = batch.nextOffset
