@@ -70,7 +70,7 @@ describe('openEmbeddedLog', () => {
     const log = await openEmbeddedLog(folder)
     await log.createTopics([{ topic: 'topic', partitions: 1 }])
     const producer = await log.openProducer('id')
-    await producer.append(Array.from({ length: 10 }, (_, n) => ({ ...place, key: null, value: Buffer.from([n]) })))
+    for (let n = 0; n < 10; n += 1) await producer.append([{ ...place, key: null, value: Buffer.from([n]) }])
     await log.trim(place, 7)
     await log.close()
     const leftOver = Buffer.alloc(17)
@@ -82,6 +82,31 @@ describe('openEmbeddedLog', () => {
     expect(await later.offsets(place)).toEqual({ beginning: 8, end: 10 })
     await later.close()
     expect(await storedKeys(async () => {})).toEqual([8, 9])
+  })
+
+  test('behavior: a transaction is read from any of its records, also one of many frames whose first were trimmed', async () => {
+    const folder = await emptyFolder()
+    const log = await openEmbeddedLog(folder)
+    await log.createTopics([{ topic: 'topic', partitions: 1 }])
+    const producer = await log.openProducer('id')
+    const records = Array.from({ length: 100 }, (_, n) => ({
+      ...place,
+      key: n % 3 === 0 ? null : Buffer.from(`key ${n}`),
+      value: Buffer.alloc((n * 37) % 2000, n),
+    }))
+    await producer.append(records)
+    await log.trim(place, 51)
+    for (let offset = 51; offset < 100; offset += 1) {
+      const reader = await log.openReader([{ ...place, offset }])
+      const [batch] = await reader.poll(0)
+      expect(batch?.nextOffset).toBe(100)
+      expect(batch?.records.map(({ offset: at }) => at)).toEqual(
+        records.slice(offset).map((_, index) => offset + index),
+      )
+      expect(batch?.records.every((record, index) => recordsEqual(record, records[offset + index]))).toBe(true)
+      await reader.close()
+    }
+    await log.close()
   })
 
   test('error: another log has the folder open, with the remedy; it is free after that one is closed', async () => {
@@ -169,3 +194,11 @@ describe('openEmbeddedLog', () => {
     },
   )
 })
+
+const recordsEqual = (
+  read: { readonly key: Uint8Array | null; readonly value: Uint8Array },
+  written: { readonly key: Uint8Array | null; readonly value: Uint8Array } | undefined,
+): boolean =>
+  written !== undefined &&
+  Buffer.compare(read.value, written.value) === 0 &&
+  Buffer.compare(read.key ?? Buffer.of(0), written.key ?? Buffer.of(0)) === 0

@@ -63,6 +63,16 @@ interface Topic {
   readonly cleanup: 'delete' | 'compact'
 }
 
+/** The frame that a transaction is filling for a partition. */
+interface OpenFrame {
+  readonly id: number
+  readonly at: TopicPartition
+  /** Of the next record. */
+  offset: number
+  bytes: number
+  records: NewRecord[]
+}
+
 interface Range {
   beginning: number
   end: number
@@ -70,12 +80,15 @@ interface Range {
   cleared: number
 }
 
-const FORMAT = 1
+const FORMAT = 2
 
 // More than LevelDB writes when it opens: a write buffer (4 MiB) as a table, and a new log and manifest.
 const SPACE_TO_REOPEN_BYTES = 8 * 1024 * 1024
 
-const MAX_RECORDS_PER_READ = 100_000
+// Records of one transaction and partition lie together in frames of about this size, for what LevelDB asks for an
+// entry is many times what a record of a few hundred bytes needs.
+const FRAME_BYTES = 32 * 1024
+const MAX_FRAMES_PER_READ = 10_000
 
 class EmbeddedLog implements EventLog, LocalPartitions {
   readonly #folder: string
@@ -209,8 +222,9 @@ class EmbeddedLog implements EventLog, LocalPartitions {
         })
         try {
           // One turn of the iterator goes on until it holds more than the high water mark.
-          const entries = await iterator.nextv(Math.min(end - from, MAX_RECORDS_PER_READ))
-          const records = entries.map(([key, value]) => decodeRecord(offsetOf(key), value))
+          const entries = await iterator.nextv(Math.min(end - from, MAX_FRAMES_PER_READ))
+          const records: LogRecord[] = []
+          for (const [key, value] of entries) decodeFrame(offsetOf(key), value, from, records)
           const last = records.at(-1)
           return { ...at, records, nextOffset: last === undefined ? end : last.offset + 1 }
         } finally {
@@ -227,17 +241,32 @@ class EmbeddedLog implements EventLog, LocalPartitions {
   #append(transactionalId: string, epoch: number, records: readonly NewRecord[]): Promise<readonly Position[]> {
     return this.#change(async () => {
       if (this.#epochs.get(transactionalId) !== epoch) throw new ProducerFencedError(transactionalId)
-      const ends = new Map<Range, Position>()
+      const frames = new Map<Range, OpenFrame>()
       const operations: Operation[] = []
+      const closeFrame = ({ id, at, offset, records: framed }: OpenFrame) => {
+        // Under the offset of its last record: a range of keys from any offset begins with the frame that holds it.
+        operations.push({ type: 'put', key: recordKey(id, at.partition, offset - 1), value: encodeFrame(framed) })
+      }
       for (const record of records) {
         const { topic, partition } = record
         const { id, cleanup } = this.#topic(topic)
         const range = this.range(record)
         verifyRecord(record, cleanup)
-        const offset = ends.get(range)?.offset ?? range.end
-        operations.push({ type: 'put', key: recordKey(id, partition, offset), value: encodeRecord(record) })
-        ends.set(range, { topic, partition, offset: offset + 1 })
+        let frame = frames.get(range)
+        if (frame === undefined) {
+          frame = { id, at: { topic, partition }, offset: range.end, bytes: 0, records: [] }
+          frames.set(range, frame)
+        } else if (frame.bytes >= FRAME_BYTES) {
+          closeFrame(frame)
+          frame.records = []
+          frame.bytes = 0
+        }
+        frame.records.push(record)
+        frame.offset += 1
+        frame.bytes += record.value.length
       }
+      for (const frame of frames.values()) closeFrame(frame)
+      const ends = new Map([...frames].map(([range, { at, offset }]) => [range, { ...at, offset }]))
       if (operations.length === 0) return []
       for (const [{ beginning }, at] of ends) operations.push(this.#rangeOperation(at, { beginning, end: at.offset }))
       await this.#write(operations, `a transaction of "${transactionalId}"`, transactionalId)
@@ -392,20 +421,38 @@ function offsetOf(key: Uint8Array): number {
   return view.getUint32(9) * TWO_TO_32 + view.getUint32(13)
 }
 
-/** A record's value in the store: length of its key plus one (0: no key), key, value. */
-function encodeRecord({ key, value }: NewRecord): Uint8Array {
-  const keyBytes = key?.length ?? 0
-  const bytes = Buffer.allocUnsafe(4 + keyBytes + value.length)
-  bytes.writeUInt32BE(key === null ? 0 : keyBytes + 1, 0)
-  if (key !== null) bytes.set(key, 4)
-  bytes.set(value, 4 + keyBytes)
+/** A frame in the store: how many records, then for each the length of its key plus one (0: no key), that of its value, key, value. */
+function encodeFrame(records: readonly NewRecord[]): Uint8Array {
+  let size = 4
+  for (const { key, value } of records) size += 8 + (key?.length ?? 0) + value.length
+  const bytes = Buffer.allocUnsafe(size)
+  bytes.writeUInt32BE(records.length, 0)
+  let at = 4
+  for (const { key, value } of records) {
+    bytes.writeUInt32BE(key === null ? 0 : key.length + 1, at)
+    bytes.writeUInt32BE(value.length, at + 4)
+    at += 8
+    if (key !== null) {
+      bytes.set(key, at)
+      at += key.length
+    }
+    bytes.set(value, at)
+    at += value.length
+  }
   return bytes
 }
 
-function decodeRecord(offset: number, bytes: Uint8Array): LogRecord {
-  const keyed = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
-  if (keyed === 0) return { offset, key: null, value: bytes.subarray(4) }
-  return { offset, key: bytes.subarray(4, 3 + keyed), value: bytes.subarray(3 + keyed) }
+/** Adds the frame's records from offset `from` on; `last` is the offset of its last. */
+function decodeFrame(last: number, frame: Uint8Array, from: number, records: LogRecord[]): void {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  let offset = last + 1 - view.getUint32(0)
+  for (let at = 4; at < frame.length; offset += 1) {
+    const keyed = view.getUint32(at)
+    const valueAt = at + 8 + Math.max(keyed - 1, 0)
+    const key = keyed === 0 ? null : frame.subarray(at + 8, valueAt)
+    at = valueAt + view.getUint32(at + 4)
+    if (offset >= from) records.push({ offset, key, value: frame.subarray(valueAt, at) })
+  }
 }
 
 const encodeJson = (value: unknown) => Buffer.from(JSON.stringify(value))
