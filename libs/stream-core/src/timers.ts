@@ -1,8 +1,8 @@
-import type { Codec } from './codec.ts'
-import type { UndoLog } from './task/rewind.ts'
+import { DueTimes } from './due-times.ts'
+import type { UndoLog, ValuesAsOf } from './task/rewind.ts'
 import type { Timestamp } from './time.ts'
-import { fromByteString, integerKey, toByteString } from './state/key-encoding.ts'
-import { NestedTable, type SubKeys } from './state/state-table.ts'
+import { byteStringsOf, integerKey } from './state/key-encoding.ts'
+import type { CheckpointedTable, EncodedCell } from './state/state-table.ts'
 
 /** A timer of a key; `namespace` tells apart what an operator itself uses timers for. */
 export interface Timer {
@@ -12,116 +12,163 @@ export interface Timer {
 }
 
 // Ties go to key bytes, then namespace, because "same log in, same alerts out" would otherwise hang on heap layout.
-const isBefore = (a: Timer, b: Timer): boolean =>
-  a.at !== b.at ? a.at < b.at : a.key !== b.key ? a.key < b.key : a.namespace < b.namespace
+const isBefore = (a: Timer, b: Timer): boolean => (a.key !== b.key ? a.key < b.key : a.namespace < b.namespace)
 
-const timerCodec: Codec<Timer> = {
-  version: 1,
-  encode: (timer) => Buffer.from(JSON.stringify([timer.at, timer.key, timer.namespace])),
-  decode: (bytes) => {
-    const [at, key, namespace] = JSON.parse(Buffer.from(bytes).toString()) as [number, string, string] // its own encode
-    return { at, key, namespace }
-  },
-}
-
-// Most timers have no namespace of their own: then the time alone names the timer of a key.
-const nameOf = (at: Timestamp, namespace: string): string | number => (namespace === '' ? at : `${at}:${namespace}`)
-const timerNames: SubKeys<string | number> = {
-  toBytes: (name) =>
-    typeof name === 'number'
-      ? toByteString(integerKey.encode(name))
-      : toByteString(integerKey.encode(Number.parseInt(name, 10))) + name.slice(name.indexOf(':') + 1),
-  fromBytes: (text) => nameOf(integerKey.decode(fromByteString(text.slice(0, 8))), text.slice(8)),
+/** The timers of one time. */
+interface Bucket {
+  /** By namespace: the keys that have one. There are few namespaces. */
+  readonly keys: Map<string, Set<string>>
+  size: number
+  /** Last first, from when the first of them is taken; may hold timers that were deleted since. */
+  order: Timer[] | null
 }
 
 const compactAbove = 1024
 
+const integers = byteStringsOf(integerKey)
+const encodedTimer = new Uint8Array([0, 2])
+
+// Most timers have no namespace of their own: then the time alone names the timer of a key.
+const nameOf = (at: Timestamp, namespace: string): string | number => (namespace === '' ? at : `${at}:${namespace}`)
+const partsOf = (name: string | number): { readonly at: Timestamp; readonly namespace: string } =>
+  typeof name === 'number'
+    ? { at: name, namespace: '' }
+    : { at: Number.parseInt(name, 10), namespace: name.slice(name.indexOf(':') + 1) }
+
 /**
  * The event-time timers of an operator, in their total order (time, key bytes, namespace). State like any other: undone,
- * rewound and checkpointed. The heap may hold timers that were deleted since; the table says which are live.
+ * rewound and checkpointed. They lie in buckets by time, and only the bucket that is due is put in order.
  */
-export class Timers extends NestedTable<string | number, Timer> {
-  #heap: Timer[] = []
+export class Timers implements CheckpointedTable {
+  readonly name = '#timers'
+  readonly survivesRewind = false
+  readonly #undo: UndoLog
+  readonly #buckets = new Map<Timestamp, Bucket>()
+  readonly #times = new DueTimes()
+  /** By name, then by key: whether the last checkpoint lacks it. */
+  #changed = new Map<string | number, Map<string, boolean>>()
   #live = 0
+  #emptyBuckets = 0
 
   constructor(undo: UndoLog) {
-    super('#timers', timerNames, timerCodec, undo)
+    this.#undo = undo
   }
 
   get count(): number {
     return this.#live
   }
+  get size(): number {
+    return this.#live
+  }
   register(key: string, at: Timestamp, namespace = ''): void {
-    const name = nameOf(at, namespace)
-    if (this.get(key, name) === undefined) this.set(key, name, { at, key, namespace })
+    if (this.#has(key, at, namespace)) return
+    this.#undo.record(this, key, nameOf(at, namespace), undefined)
+    this.#add(key, at, namespace)
   }
   delete(key: string, at: Timestamp, namespace = ''): void {
-    this.set(key, nameOf(at, namespace), undefined)
+    if (!this.#has(key, at, namespace)) return
+    this.#undo.record(this, key, nameOf(at, namespace), true)
+    this.#remove(key, at, namespace)
   }
 
   /** Takes the first timer at or before `watermark`, in total order. */
   take(watermark: Timestamp): Timer | undefined {
-    for (let first = this.#heap[0]; first !== undefined && first.at <= watermark; first = this.#heap[0]) {
-      this.#pop()
-      if (this.#isLive(first)) {
-        this.delete(first.key, first.at, first.namespace)
-        return first
+    for (let at = this.#times.first; at !== undefined && at <= watermark; at = this.#times.first) {
+      const bucket = this.#buckets.get(at)
+      if (bucket !== undefined && bucket.size > 0) {
+        const order = (bucket.order ??= lastFirst(at, bucket))
+        for (let timer = order.pop(); timer !== undefined; timer = order.pop()) {
+          if (!this.#has(timer.key, at, timer.namespace)) continue
+          this.delete(timer.key, at, timer.namespace)
+          return timer
+        }
       }
+      this.#times.takeFirst()
+      if (this.#buckets.delete(at)) this.#emptyBuckets -= 1
     }
     return undefined
   }
 
-  protected override put(key: string, name: string | number, timer: Timer | undefined): void {
-    const existing = this.get(key, name)
-    super.put(key, name, timer)
-    if (timer !== undefined) {
-      this.#push(timer)
-      if (existing === undefined) this.#live += 1
-    } else if (existing !== undefined) this.#live -= 1
-    if (this.#heap.length > compactAbove && this.#heap.length > 2 * this.#live) this.#compact()
-  }
-
-  #isLive(timer: Timer): boolean {
-    return this.get(timer.key, nameOf(timer.at, timer.namespace)) === timer
-  }
-
-  // A rewind pushes a timer that may still stand in the heap: the copies are one object, and the first to fire ends both.
-  #compact(): void {
-    const live = [...new Set(this.#heap)].filter((timer) => this.#isLive(timer))
-    this.#heap = live.sort((a, b) => (isBefore(a, b) ? -1 : 1)) // a sorted array is a heap
-  }
-
-  #push(timer: Timer): void {
-    const heap = this.#heap
-    let at = heap.length
-    heap.push(timer)
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      const above = heap[parent]
-      if (above === undefined || !isBefore(timer, above)) break
-      heap[at] = above
-      at = parent
+  *all(): Generator<Timer> {
+    for (const [at, { keys }] of this.#buckets) {
+      for (const [namespace, names] of keys) for (const key of names) yield { at, key, namespace }
     }
-    heap[at] = timer
   }
 
-  #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      let below = heap[child]
-      const right = heap[child + 1]
-      if (below !== undefined && right !== undefined && isBefore(right, below)) {
-        child += 1
-        below = right
+  restore(key: string, name: string | number | null, previous: unknown): void {
+    const { at, namespace } = partsOf(name ?? 0) // recorded above
+    const isThere = this.#has(key, at, namespace)
+    if (previous === undefined && isThere) this.#remove(key, at, namespace)
+    if (previous !== undefined && !isThere) this.#add(key, at, namespace)
+  }
+  touch(key: string, name: string | number | null, previous: unknown): void {
+    if (name === null) return // recorded above: timers have names
+    let keys = this.#changed.get(name)
+    if (keys === undefined) this.#changed.set(name, (keys = new Map<string, boolean>()))
+    if (!keys.has(key)) keys.set(key, previous === undefined)
+  }
+  *changedCells(asOf: ValuesAsOf): Generator<EncodedCell> {
+    const then = asOf.get(this)
+    for (const [name, keys] of this.#changed) {
+      const { at, namespace } = partsOf(name)
+      const sub = integers.of(at) + namespace
+      for (const [key, isNew] of keys) {
+        const cell = then?.get(key)
+        const isThere = cell?.has(name) ? cell.get(name) !== undefined : this.#has(key, at, namespace)
+        if (isThere || !isNew) yield { key, sub, value: isThere ? encodedTimer : null }
       }
-      if (below === undefined || !isBefore(below, last)) break
-      heap[at] = below
-      at = child
     }
-    heap[at] = last
   }
+  checkpointed(): void {
+    this.#changed = new Map()
+  }
+  load({ key, sub }: { readonly key: string; readonly sub: string | null }): void {
+    const name = sub ?? ''
+    this.#add(key, integers.from(name.slice(0, 8)), name.slice(8))
+  }
+
+  #has(key: string, at: Timestamp, namespace: string): boolean {
+    return this.#buckets.get(at)?.keys.get(namespace)?.has(key) === true
+  }
+  #add(key: string, at: Timestamp, namespace: string): void {
+    let bucket = this.#buckets.get(at)
+    if (bucket === undefined) {
+      this.#buckets.set(at, (bucket = { keys: new Map(), size: 0, order: null }))
+      this.#times.add(at)
+    } else if (bucket.size === 0) this.#emptyBuckets -= 1
+    const keys = bucket.keys.get(namespace)
+    if (keys === undefined) bucket.keys.set(namespace, new Set([key]))
+    else keys.add(key)
+    bucket.size += 1
+    this.#live += 1
+    if (bucket.order !== null) insert(bucket.order, { at, key, namespace })
+  }
+  #remove(key: string, at: Timestamp, namespace: string): void {
+    const bucket = this.#buckets.get(at)
+    if (bucket?.keys.get(namespace)?.delete(key) !== true) return
+    bucket.size -= 1
+    this.#live -= 1
+    if (bucket.size > 0) return
+    this.#emptyBuckets += 1
+    if (this.#emptyBuckets > compactAbove && 2 * this.#emptyBuckets > this.#buckets.size) this.#compact()
+  }
+
+  // A bucket waits for its time although its timers were deleted, but not when most do.
+  #compact(): void {
+    for (const [at, { size }] of this.#buckets) if (size === 0) this.#buckets.delete(at)
+    this.#times.replace(this.#buckets.keys())
+    this.#emptyBuckets = 0
+  }
+}
+
+const lastFirst = (at: Timestamp, { keys }: Bucket): Timer[] => {
+  const timers: Timer[] = []
+  for (const [namespace, names] of keys) for (const key of names) timers.push({ at, key, namespace })
+  return timers.sort((a, b) => (isBefore(a, b) ? 1 : -1))
+}
+
+/** A bucket that is being taken gets one more: it comes in its place, or next if that has passed. */
+const insert = (order: Timer[], timer: Timer): void => {
+  const at = order.findLastIndex((other) => isBefore(timer, other))
+  order.splice(at + 1, 0, timer)
 }

@@ -136,11 +136,10 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   const timersOf = (operator: string) => {
     const table = task.tables.get(`${operator}/#timers`)
     if (!(table instanceof Timers)) return {}
-    const byKey = [...table.entries()].map(([key, timers]): [string, Timestamp[]] => {
-      const times = [...timers.unordered()].map(([, { at }]) => at)
-      return [key, times.sort((a, b) => a - b)]
-    })
-    return Object.fromEntries(byKey.sort(([a], [b]) => (a < b ? -1 : 1)))
+    const byKey = new Map<string, Timestamp[]>()
+    for (const { key, at } of table.all()) byKey.set(key, [...(byKey.get(key) ?? []), at])
+    const sorted = [...byKey].sort(([a], [b]) => (a < b ? -1 : 1))
+    return Object.fromEntries(sorted.map(([key, times]) => [key, times.sort((a, b) => a - b)]))
   }
 
   return {

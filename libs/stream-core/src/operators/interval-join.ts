@@ -1,8 +1,9 @@
 import type { Codec } from '../codec.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { ListView, listCodec } from '../state/list-view.ts'
+import type { UndoLog } from '../task/rewind.ts'
 import { integerSubKeys, NestedTable } from '../state/state-table.ts'
-import { Timers } from '../timers.ts'
+import { Schedule } from '../schedule.ts'
 import { minTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
@@ -13,6 +14,29 @@ export interface IntervalJoinOptions<Key, Left, Right, Out> {
   readonly leftCodec: Codec<Left>
   readonly rightCodec: Codec<Right>
   readonly join: (left: Left, right: Right, key: Key, emit: (value: Out) => void) => void
+}
+
+/** The elements of one side by key and time, until nothing of the other side can match them any more. */
+class Buffered<T> extends NestedTable<number, ListView<T>> {
+  readonly #rest: DurationMs
+  readonly #expiries: Schedule
+
+  constructor(name: string, codec: Codec<ListView<T>>, undo: UndoLog, rest: DurationMs) {
+    super(name, integerSubKeys, codec, undo)
+    this.#rest = rest
+    this.#expiries = new Schedule(undo)
+  }
+
+  protected override put(key: string, timestamp: number, elements: ListView<T> | undefined): void {
+    super.put(key, timestamp, elements)
+    if (elements !== undefined) this.#expiries.add(timestamp + this.#rest, key)
+  }
+
+  expire(watermark: Timestamp): void {
+    for (let due = this.#expiries.take(watermark); due !== undefined; due = this.#expiries.take(watermark)) {
+      for (const key of due.keys) this.set(key, due.time - this.#rest, undefined)
+    }
+  }
 }
 
 /**
@@ -30,21 +54,18 @@ export const intervalJoinOperator =
     const { main, undo, outputs } = context
     const { lower, upper, join } = options
     const { of } = byteStringsOf(left.codec)
-    const buffer = <T>(name: string, codec: Codec<T>) => {
-      const table = new NestedTable<number, ListView<T>>(name, integerSubKeys, listCodec(codec), undo)
+    const buffer = <T>(name: string, codec: Codec<T>, rest: DurationMs) => {
+      const table = new Buffered<T>(name, listCodec(codec), undo, Math.max(rest, 0))
       context.register(table)
       return table
     }
-    const lefts = buffer('#left', options.leftCodec)
-    const rights = buffer('#right', options.rightCodec)
-    const timers = new Timers(undo)
-    context.register(timers)
+    const lefts = buffer('#left', options.leftCodec, upper)
+    const rights = buffer('#right', options.rightCodec, -lower)
 
     const side = <Own, Other>(at: {
       readonly selector: KeySelector<Key, Own>
-      readonly own: NestedTable<number, ListView<Own>>
-      readonly other: NestedTable<number, ListView<Other>>
-      readonly name: 'left' | 'right'
+      readonly own: Buffered<Own>
+      readonly other: Buffered<Other>
       /** Where a partner stands, relative to the element. */
       readonly from: DurationMs
       readonly to: DurationMs
@@ -63,13 +84,13 @@ export const intervalJoinOperator =
           const userKey = at.selector.keyOf(element)
           const key = of(userKey)
           at.own.set(key, timestamp, at.own.get(key, timestamp)?.append(element) ?? ListView.of([element]))
-          timers.register(key, at.to > 0 ? timestamp + at.to : timestamp, `${at.name}${timestamp}`)
           const others = at.other.of(key)
           if (others === undefined) return
           for (const otherTime of others.keysBetween(timestamp + at.from, timestamp + at.to)) {
-            for (const other of others.get(otherTime) ?? []) {
-              at.pair(element, other, userKey, Math.max(timestamp, otherTime))
-            }
+            const list = others.get(otherTime)
+            if (list === undefined) continue
+            const pairTime = Math.max(timestamp, otherTime)
+            for (const other of list) at.pair(element, other, userKey, pairTime)
           }
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
@@ -83,7 +104,6 @@ export const intervalJoinOperator =
           selector: left,
           own: lefts,
           other: rights,
-          name: 'left',
           from: lower,
           to: upper,
           pair: (own, other, key, timestamp) => join(own, other, key, (value) => main.emit(value, timestamp)),
@@ -92,18 +112,14 @@ export const intervalJoinOperator =
           selector: right,
           own: rights,
           other: lefts,
-          name: 'right',
           from: -upper,
           to: -lower,
           pair: (own, other, key, timestamp) => join(other, own, key, (value) => main.emit(value, timestamp)),
         }),
       ],
       advanceWatermark(watermark) {
-        for (let timer = timers.take(watermark); timer !== undefined; timer = timers.take(watermark)) {
-          const isLeft = timer.namespace.startsWith('left')
-          const timestamp = Number(timer.namespace.slice(isLeft ? 'left'.length : 'right'.length))
-          ;(isLeft ? lefts : rights).set(timer.key, timestamp, undefined)
-        }
+        lefts.expire(watermark)
+        rights.expire(watermark)
       },
     }
   }

@@ -89,10 +89,15 @@ export const bigintKey: KeyCodec<bigint> = keyCodec(
 )
 
 // Zero is escaped as 00 FF and a part ends with 00 01: so a part sorts before every longer part that begins with it.
-const escapePart = (part: ByteString): ByteString => `${part.replaceAll('\0', '\0\xff')}\0\x01`
+const escapePart = (part: ByteString): ByteString =>
+  (part.includes('\0') ? part.replaceAll('\0', '\0\xff') : part) + '\0\x01'
 
 /** Parts one after the other, each ended so that no two lists of parts share their bytes; sorts part by part. */
-export const joinParts = (parts: readonly ByteString[]): ByteString => parts.map(escapePart).join('')
+export const joinParts = (parts: readonly ByteString[]): ByteString => {
+  let joined = ''
+  for (const part of parts) joined += escapePart(part)
+  return joined
+}
 
 export const splitParts = (text: ByteString): ByteString[] => {
   const parts: ByteString[] = []

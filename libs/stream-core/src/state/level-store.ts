@@ -6,11 +6,11 @@ import type { StateStore, StoreBatch } from './state-store.ts'
 const metaKey = fromByteString(joinParts(['meta']))
 const cellPrefix = 'cell'
 /** Between two turns of the event loop. */
-const cellsASlice = 1000
+const cellsASlice = 250
 const utf8 = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
 
 const cellKey = (table: string, key: string, sub: string | null): Uint8Array =>
-  fromByteString(joinParts([cellPrefix, utf8(table), key, ...(sub === null ? [] : [sub])]))
+  fromByteString(joinParts(sub === null ? [cellPrefix, table, key] : [cellPrefix, table, key, sub]))
 
 export class StoreOpenError extends Error {
   readonly code = 'STREAM_STORE_OPEN'
@@ -40,10 +40,17 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
     },
     write: async ({ meta, cells }: StoreBatch) => {
       const batch = level.batch()
-      for (const [index, { table, key, sub, value }] of cells.entries()) {
-        if (value === null) batch.del(cellKey(table, key, sub))
-        else batch.put(cellKey(table, key, sub), value)
-        if (index % cellsASlice === cellsASlice - 1) await setImmediate()
+      const tableNames = new Map<string, string>()
+      let left = cellsASlice
+      for (const { table, key, sub, value } of cells) {
+        let name = tableNames.get(table)
+        if (name === undefined) tableNames.set(table, (name = utf8(table)))
+        if (value === null) batch.del(cellKey(name, key, sub))
+        else batch.put(cellKey(name, key, sub), value)
+        left -= 1
+        if (left > 0) continue
+        await setImmediate()
+        left = cellsASlice
       }
       batch.put(metaKey, meta)
       // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.

@@ -1,10 +1,11 @@
 /**
- * A map whose keys can be walked in order. The order is worked out when it is asked for and kept while keys are only
- * appended at the end, as times are.
+ * A map whose keys can be walked in order. Keys mostly come in ascending order, as times do, and go from either end.
+ * Otherwise the order is worked out when it is asked for.
  */
 export class OrderedMap<K extends string | number, V> {
   readonly #values = new Map<K, V>()
-  #sorted: K[] | null = null
+  #sorted: K[] = []
+  #isSorted = true
 
   get size(): number {
     return this.#values.size
@@ -18,30 +19,59 @@ export class OrderedMap<K extends string | number, V> {
   set(key: K, value: V): void {
     const before = this.#values.size
     this.#values.set(key, value)
-    if (this.#sorted === null || this.#values.size === before) return
+    if (!this.#isSorted || this.#values.size === before) return
     const last = this.#sorted.at(-1)
     if (last === undefined || last < key) this.#sorted.push(key)
-    else this.#sorted = null
+    else this.#isSorted = false
   }
   delete(key: K): void {
-    if (this.#values.delete(key)) this.#sorted = null
+    if (!this.#values.delete(key) || !this.#isSorted) return
+    if (this.#sorted[0] === key) this.#sorted.shift()
+    else if (this.#sorted.at(-1) === key) this.#sorted.pop()
+    else this.#isSorted = false
   }
 
   /** Ascending. A snapshot: changes made while it is walked do not show. */
   keys(): readonly K[] {
-    this.#sorted ??= [...this.#values.keys()].sort((a, b) => (a < b ? -1 : 1))
-    return this.#values.size === 0 ? [] : this.#sorted.slice()
+    return this.#values.size === 0 ? [] : this.#inOrder().slice()
+  }
+  first(): K | undefined {
+    return this.#inOrder()[0]
   }
 
   /** The keys in `[from, to]`, ascending. */
   keysBetween(from: K, to: K): readonly K[] {
-    this.#sorted ??= [...this.#values.keys()].sort((a, b) => (a < b ? -1 : 1))
-    const sorted = this.#sorted
+    const sorted = this.#inOrder()
     return sorted.slice(lowerBound(sorted, from, false), lowerBound(sorted, to, true))
+  }
+  hasBetween(from: K, to: K): boolean {
+    const sorted = this.#inOrder()
+    const at = sorted[lowerBound(sorted, from, false)]
+    return at !== undefined && at <= to
+  }
+  /** The values at the keys in `[from, to]`, ascending, one made of the ones before and the next. Undefined: none. */
+  reduceBetween(from: K, to: K, merge: (before: V, next: V) => V): V | undefined {
+    const sorted = this.#inOrder()
+    let merged: V | undefined
+    for (let at = lowerBound(sorted, from, false); at < sorted.length; at += 1) {
+      const key = sorted[at]
+      if (key === undefined || key > to) break
+      const next = this.#values.get(key)
+      if (next !== undefined) merged = merged === undefined ? next : merge(merged, next)
+    }
+    return merged
   }
 
   unordered(): IterableIterator<[K, V]> {
     return this.#values.entries()
+  }
+
+  #inOrder(): K[] {
+    if (!this.#isSorted) {
+      this.#sorted = [...this.#values.keys()].sort((a, b) => (a < b ? -1 : 1))
+      this.#isSorted = true
+    }
+    return this.#sorted
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Codec } from '../codec.ts'
 import type { Journaled, UndoLog, ValuesAsOf } from '../task/rewind.ts'
-import { fromByteString, integerKey, toByteString } from './key-encoding.ts'
+import { byteStringsOf, integerKey } from './key-encoding.ts'
 import { OrderedMap } from './ordered-map.ts'
 
 /** A cell as a checkpoint writes it; `value` null deletes. `sub` names an entry of a nested table. */
@@ -55,7 +55,8 @@ export class ValueTable<V> implements CheckpointedTable {
   readonly #values = new Map<string, V>()
   readonly #codec: Codec<V>
   readonly #undo: UndoLog
-  #changed = new Set<string>()
+  /** Since the last checkpoint; whether that checkpoint lacks the cell. */
+  #changed = new Map<string, boolean>()
 
   constructor(name: string, codec: Codec<V>, undo: UndoLog, options: { readonly survivesRewind?: boolean } = {}) {
     this.name = name
@@ -87,19 +88,20 @@ export class ValueTable<V> implements CheckpointedTable {
   restore(key: string, _sub: string | number | null, previous: unknown): void {
     this.put(key, previous as V | undefined) // recorded by `set`, which took it from this table
   }
-  touch(key: string): void {
-    this.#changed.add(key)
+  touch(key: string, _sub: null, previous: unknown): void {
+    if (!this.#changed.has(key)) this.#changed.set(key, previous === undefined)
   }
   *changedCells(asOf: ValuesAsOf): Generator<EncodedCell> {
     const then = asOf.get(this)
-    for (const key of this.#changed) {
+    for (const [key, isNew] of this.#changed) {
       const cell = then?.get(key)
       const value = (cell?.has(null) ? cell.get(null) : this.#values.get(key)) as V | undefined // as in `restore`
+      if (value === undefined && isNew) continue // came and went
       yield { key, sub: null, value: value === undefined ? null : encodeVersioned(this.#codec, value) }
     }
   }
   checkpointed(): void {
-    this.#changed = new Set()
+    this.#changed = new Map()
   }
   load(cell: { readonly key: string; readonly value: Uint8Array }): void {
     this.put(cell.key, decodeVersioned(this.#codec, cell.value, this.name))
@@ -113,8 +115,8 @@ export interface SubKeys<Sub> {
 }
 export const byteStringSubKeys: SubKeys<string> = { toBytes: (sub) => sub, fromBytes: (text) => text }
 export const integerSubKeys: SubKeys<number> = {
-  toBytes: (sub) => toByteString(integerKey.encode(sub)),
-  fromBytes: (text) => integerKey.decode(fromByteString(text)),
+  toBytes: byteStringsOf(integerKey).of,
+  fromBytes: byteStringsOf(integerKey).from,
 }
 
 /** Many entries a key, in order of their second key. */
@@ -125,7 +127,8 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
   readonly #codec: Codec<V>
   readonly #subKeys: SubKeys<Sub>
   readonly #undo: UndoLog
-  #changed = new Map<string, Set<Sub>>()
+  /** As in `ValueTable`. */
+  #changed = new Map<string, Map<Sub, boolean>>()
 
   constructor(name: string, subKeys: SubKeys<Sub>, codec: Codec<V>, undo: UndoLog) {
     this.name = name
@@ -145,14 +148,17 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     return this.#keys.get(key)?.get(sub)
   }
   set(key: string, sub: Sub, value: V | undefined): void {
-    const previous = this.#keys.get(key)?.get(sub)
+    const entries = this.#keys.get(key)
+    const previous = entries?.get(sub)
     if (previous === undefined && value === undefined) return
     this.#undo.record(this, key, sub, previous)
-    this.put(key, sub, value)
+    if (previous !== undefined && value !== undefined) entries?.set(sub, value)
+    else this.put(key, sub, value)
   }
   entries(): IterableIterator<[string, OrderedMap<Sub, V>]> {
     return this.#keys.entries()
   }
+  /** An entry comes or goes, or is put back. */
   protected put(key: string, sub: Sub, value: V | undefined): void {
     let entries = this.#keys.get(key)
     if (value === undefined) {
@@ -167,19 +173,19 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
   restore(key: string, sub: string | number | null, previous: unknown): void {
     this.put(key, sub as Sub, previous as V | undefined) // recorded by `set`, which took both from this table
   }
-  touch(key: string, sub: string | number | null): void {
-    const subs = this.#changed.get(key)
-    if (subs === undefined)
-      this.#changed.set(key, new Set([sub as Sub])) // as in `restore`
-    else subs.add(sub as Sub)
+  touch(key: string, sub: string | number | null, previous: unknown): void {
+    let subs = this.#changed.get(key)
+    if (subs === undefined) this.#changed.set(key, (subs = new Map<Sub, boolean>()))
+    if (!subs.has(sub as Sub)) subs.set(sub as Sub, previous === undefined) // as in `restore`
   }
   *changedCells(asOf: ValuesAsOf): Generator<EncodedCell> {
     const then = asOf.get(this)
     for (const [key, subs] of this.#changed) {
       const cells = then?.get(key)
       const now = this.#keys.get(key)
-      for (const sub of subs) {
+      for (const [sub, isNew] of subs) {
         const value = (cells?.has(sub) ? cells.get(sub) : now?.get(sub)) as V | undefined // as in `restore`
+        if (value === undefined && isNew) continue
         const bytes = value === undefined ? null : encodeVersioned(this.#codec, value)
         yield { key, sub: this.#subKeys.toBytes(sub), value: bytes }
       }

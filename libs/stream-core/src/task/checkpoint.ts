@@ -14,7 +14,7 @@ export interface CheckpointMeta {
   readonly snapshot: TaskSnapshot
 }
 
-const cellsASlice = 500
+const cellsASlice = 250
 
 /**
  * Writes what changed since the last checkpoint, as of the base of the task's undo log. Encoding yields to the event

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { NewRecord } from '@tocsin/event-log'
 import type { SinkRecord, Transition } from '../sink.ts'
 
@@ -28,13 +28,15 @@ export interface OutputProof {
 /** The name under which dead letters are counted and proven, beside the sinks. */
 export const deadLetterSink = '#dead-letters'
 
-const firstHash = createHash('sha256').digest('hex')
+const sha256 = (parts: readonly Uint8Array[]): string => hash('sha256', Buffer.concat(parts), 'hex')
+
+const firstHash = sha256([])
 
 /** FNV-1a, 32 bits. */
 const hashOf = (bytes: Uint8Array): number => {
-  let hash = 0x811c9dc5
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  return hash
+  let sum = 0x811c9dc5
+  for (const byte of bytes) sum = Math.imul(sum ^ byte, 0x01000193) >>> 0
+  return sum
 }
 
 /** The outputs since the last commit, in order, and what proves all outputs so far. */
@@ -80,14 +82,16 @@ export class OutputBuffer {
       else emissions.push(emission)
     }
     for (const [sink, emissions] of bySink) {
-      const { count, hash } = this.#proofs.get(sink) ?? { count: 0, hash: firstHash }
-      const next = createHash('sha256').update(hash)
+      const { count, hash: before } = this.#proofs.get(sink) ?? { count: 0, hash: firstHash }
+      const parts: Uint8Array[] = [Buffer.from(before)]
       for (const { record } of emissions) {
-        next.update(`${record.partition} ${record.key === null ? -1 : record.key.length} ${record.value.length} `)
-        if (record.key !== null) next.update(record.key)
-        next.update(record.value)
+        const { partition, key, value } = record
+        parts.push(Buffer.from(`${partition} ${key === null ? -1 : key.length} ${value.length} `))
+        if (key !== null) parts.push(key)
+        parts.push(value)
       }
-      this.#proofs.set(sink, { count: count + emissions.length, hash: next.digest('hex') })
+      // In one call: for small outputs that costs half of what updates do.
+      this.#proofs.set(sink, { count: count + emissions.length, hash: sha256(parts) })
     }
     this.#provenUpTo = this.#pending.length
   }

@@ -2,8 +2,11 @@
 export interface Journaled {
   /** Puts the cell back to `previous` (`undefined`: absent) without recording it. */
   restore(key: string, sub: string | number | null, previous: unknown): void
-  /** The cell's value as of a checkpoint to come is no longer subject to undo: it must be written there. */
-  touch(key: string, sub: string | number | null): void
+  /**
+   * A change of the cell, which was `previous` before, is no longer subject to undo: a checkpoint to come must write it.
+   * Changes come in order, so the first since a checkpoint says what that checkpoint holds.
+   */
+  touch(key: string, sub: string | number | null, previous: unknown): void
   /** A sink's memory of revisions: what was sent cannot be unsent, so a rewind leaves it, and a checkpoint dates it. */
   readonly survivesRewind: boolean
 }
@@ -70,7 +73,8 @@ export class UndoLog {
   settle(): void {
     if (this.#hasEpochs) return
     const { changes } = this.#open
-    for (const { table, key, sub } of changes) table.touch(key, sub)
+    if (changes.length === 0) return
+    for (const { table, key, sub, previous } of changes) table.touch(key, sub, previous)
     changes.length = 0
   }
 
@@ -103,7 +107,7 @@ export class UndoLog {
   /** The first `count` segments are final: their undo is dropped and their cells are due for the next checkpoint. */
   finalize(count: number): void {
     for (const { changes } of this.#segments.splice(0, count)) {
-      for (const { table, key, sub } of changes) table.touch(key, sub)
+      for (const { table, key, sub, previous } of changes) table.touch(key, sub, previous)
     }
   }
 

@@ -326,7 +326,7 @@ export class Task {
     }
     const emittedBefore = this.outputs.position
     this.#fold(record, input, at.node, at.channel)
-    if (this.#epochInput?.hasEnded === true) this.#finishEnded(record.type, emittedBefore)
+    if (this.#hasEpochs && this.#epochInput?.hasEnded === true) this.#finishEnded(record.type, emittedBefore)
     this.#undo.settle()
     this.outputs.settle()
   }

@@ -1,0 +1,84 @@
+import type { Journaled, UndoLog } from './task/rewind.ts'
+import type { Timestamp } from './time.ts'
+import { DueTimes } from './due-times.ts'
+
+interface Due {
+  /** Added in ascending order, as an operator does that walks a time's keys and moves them on to the next. */
+  readonly ascending: string[]
+  readonly others: Set<string>
+}
+
+/**
+ * When an operator must look at which keys: what follows from its state, so no checkpoint holds it. It may name keys
+ * that turn out to have nothing due; it must never miss one. So what is added is not undone, and what was taken comes
+ * back by a rewind, a whole time at once.
+ */
+export class Schedule implements Journaled {
+  readonly survivesRewind = false
+  readonly #due = new Map<Timestamp, Due>()
+  readonly #times = new DueTimes()
+  readonly #undo: UndoLog
+
+  constructor(undo: UndoLog) {
+    this.#undo = undo
+  }
+
+  add(time: Timestamp, key: string): void {
+    this.#at(time).others.add(key)
+  }
+  /** As `add`, and cheaper where keys are added in ascending order. */
+  addNext(time: Timestamp, key: string): void {
+    const { ascending, others } = this.#at(time)
+    const last = ascending.at(-1)
+    if (last === undefined || last < key) ascending.push(key)
+    else if (last !== key) others.add(key)
+  }
+
+  /** Takes all keys of the first time at or before `watermark`, in the order of their bytes. */
+  take(watermark: Timestamp): { readonly time: Timestamp; readonly keys: readonly string[] } | undefined {
+    const time = this.#times.first
+    if (time === undefined || time > watermark) return undefined
+    const { ascending, others } = this.#at(time)
+    this.#times.takeFirst()
+    this.#due.delete(time)
+    const keys = merged(ascending, [...others].sort())
+    this.#undo.record(this, '', time, keys)
+    return { time, keys }
+  }
+
+  restore(_key: string, time: string | number | null, keys: unknown): void {
+    for (const key of keys as readonly string[]) this.add(time as Timestamp, key) // recorded by `take`
+  }
+  touch(): void {
+    return
+  }
+
+  #at(time: Timestamp): Due {
+    const existing = this.#due.get(time)
+    if (existing !== undefined) return existing
+    const created = { ascending: [], others: new Set<string>() }
+    this.#due.set(time, created)
+    this.#times.add(time)
+    return created
+  }
+}
+
+/** Two ascending lists as one, without repeats. */
+const merged = (a: readonly string[], b: readonly string[]): readonly string[] => {
+  if (b.length === 0) return a
+  if (a.length === 0) return b
+  const keys: string[] = []
+  let atA = 0
+  for (const key of b) {
+    for (let other = a[atA]; other !== undefined && other <= key; other = a[atA]) {
+      if (other !== key) keys.push(other)
+      atA += 1
+    }
+    keys.push(key)
+  }
+  for (let other = a[atA]; other !== undefined; other = a[atA]) {
+    keys.push(other)
+    atA += 1
+  }
+  return keys
+}
