@@ -16,7 +16,7 @@ const machine = {
 }
 
 /** The questions that can be measured; each answers with numbers, one JSON value after the other. */
-const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator<unknown>>> = {
+const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator>> = {
   async *replay() {
     const answer = await replay(env['TOCSIN_SHARED'] ?? '../shared')
     yield { question: 'replay', date: new Date().toISOString(), machine, answer }

@@ -35,7 +35,7 @@ export const walletVolume: BenchJob = {
       const { ts, from, value } = JSON.parse(line) as Transfer // the file is the bench's own
       const start = ts - (ts % slide)
       let sums = minutesOf.get(from)
-      if (sums === undefined) minutesOf.set(from, (sums = new Map()))
+      if (sums === undefined) minutesOf.set(from, (sums = new Map<number, bigint>()))
       sums.set(start, (sums.get(start) ?? 0n) + BigInt(value))
     }
     const answers: string[] = []
