@@ -97,6 +97,20 @@ describe('openEmbeddedPostgres', () => {
     expect(await query(open?.url ?? '', 'select next_offset from positions')).toEqual([{ next_offset: 7 }])
   })
 
+  test('behavior: a server that dies right after it was found running is started again, not the end', async () => {
+    const { child } = await startInProcess()
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const pid = await serverPid()
+    // Told between finding it and asking it.
+    const info = (message: string) => {
+      if (message.includes('still running')) process.kill(pid, 'SIGKILL')
+    }
+    open = await openEmbeddedPostgres(folder, { logger: { ...logger, info }, volatile: true })
+    expect(await serverPid()).not.toBe(pid)
+    expect(await query(open.url, 'select 1 as one')).toEqual([{ one: 1 }])
+  })
+
   test('behavior: one that somebody stopped in order stays stopped', async () => {
     const { url } = await start()
     process.kill(await serverPid(), 'SIGINT')

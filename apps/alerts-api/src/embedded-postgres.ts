@@ -26,7 +26,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Logger } from '@tocsin/service-kit'
-import { createDatabase } from './database.ts'
+import { createDatabase, DatabaseUnavailableError } from './database.ts'
 
 const run = promisify(execFile)
 
@@ -111,9 +111,12 @@ export async function openEmbeddedPostgres(
     await writeFile(join(data, 'tocsin-port'), `${port}\n`)
   }
   const server = `postgresql://${user}:${password}@127.0.0.1:${port}/postgres`
-  const url = await createDatabase(server, 'tocsin')
   const usedPort = port
   const stopWatching = restartWhenDead(data, () => startServer(usedPort), logger)
+  const url = await createWhenUp(server, 'tocsin').catch(async (error: unknown) => {
+    await stopWatching()
+    throw error
+  })
   return {
     url,
     folder: data,
@@ -347,6 +350,19 @@ async function removeStaleLock(data: string): Promise<void> {
     await delay(50)
   }
   await rm(join(data, 'postmaster.pid'), { force: true })
+}
+
+/** A server that was found running may die just now, as its process did; the watch then starts it again. */
+async function createWhenUp(server: string, name: string): Promise<string> {
+  const deadline = Date.now() + startTimeoutMs
+  for (;;) {
+    try {
+      return await createDatabase(server, name)
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailableError) || Date.now() > deadline) throw error
+      await delay(100)
+    }
+  }
 }
 
 /** How often it is looked whether the server lives. */
