@@ -36,6 +36,14 @@ describe.each([
   ['OpsModule', withNest],
   ['startOpsServer', withServer],
 ] as const)('%s', (_, run) => {
+  test('error: a path that is no path is not found, and the next request is answered', async () => {
+    await run({ metrics: createMetrics(), checks: {} }, async (get) => {
+      expect((await get('//')).status).toBe(404)
+      expect((await get('//[?x')).status).toBe(404)
+      expect((await get('/health/live?x=//')).status).toBe(200)
+    })
+  })
+
   test('default: live, ready, and metrics as Prometheus reads them', async () => {
     const metrics = createMetrics()
     metrics.counter({ name: 'tocsin_test_blocks_total', help: 'Blocks.' }).inc()

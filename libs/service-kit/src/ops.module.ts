@@ -104,8 +104,9 @@ export async function startOpsServer(
     }
   }
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    answer(pathname).then(
+    // Not by URL, which throws at `//`: a stranger's words must not end the process.
+    const [path = '/'] = (request.url ?? '/').split('?')
+    answer(path).then(
       ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
       (error: unknown) => response.writeHead(500).end(String(error)),
     )
