@@ -278,4 +278,25 @@ describe('the dashboard in a browser', () => {
       () => [],
     ),
   )
+
+  test(
+    'behavior: on a phone no page scrolls sideways',
+    inBrowser(async ({ page, api, now }) => {
+      await page.setViewportSize({ width: 390, height: 844 })
+      const open = transferVolume('on a phone', now, [90_000, 60_000], 'provisional', 1)
+      api.push(open)
+      for (const [hash, shown] of [
+        ['#/alerts', '.alert-row'],
+        [`#/alerts/${open.id}`, '.detail .evidence'],
+        ['#/detectors', '.card'],
+        ['#/pipeline', '.pipeline-part table'],
+        ['#/webhooks', '.card'],
+      ] as const) {
+        await page.goto(api.url + hash)
+        await page.locator(shown).first().waitFor()
+        const width = await page.evaluate(() => document.documentElement.scrollWidth)
+        expect([hash, width]).toEqual([hash, 390])
+      }
+    }),
+  )
 })
