@@ -18,7 +18,7 @@ export interface JobOptions {
   readonly commitIntervalMs?: number
   /** With epochs a checkpoint follows finality, without a commit; at most this often. Default 10 s. */
   readonly checkpointIntervalMs?: number
-  /** Elements between two looks at the clock; results never depend on it. Default 1000. */
+  /** Elements between two turns of the event loop and looks at the clock; results never depend on it. Default 250. */
   readonly batchSize?: number
   /** A monotonic clock in ms for commit intervals and measures, never for results. */
   readonly clock: () => number

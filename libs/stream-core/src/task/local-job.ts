@@ -20,7 +20,7 @@ import { Task } from './task.ts'
 const defaults = {
   commitIntervalMs: 25,
   checkpointIntervalMs: 10_000,
-  batchSize: 1000,
+  batchSize: 250,
   progressIntervalMs: 250,
   retryWaitMs: 50,
 }
