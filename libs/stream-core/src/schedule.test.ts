@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Schedule } from './schedule.ts'
+import { UndoLog } from './task/rewind.ts'
+import { Timers } from './timers.ts'
+
+const times = fc.integer({ min: 0, max: 5 })
+const keys = fc.constantFrom('a', 'b', 'c', 'd', 'ab')
+
+describe('Schedule', () => {
+  test('property: each time comes once, in order, with its keys in order, however they were added', () => {
+    const additions = fc.array(fc.record({ time: times, key: keys, isNext: fc.boolean() }))
+    fc.assert(
+      fc.property(additions, (added) => {
+        const schedule = new Schedule(new UndoLog(true))
+        for (const { time, key, isNext } of added) {
+          if (isNext) schedule.addNext(time, key)
+          else schedule.add(time, key)
+        }
+        const expected = [0, 1, 2, 3, 4, 5].flatMap((time) => {
+          const due = new Set(added.filter((one) => one.time === time).map(({ key }) => key))
+          return due.size === 0 ? [] : [{ time, keys: [...due].sort() }]
+        })
+        const taken = []
+        for (let due = schedule.take(5); due !== undefined; due = schedule.take(5)) taken.push(due)
+        expect(taken).toEqual(expected)
+      }),
+    )
+  })
+
+  test('behavior: a rewind brings back what was taken since', () => {
+    const undo = new UndoLog(true)
+    const schedule = new Schedule(undo)
+    schedule.add(1, 'a')
+    undo.seal(7)
+    expect(schedule.take(1)).toEqual({ time: 1, keys: ['a'] })
+    undo.rewind(1)
+    expect(schedule.take(0)).toBeUndefined()
+    expect(schedule.take(1)).toEqual({ time: 1, keys: ['a'] })
+  })
+})
+
+describe('Timers', () => {
+  test('property: the first live timer is taken, by time, key and namespace, whatever is set and deleted meanwhile', () => {
+    const step = fc.record({
+      what: fc.constantFrom('register', 'delete', 'take'),
+      key: keys,
+      at: times,
+      namespace: fc.constantFrom('', 'x', 'y'),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const timers = new Timers(new UndoLog(true))
+        const model = new Map<string, { key: string; at: number; namespace: string }>()
+        for (const { what, key, at, namespace } of steps) {
+          const name = `${at} ${key.padEnd(2)} ${namespace}`
+          if (what === 'register') {
+            timers.register(key, at, namespace)
+            model.set(name, { key, at, namespace })
+          } else if (what === 'delete') {
+            timers.delete(key, at, namespace)
+            model.delete(name)
+          } else {
+            const first = [...model.keys()].sort()[0]
+            const due = first === undefined ? undefined : model.get(first)
+            const expected = due !== undefined && due.at <= at ? due : undefined
+            expect(timers.take(at)).toEqual(expected)
+            if (expected !== undefined && first !== undefined) model.delete(first)
+          }
+          expect(timers.count).toBe(model.size)
+        }
+      }),
+    )
+  })
+})
