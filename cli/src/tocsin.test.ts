@@ -70,10 +70,15 @@ describe('runTocsin', () => {
 
   test('error: wrong detectors and parameters are told at once, before anything is read', async () => {
     const { code, stderr } = await tocsin(
-      'replay --recording none --detectors transfer-volum --param transfer-volume.ovre=1 --param nonsense',
+      'replay --recording none --batch-size none --detectors transfer-volum --param transfer-volume.over=x --param nonsense',
     )
     expect(code).toBe(2)
-    expect(stderr).toContain('nonsense')
+    expect(stderr.split('\n').slice(0, 4)).toEqual([
+      'tocsin: detectors: --detectors transfer-volum: there is no such detector; did you mean transfer-volume?',
+      expect.stringMatching(/^tocsin: parameters: --param nonsense: expected detector\.parameter=value/),
+      expect.stringMatching(/^tocsin: parameters: --param transfer-volume\.over: /),
+      'tocsin: batchSize: --batch-size says "none"; expected an integer from 1 to 1000000 (elements).',
+    ])
   })
 
   test.each(['ingest', 'detect', 'serve'])('error: tocsin %s without brokers says what to do', async (name) => {

@@ -1,4 +1,5 @@
 import { defineSettings, setting } from '@tocsin/service-kit'
+import { refusedNames, refusedParameters } from './configure.ts'
 
 /** What the detector process reads besides the shared settings. */
 export const detectorSettings = defineSettings({
@@ -14,12 +15,14 @@ export const detectorSettings = defineSettings({
     flag: 'detectors',
     doc: 'Which detectors run; empty: all of `tocsin detectors`.',
     default: [],
+    refusals: refusedNames,
   }),
   parameters: setting.list({
     env: 'TOCSIN_DETECTOR_PARAMETERS',
     flag: 'param',
     doc: 'Parameters of detectors, each detector.name=value with the value as JSON or a bare word; may be repeated.',
     default: [],
+    refusals: refusedParameters,
   }),
   stateFolder: setting.path({
     env: 'TOCSIN_DETECTOR_STATE_FOLDER',

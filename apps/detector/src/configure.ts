@@ -1,5 +1,5 @@
 import { nearest } from '@tocsin/service-kit'
-import type { ConfiguredDetector, Detector, ParameterOverrides } from './detector.ts'
+import { parseOverrides, type ConfiguredDetector, type Detector, type ParameterOverrides } from './detector.ts'
 import { catalogue } from './detectors/catalogue.ts'
 import { ParameterError, type ParameterProblem } from './parameters.ts'
 
@@ -24,4 +24,27 @@ export function configureDetectors(
   const configured = available.map((detector) => detector.configure(overrides[detector.id] ?? {}, problems))
   if (problems.length > 0) throw new ParameterError(problems)
   return configured.filter(({ id }) => chosen.some((detector) => detector.id === id))
+}
+
+/** What is wrong with the names of detectors that a user gave, a sentence each. */
+export const refusedNames = (names: readonly string[]): readonly string[] => problemsOf(() => configureDetectors(names))
+
+/**
+ * What is wrong with the parameters that a user gave as `detector.name=value`, a sentence each. They are read one by one,
+ * so that one that cannot be read does not hide what is wrong with the others.
+ */
+export function refusedParameters(words: readonly string[]): readonly string[] {
+  const unreadable = words.flatMap((word) => problemsOf(() => parseOverrides([word])))
+  const readable = words.filter((word) => problemsOf(() => parseOverrides([word])).length === 0)
+  return [...unreadable, ...problemsOf(() => configureDetectors([], parseOverrides(readable)))]
+}
+
+function problemsOf(work: () => unknown): readonly string[] {
+  try {
+    work()
+    return []
+  } catch (error) {
+    if (!(error instanceof ParameterError)) throw error
+    return error.problems.map(({ name, reason }) => `${name}: ${reason}`)
+  }
 }

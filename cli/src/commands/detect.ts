@@ -4,7 +4,6 @@ import type { JobProgress } from '@tocsin/stream-core'
 import { knownSettings } from '../all-settings.ts'
 import { checkBrokers, openClusterLog } from '../cluster-log.ts'
 import { defineCommand } from '../command.ts'
-import { chosenDetectors } from '../parameters.ts'
 
 export const detect = defineCommand(
   {
@@ -20,10 +19,7 @@ export const detect = defineCommand(
       'TOCSIN_KAFKA_BROKERS=kafka:9092 tocsin detect --detectors transfer-volume',
     ],
     settings: { shared: sharedSettings, detector: detectorSettings, ops: opsSettings },
-    check: ({ settings }) => {
-      checkBrokers(settings.shared, 'detect')
-      chosenDetectors(settings.detector)
-    },
+    check: ({ settings }) => checkBrokers(settings.shared, 'detect'),
     run: async ({ settings, lifecycle, log, io }) => {
       const eventLog = openClusterLog(settings.shared, 'detect', lifecycle)
       const metrics = createMetrics({ process: true })

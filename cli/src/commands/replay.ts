@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { alertCodec, transactionsCodec, transactionsTopic, type Alert } from '@tocsin/chain-model'
 import {
+  configureDetectors,
   detectorSettings,
   inCanonicalOrder,
+  parseOverrides,
   putAsideTeller,
   runDetection,
   waitingTeller,
@@ -33,7 +35,6 @@ import { knownSettings } from '../all-settings.ts'
 import { defineCommand, type CommandContext } from '../command.ts'
 import { fileFacts } from '../file-facts.ts'
 import { openOutput } from '../output.ts'
-import { chosenDetectors } from '../parameters.ts'
 import { knowledgeOf, openRecordings, recordingSettings } from '../recording.ts'
 import { openWorkFolder } from '../work-folder.ts'
 
@@ -88,7 +89,6 @@ export const replay = defineCommand(
       "    --param transfer-volume.window=trailing --param 'transfer-volume.exclude=[]'",
     ],
     settings,
-    check: (given) => void chosenDetectors(given.settings.replay),
     run: replayRecording,
   },
   knownSettings,
@@ -99,7 +99,7 @@ type Context = CommandContext<typeof settings>
 async function replayRecording({ settings: config, lifecycle, log, io }: Context): Promise<undefined> {
   const { signal } = lifecycle
   const began = io.clock()
-  const detectors = chosenDetectors(config.replay)
+  const detectors = configureDetectors(config.replay.detectors, parseOverrides(config.replay.parameters))
   const recording = await openRecordings(config.recording, log)
   const knowledge = await knowledgeOf(config.recording)
   const prices = await pricesOf(config, recording, knowledge, log)

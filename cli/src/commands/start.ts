@@ -12,7 +12,6 @@ import { builtDashboard } from '../dashboard-folder.ts'
 import { openDataFolder } from '../data-folder.ts'
 import { describedDetectors } from '../described-detectors.ts'
 import { freePort } from '../free-port.ts'
-import { chosenDetectors } from '../parameters.ts'
 import { startSettings } from '../start-settings.ts'
 import { without } from '../subset.ts'
 import { UsageError } from '../words.ts'
@@ -47,8 +46,7 @@ export const start = defineCommand(
       'tocsin start --data /var/lib/tocsin --port 8080',
     ],
     settings,
-    check: ({ settings: { detector, api } }) => {
-      chosenDetectors(detector)
+    check: ({ settings: { api } }) => {
       if (api.dashboardFolder === null && builtDashboard() === null) {
         throw new UsageError('the dashboard is not built: run npm run build, or name it with --dashboard-folder.')
       }

@@ -11,6 +11,15 @@ interface ParseContext {
 /** What the text should have been; `loadSettings` adds which setting it was, where it came from and what it said. */
 class Unexpected extends Error {}
 
+/** Read, but refused by those who know what it means: a reason each. */
+class Refused extends Error {
+  readonly reasons: readonly string[]
+  constructor(reasons: readonly string[]) {
+    super(reasons.join('\n'))
+    this.reasons = reasons
+  }
+}
+
 /**
  * One setting: where it may come from (a key of the file is its name in the table), what it means and how it is read.
  * `Value` is its type once loaded.
@@ -176,9 +185,16 @@ function commas(value: string): readonly string[] {
   return parts.map((part) => part.trim()).filter((part) => part !== '')
 }
 
-function listOf(element: Kind<string>): Kind<readonly string[]> {
-  const parseParts = (parts: readonly string[], context: ParseContext) =>
-    Object.freeze(parts.map((part) => element.parse(part, context)))
+function listOf(
+  element: Kind<string>,
+  refusals: (values: readonly string[]) => readonly string[] = () => [],
+): Kind<readonly string[]> {
+  const parseParts = (parts: readonly string[], context: ParseContext) => {
+    const values = Object.freeze(parts.map((part) => element.parse(part, context)))
+    const reasons = refusals(values)
+    if (reasons.length > 0) throw new Refused(reasons)
+    return values
+  }
   return {
     kind: 'list',
     expected: `a list of values separated by commas, each ${element.expected}`,
@@ -321,13 +337,20 @@ export const setting = {
     )
   },
 
-  /** Separated by commas, or an array in the file, or a flag given several times. */
+  /**
+   * Separated by commas, or an array in the file, or a flag given several times. `refusals` says what is wrong with the
+   * values where more is to be known of them than their form, a sentence each.
+   */
   list: <const D extends Defaults<readonly string[]>>(
-    origin: Origin<D> & { readonly of?: 'string' | 'path' | 'url'; readonly protocols?: readonly string[] },
+    origin: Origin<D> & {
+      readonly of?: 'string' | 'path' | 'url'
+      readonly protocols?: readonly string[]
+      readonly refusals?: (values: readonly string[]) => readonly string[]
+    },
   ) => {
     const element =
       origin.of === 'path' ? path : origin.of === 'url' ? url(origin.protocols ?? ['http', 'https']) : text
-    return define<readonly string[], D>(listOf(element), origin)
+    return define<readonly string[], D>(listOf(element, origin.refusals), origin)
   },
 } as const
 
@@ -431,7 +454,9 @@ export function loadSettings<const Tables extends SettingsTables>(
       return given === undefined ? wrong(JSON.stringify(found.raw)) : one.parse(given, context)
     } catch (error) {
       if (error instanceof Unexpected) return wrong(JSON.stringify(found.raw), error.message)
-      throw error
+      if (!(error instanceof Refused)) throw error
+      problems.push(...error.reasons.map((reason) => ({ setting: name, from: found.from, reason })))
+      return undefined
     }
   }
 
