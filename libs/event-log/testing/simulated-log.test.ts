@@ -3,14 +3,18 @@ import { CommitUnknownError, LogFullError } from '../src/errors.ts'
 import { eventLogSuite } from './event-log.suite.ts'
 import { type AppendFate, openSimulatedLog } from './simulated-log.ts'
 
-eventLogSuite('simulated', async () => {
-  let log = openSimulatedLog()
-  return {
-    log,
-    reopen: async () => (log = log.reopen()),
-    dispose: () => log.close(),
-  }
-})
+eventLogSuite(
+  'simulated',
+  async () => {
+    let log = openSimulatedLog()
+    return {
+      log,
+      reopen: async () => (log = log.reopen()),
+      dispose: () => log.close(),
+    }
+  },
+  { isInMemory: true },
+)
 
 describe('openSimulatedLog', () => {
   const place = { topic: 'topic', partition: 0 }
