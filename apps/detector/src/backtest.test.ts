@@ -15,7 +15,7 @@ import {
   type TransactionsRecord,
 } from '@tocsin/chain-model'
 import { openEmbeddedLog, type EventLog, type NewRecord } from '@tocsin/event-log'
-import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
+import { createMetrics, loadSettings, SettingsError, silentLogger } from '@tocsin/service-kit'
 import { afterEach, describe, expect, test } from 'vitest'
 import { slotMs, timeOf } from '../testing/detector-driver.ts'
 import { address, hashOf, tick, transaction, transfer, units, usdc } from '../testing/scripted-chain.ts'
@@ -160,10 +160,10 @@ describe('runDetection', () => {
   })
 })
 
-describe('startDetector', () => {
-  const configOf = (flags: Record<string, string>) =>
-    loadSettings({ detector: detectorSettings }, { flags: { 'state-folder': folder(), ...flags } }).detector
+const configOf = (flags: Record<string, string>) =>
+  loadSettings({ detector: detectorSettings }, { flags: { 'state-folder': folder(), ...flags } }).detector
 
+describe('startDetector', () => {
   test('default: watches until it is stopped, and measures', async () => {
     const { log, append, end } = await openLog()
     await append(...history)
@@ -192,12 +192,25 @@ describe('startDetector', () => {
   test('error: wrong parameters stop it before anything is opened', async () => {
     const { log } = await openLog()
     const config = {
-      ...configOf({ detectors: 'passthrough', param: 'transfer-volume.over=lots' }),
+      ...configOf({}),
       topicPrefix: prefix,
+      detectors: ['passthrough'],
+      parameters: ['transfer-volume.over=lots'],
     }
     const dependencies = { log, logger: silentLogger, metrics: createMetrics(), clock, random: () => 0 }
     const started = startDetector(config, dependencies, new AbortController().signal)
     await expect(started).rejects.toThrow(ParameterError)
     await expect(started).rejects.toThrow(/did you mean pass-through\?\ntransfer-volume\.over: expected an amount/)
+  })
+})
+
+describe('detectorSettings', () => {
+  test('error: wrong detectors and parameters are refused with the other settings, all at once', () => {
+    const load = () =>
+      configOf({ detectors: 'passthrough', param: 'transfer-volume.over=lots', 'alert-partitions': '0' })
+    expect(load).toThrow(SettingsError)
+    expect(load).toThrow(
+      /did you mean pass-through\?\n.*transfer-volume\.over: expected an amount.*\n.*--alert-partitions says/,
+    )
   })
 })
