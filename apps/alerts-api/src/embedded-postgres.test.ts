@@ -116,7 +116,7 @@ describe('openEmbeddedPostgres', () => {
     process.kill(await serverPid(), 'SIGINT')
     const lock = join(folder, 'postmaster.pid')
     await vi.waitFor(() => expect(existsSync(lock)).toBe(false), { timeout: 30_000, interval: 20 })
-    await new Promise((resolve) => setTimeout(resolve, 1_500)) // longer than the watch's own interval
+    await vi.waitFor(() => expect(said).toContain('it is not started again'), { timeout: 30_000, interval: 20 })
     await expect(query(url, 'select 1')).rejects.toThrow(DatabaseUnavailableError)
   })
 

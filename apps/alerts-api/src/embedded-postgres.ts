@@ -376,8 +376,15 @@ function restartWhenDead(data: string, start: () => Promise<void>, logger: Logge
   const over = new AbortController()
   // Told once, not at each attempt.
   let told = false
+  let toldStopped = false
   const restart = async () => {
-    if ((await readLock(data)) === undefined || (await isRunning(data))) return
+    if ((await readLock(data)) === undefined) {
+      if (!toldStopped) logger.warn('the embedded PostgreSQL was stopped in order; it is not started again')
+      toldStopped = true
+      return
+    }
+    toldStopped = false
+    if (await isRunning(data)) return
     if (!told) logger.warn('the embedded PostgreSQL died; it is started again', { log: join(data, 'server.log') })
     told = true
     await removeStaleLock(data)
