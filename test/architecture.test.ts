@@ -42,7 +42,7 @@ const nestDoors = [
 ]
 
 /** It waits for records and commits; when it does so decides nothing about results. */
-const loopAroundTheFold = 'libs/stream-core/src/task/local-job.ts'
+const loopAroundTheFold = 'libs/stream-core/src/task/event-loop.ts'
 
 /** Thrown and caught within one folder, as another error with code and remedy: they reach nobody. */
 const caughtNextDoor = ['FieldError', 'UnsupportedBatchError']

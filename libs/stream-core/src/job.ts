@@ -1,6 +1,7 @@
 import type { EventLog } from '@tocsin/event-log'
 import { openLevelStore } from './state/level-store.ts'
 import type { StateStore } from './state/state-store.ts'
+import type { EventLoop } from './task/event-loop.ts'
 import { LocalJob } from './task/local-job.ts'
 import type { TaskDeadLetter } from './task/task.ts'
 import type { Topology } from './topology.ts'
@@ -30,6 +31,8 @@ export interface JobOptions {
   readonly retryWaitMs?: number
   /** Instead of the store in `stateFolder`, for tests. */
   readonly store?: StateStore
+  /** Turns and waits, so that a simulation can run a job in virtual time. Default: Node's own. */
+  readonly eventLoop?: EventLoop
 }
 
 /** `origin` is `topic/partition@offset`; `payload` the bytes of the record in hand. */

@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
 import type { StateStore, StoreBatch } from '../state/state-store.ts'
 import { StateMismatchError } from './errors.ts'
+import type { EventLoop } from './event-loop.ts'
 import type { Task, TaskSnapshot } from './task.ts'
 
 /** The head of a checkpoint. */
@@ -20,13 +20,18 @@ const cellsASlice = 250
  * Writes what changed since the last checkpoint, as of the base of the task's undo log. Encoding yields to the event
  * loop now and then. If the write fails the cells stay due, and the next checkpoint has them.
  */
-export const writeCheckpoint = async (task: Task, store: StateStore, starts: readonly number[]): Promise<number> => {
+export const writeCheckpoint = async (
+  task: Task,
+  store: StateStore,
+  starts: readonly number[],
+  eventLoop: EventLoop,
+): Promise<number> => {
   const { snapshot, tables, asOf } = task.checkpoint()
   const cells: StoreBatch['cells'][number][] = []
   for (const [table, cellsOf] of tables) {
     for (const cell of cellsOf.changedCells(asOf)) {
       cells.push({ table, ...cell })
-      if (cells.length % cellsASlice === 0) await setImmediate()
+      if (cells.length % cellsASlice === 0) await eventLoop.turn()
     }
   }
   const inputs = inputNames(task)

@@ -1,4 +1,3 @@
-import { setImmediate, setTimeout } from 'node:timers/promises'
 import {
   EventLogError,
   LogFullError,
@@ -13,6 +12,7 @@ import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import { inputNames, restoreCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { StateLostError } from './errors.ts'
+import { nodeEventLoop, type EventLoop } from './event-loop.ts'
 import { decodeMarker, determinismError, differingSinks, encodeMarker, type ProgressMarker } from './marker.ts'
 import { deadLetterSink } from './output-buffer.ts'
 import { Task } from './task.ts'
@@ -33,6 +33,7 @@ const longestRetryWaitMs = 5000
 export class LocalJob implements Job {
   readonly #options: JobOptions
   readonly #settings: typeof defaults
+  readonly #eventLoop: EventLoop
   readonly #store: StateStore
   readonly #task: Task
   readonly #starts: readonly number[]
@@ -81,6 +82,7 @@ export class LocalJob implements Job {
       progressIntervalMs: progressIntervalMs ?? defaults.progressIntervalMs,
       retryWaitMs: retryWaitMs ?? defaults.retryWaitMs,
     }
+    this.#eventLoop = options.eventLoop ?? nodeEventLoop
     this.#store = parts.store
     this.#task = parts.task
     this.#starts = parts.starts
@@ -279,7 +281,7 @@ export class LocalJob implements Job {
       else this.#compareReplay(next)
       if (taken < limit || signal.aborted) return total
       await this.#keepPace(signal)
-      await setImmediate()
+      await this.#eventLoop.turn()
     }
   }
 
@@ -384,7 +386,7 @@ export class LocalJob implements Job {
     if (steps === this.#checkpointSteps) return
     if (this.#lastMarkerSteps < steps) await this.#commit(signal)
     try {
-      this.#checkpointSteps = await writeCheckpoint(this.#task, this.#store, this.#starts)
+      this.#checkpointSteps = await writeCheckpoint(this.#task, this.#store, this.#starts, this.#eventLoop)
     } catch (error) {
       if (isStopping(error)) throw error
       this.#failedCheckpoints += 1
@@ -430,7 +432,7 @@ export class LocalJob implements Job {
       } catch (error) {
         if (!isRetryable(error)) throw error
         this.#setStatus('waiting', reasonOf(error))
-        await setTimeout(waitMs, undefined, signal && { signal }).catch(() => undefined)
+        await this.#eventLoop.wait(waitMs, signal)
         if (signal?.aborted) throw error
       }
     }
