@@ -18,6 +18,8 @@ export class Schedule implements Journaled {
   readonly #due = new Map<Timestamp, Due>()
   readonly #times = new DueTimes()
   readonly #undo: UndoLog
+  /** The time that is being taken, key by key. */
+  #taken: { readonly time: Timestamp; readonly keys: readonly string[]; next: number } | null = null
 
   constructor(undo: UndoLog) {
     this.#undo = undo
@@ -34,19 +36,32 @@ export class Schedule implements Journaled {
     else if (last !== key) others.add(key)
   }
 
-  /** Takes all keys of the first time at or before `watermark`, in the order of their bytes. */
-  take(watermark: Timestamp): { readonly time: Timestamp; readonly keys: readonly string[] } | undefined {
-    const time = this.#times.first
-    if (time === undefined || time > watermark) return undefined
-    const { ascending, others } = this.#at(time)
-    this.#times.takeFirst()
-    this.#due.delete(time)
-    const keys = merged(ascending, [...others].sort())
-    this.#undo.record(this, '', time, keys)
-    return { time, keys }
+  /**
+   * Takes the first key at or before `watermark`, by time and then in the order of bytes. All keys of a time are taken
+   * before a key that is added meanwhile.
+   */
+  take(watermark: Timestamp): { readonly time: Timestamp; readonly key: string } | undefined {
+    for (;;) {
+      const taken = this.#taken
+      const key = taken?.keys[taken.next]
+      if (taken !== null && key !== undefined) {
+        taken.next += 1
+        return { time: taken.time, key }
+      }
+      this.#taken = null
+      const time = this.#times.first
+      if (time === undefined || time > watermark) return undefined
+      const { ascending, others } = this.#at(time)
+      this.#times.takeFirst()
+      this.#due.delete(time)
+      const keys = merged(ascending, [...others].sort())
+      this.#undo.record(this, '', time, keys)
+      this.#taken = { time, keys, next: 0 }
+    }
   }
 
   restore(_key: string, time: string | number | null, keys: unknown): void {
+    this.#taken = null // what was left of it comes back whole
     for (const key of keys as readonly string[]) this.add(time as Timestamp, key) // recorded by `take`
   }
   touch(): void {

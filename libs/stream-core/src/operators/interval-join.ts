@@ -32,10 +32,11 @@ class Buffered<T> extends NestedTable<number, ListView<T>> {
     if (elements !== undefined) this.#expiries.add(timestamp + this.#rest, key)
   }
 
-  expire(watermark: Timestamp): void {
-    for (let due = this.#expiries.take(watermark); due !== undefined; due = this.#expiries.take(watermark)) {
-      for (const key of due.keys) this.set(key, due.time - this.#rest, undefined)
-    }
+  /** Drops the elements of one key and time that nothing can match any more. @returns whether there were any */
+  expireNext(watermark: Timestamp): boolean {
+    const due = this.#expiries.take(watermark)
+    if (due !== undefined) this.set(due.key, due.time - this.#rest, undefined)
+    return due !== undefined
   }
 }
 
@@ -117,9 +118,6 @@ export const intervalJoinOperator =
           pair: (own, other, key, timestamp) => join(other, own, key, (value) => main.emit(value, timestamp)),
         }),
       ],
-      advanceWatermark(watermark) {
-        lefts.expire(watermark)
-        rights.expire(watermark)
-      },
+      fireNext: (watermark) => lefts.expireNext(watermark) || rights.expireNext(watermark),
     }
   }

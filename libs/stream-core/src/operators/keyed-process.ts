@@ -61,23 +61,23 @@ const keyedOperator =
     }))
     return {
       receivers,
-      advanceWatermark(watermark) {
-        for (let timer = timers.take(watermark); timer !== undefined; timer = timers.take(watermark)) {
-          const undoPosition = undo.position
-          const outputPosition = outputs.position
-          try {
-            state.key = timer.key
-            keyed.timestamp = state.now = timer.at
-            if (timer.namespace !== '') {
-              state.expire(timer)
-              continue
-            }
+      fireNext(watermark) {
+        const timer = timers.take(watermark)
+        if (timer === undefined) return false
+        const undoPosition = undo.position
+        const outputPosition = outputs.position
+        try {
+          state.key = timer.key
+          keyed.timestamp = state.now = timer.at
+          if (timer.namespace !== '') state.expire(timer)
+          else {
             key = from(timer.key)
             logic.onTimer?.(timer.at, keyed)
-          } catch (error) {
-            context.fail(error, undoPosition, outputPosition)
           }
+        } catch (error) {
+          context.fail(error, undoPosition, outputPosition)
         }
+        return true
       },
     }
   }

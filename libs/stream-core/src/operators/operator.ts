@@ -23,8 +23,14 @@ export class Output {
 export interface Operator {
   /** By input, in the order of the node's inputs. */
   readonly receivers: readonly Receiver[]
-  /** The watermark has advanced to `watermark`; called before the operators downstream hear of it. */
-  advanceWatermark?(watermark: Timestamp): void
+  /**
+   * The watermark stands at `watermark`: does one unit of what that makes due (one timer, one window of one key) and
+   * says whether it did; false when nothing is due any more. The task repeats it before the operators downstream hear of
+   * the watermark, and may turn to the event loop between two units, so a unit should take well under a millisecond.
+   */
+  fireNext?(watermark: Timestamp): boolean
+  /** As `fireNext`, for what the journaled clock makes due when it shows `time`. */
+  fireNextProcessingTime?(time: Timestamp): boolean
 }
 
 /** What a sink does besides taking elements: the task calls it when an epoch is final or reverted. */

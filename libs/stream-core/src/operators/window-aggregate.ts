@@ -131,27 +131,28 @@ export const windowOperator =
           },
         },
       ],
-      advanceWatermark(watermark) {
-        for (let due = ends.take(watermark); due !== undefined; due = ends.take(watermark)) {
-          const window = windowFrom(due.time + 1 - size)
-          const next = windowFrom(window.start + slide)
-          for (const key of due.keys) {
-            const undoPosition = undo.position
-            const outputPosition = outputs.position
-            const held = panes.of(key)
-            if (held === undefined) continue
-            if (held.hasBetween(next.start, next.end - 1)) ends.addNext(lastOf(next), key)
-            try {
-              fire(key, () => from(key), window)
-            } catch (error) {
-              context.fail(error, undoPosition, outputPosition) // the window is lost, not the ones after it
-            }
-            if (allowedLateness === 0) dropPanes(key, due.time)
-          }
+      fireNext(watermark) {
+        const end = ends.take(watermark)
+        if (end === undefined) {
+          const cleanup = cleanups.take(watermark)
+          if (cleanup !== undefined) dropPanes(cleanup.key, cleanup.time)
+          return cleanup !== undefined
         }
-        for (let due = cleanups.take(watermark); due !== undefined; due = cleanups.take(watermark)) {
-          for (const key of due.keys) dropPanes(key, due.time)
+        const { time, key } = end
+        const undoPosition = undo.position
+        const outputPosition = outputs.position
+        const held = panes.of(key)
+        if (held === undefined) return true
+        const window = windowFrom(time + 1 - size)
+        const next = windowFrom(window.start + slide)
+        if (held.hasBetween(next.start, next.end - 1)) ends.addNext(lastOf(next), key)
+        try {
+          fire(key, () => from(key), window)
+        } catch (error) {
+          context.fail(error, undoPosition, outputPosition) // the window is lost, not the ones after it
         }
+        if (allowedLateness === 0) dropPanes(key, time)
+        return true
       },
     }
   }

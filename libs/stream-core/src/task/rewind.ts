@@ -37,6 +37,13 @@ export class UndoLog {
   readonly #hasEpochs: boolean
   readonly #segments: Segment[] = [new Segment()]
   #open: Segment
+  /** What `rewind` has still to put back, newest first, and what of it stays. */
+  readonly #undone: Change[][] = []
+  readonly #kept: Change[] = []
+  /** What `finalize` has still to tell its tables, oldest first; of the first segment from `#finalAt` on. */
+  readonly #final: (readonly Change[])[] = []
+  #finalAt = 0
+  #compaction: Compaction | null = null
 
   constructor(hasEpochs: boolean) {
     this.#hasEpochs = hasEpochs
@@ -78,37 +85,72 @@ export class UndoLog {
     changes.length = 0
   }
 
-  /** Ends the open segment as `epoch` and opens the next. */
+  /** Ends the open segment as `epoch` and opens the next. Repeat `compactNext` after it until it says no. */
   seal(epoch: number): void {
     this.#open.epoch = epoch
     const earlier = this.#segments.at(-2)
-    if (earlier !== undefined) earlier.changes = firstChanges(earlier.changes)
+    if (earlier !== undefined && earlier.changes.length > 0) this.#compaction = new Compaction(earlier)
     this.#open = new Segment()
     this.#segments.push(this.#open)
   }
+  /** A slice of it, so that a large epoch does not hold the event loop. @returns whether more is left */
+  compactNext(): boolean {
+    if (this.#compaction?.next() === true) return true
+    this.#compaction = null
+    return false
+  }
 
-  /** Puts back everything from segment `index` on, newest first, and opens it anew. */
+  /**
+   * Everything from segment `index` on is reverted, and a new segment is open in its place. Repeat `rewindNext` after it
+   * until it says no: that puts the cells back.
+   */
   rewind(index: number): void {
-    const undone = this.#segments.splice(index)
-    const kept: Change[] = []
-    for (const segment of undone.reverse()) {
+    for (const segment of this.#segments.splice(index)) {
       segment.isReverted = true
-      for (const change of segment.changes.reverse()) {
-        if (change.table.survivesRewind) kept.push(change)
-        else change.table.restore(change.key, change.sub, change.previous)
-      }
+      this.#undone.push(segment.changes)
       segment.changes = []
     }
     this.#open = new Segment()
-    this.#open.changes = kept.reverse()
     this.#segments.push(this.#open)
   }
-
-  /** The first `count` segments are final: their undo is dropped and their cells are due for the next checkpoint. */
-  finalize(count: number): void {
-    for (const { changes } of this.#segments.splice(0, count)) {
-      for (const { table, key, sub, previous } of changes) table.touch(key, sub, previous)
+  /** Puts a slice of the reverted cells back, newest first. @returns whether more is left */
+  rewindNext(): boolean {
+    for (let left = changesASlice; left > 0; left -= 1) {
+      const change = this.#undone.at(-1)?.pop()
+      if (change === undefined) {
+        if (this.#undone.pop() === undefined) break
+      } else if (change.table.survivesRewind) this.#kept.push(change)
+      else change.table.restore(change.key, change.sub, change.previous)
     }
+    if (this.#undone.length > 0) return true
+    for (let change = this.#kept.pop(); change !== undefined; change = this.#kept.pop()) this.#open.changes.push(change)
+    return false
+  }
+
+  /**
+   * The first `count` segments are final. Repeat `finalizeNext` after it until it says no: that makes their cells due for
+   * the next checkpoint.
+   */
+  finalize(count: number): void {
+    this.#compaction = null
+    for (const { changes } of this.#segments.splice(0, count)) {
+      this.#final.push(changes)
+    }
+  }
+  /** Tells a slice of the final cells to their tables and drops its undo. @returns whether more is left */
+  finalizeNext(): boolean {
+    const [changes] = this.#final
+    if (changes === undefined) return false
+    const end = Math.min(this.#finalAt + changesASlice, changes.length)
+    for (; this.#finalAt < end; this.#finalAt += 1) {
+      const change = changes[this.#finalAt]
+      change?.table.touch(change.key, change.sub, change.previous)
+    }
+    if (end === changes.length) {
+      this.#final.shift()
+      this.#finalAt = 0
+    }
+    return this.#final.length > 0
   }
 
   /** What the cells changed since the oldest mark were then. */
@@ -125,14 +167,34 @@ export class UndoLog {
   }
 }
 
-// Only the first change of a cell in an epoch tells what it was before: memory grows with the keys, not with updates.
-const firstChanges = (changes: readonly Change[]): Change[] => {
-  const seen = new Map<Journaled, Map<string, Set<string | number | null>>>()
-  return changes.filter(({ table, key, sub }) => {
-    const keys = getOrAdd(seen, table, () => new Map<string, Set<string | number | null>>())
-    const subs = getOrAdd(keys, key, () => new Set<string | number | null>())
-    return subs.size !== subs.add(sub).size
-  })
+/** Changes handled between two looks at the time: some tenths of a millisecond. */
+const changesASlice = 500
+
+/** Only the first change of a cell in an epoch tells what it was before: memory grows with the keys, not with updates. */
+class Compaction {
+  readonly #segment: Segment
+  readonly #first: Change[] = []
+  readonly #seen = new Map<Journaled, Map<string, Set<string | number | null>>>()
+  #at = 0
+
+  constructor(segment: Segment) {
+    this.#segment = segment
+  }
+
+  next(): boolean {
+    const { changes } = this.#segment
+    const end = Math.min(this.#at + changesASlice, changes.length)
+    for (; this.#at < end; this.#at += 1) {
+      const change = changes[this.#at]
+      if (change === undefined) break
+      const keys = getOrAdd(this.#seen, change.table, () => new Map<string, Set<string | number | null>>())
+      const subs = getOrAdd(keys, change.key, () => new Set<string | number | null>())
+      if (subs.size !== subs.add(change.sub).size) this.#first.push(change)
+    }
+    if (end < changes.length) return true
+    this.#segment.changes = this.#first
+    return false
+  }
 }
 
 const getOrAdd = <K, V>(map: Map<K, V>, key: K, create: () => V): V => {

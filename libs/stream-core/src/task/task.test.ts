@@ -19,6 +19,43 @@ const asText = ({ sink, record }: Emission) => `${sink} ${record.partition} ${Bu
 /** The logs of the inputs, in their order: prices/0, prices/1, chain. */
 type Logs = readonly (readonly (ChainRecord | PriceRecord)[])[]
 
+/** All that a checkpoint would hold now: equal folds give equal bytes. */
+const checkpointOf = (task: Task) => {
+  const { snapshot, tables, asOf } = task.checkpoint()
+  const cells = tables.flatMap(([name, table]) =>
+    [...table.changedCells(asOf)].map(({ key, sub, value }) => {
+      const bytes = value === null ? null : Buffer.from(value).toString('hex')
+      return JSON.stringify([name, key, sub, bytes])
+    }),
+  )
+  return { snapshot, cells: cells.sort() }
+}
+
+/** Folds all that is there, in steps that are left when `pauses` says so, and taken up again. */
+const runWithPauses = (logs: Logs, pauses: readonly boolean[]) => {
+  const task = newTask()
+  logs.forEach((records, index) => {
+    const logRecords = records.map((record, offset) => ({
+      offset,
+      key: null,
+      value: Buffer.from(JSON.stringify(record)),
+    }))
+    task.inputs[index]?.offer(logRecords, logRecords.length)
+  })
+  let asked = 0
+  let paused = 0
+  for (;;) {
+    const before = asked
+    const ended = task.advance(Infinity, () => {
+      asked += 1
+      return pauses[asked % Math.max(pauses.length, 1)] ?? false
+    })
+    if (task.isInStep) paused += 1
+    else if (ended === 0 && asked === before) break
+  }
+  return { outputs: task.outputs.drain().map(asText), checkpoint: checkpointOf(task), paused }
+}
+
 /** Offers the logs in pieces, in the order and sizes of `offers`, then the rest. */
 const runInPieces = (logs: Logs, offers: readonly { readonly input: number; readonly count: number }[]) => {
   const task = newTask()
@@ -58,6 +95,28 @@ describe('Task', () => {
       ),
       { numRuns: runs },
     )
+  })
+
+  test('property: outputs and state do not depend on where a step is left and taken up again', () => {
+    let pausedInSteps = 0
+    fc.assert(
+      fc.property(
+        storm,
+        priceHistory(0),
+        priceHistory(1),
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 50 }),
+        ({ stormy }, first, second, pauses) => {
+          const logs = [first, second, stormy]
+          const { paused, ...withPauses } = runWithPauses(logs, pauses)
+          const { paused: none, ...atOnce } = runWithPauses(logs, [])
+          pausedInSteps += paused
+          expect(none).toBe(0)
+          expect(withPauses).toEqual(atOnce)
+        },
+      ),
+      { numRuns: runs },
+    )
+    expect(pausedInSteps).toBeGreaterThan(10 * runs)
   })
 
   test('property: after any storm of reorgs, state and what stands equal those of the canonical chain alone', () => {

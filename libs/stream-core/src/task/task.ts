@@ -51,6 +51,15 @@ export interface Resumption {
   readonly input: number
 }
 
+/** A source record that is being folded. */
+interface Step {
+  readonly input: Input
+  readonly logRecord: LogRecord
+  readonly record: SourceRecord<unknown> | Undecodable
+  readonly node: Node
+  readonly channel: number
+}
+
 interface Node {
   readonly spec: TopologyNode
   readonly name: string
@@ -84,7 +93,14 @@ export class Task {
   #lateElements = 0
   #finalized: number | null = null
   #place: Timestamp | null = null
-  #current: { readonly input: Input; readonly record: LogRecord } | null = null
+  #current: Step | null = null
+  /** What is left of the step in hand, in order. Each does one unit of its work and says whether it has more. */
+  readonly #rest: (() => boolean)[] = []
+  /** How far the watermark of the step in hand has come: this node is next, or fires. */
+  #cursor = 0
+  /** Outputs that waited when the step in hand began. */
+  #emittedBefore = 0
+  #isFiring = false
   #resumptions: readonly Resumption[] = []
   #replay: { readonly resumptions: readonly Resumption[]; readonly until: number } | null = null
 
@@ -118,6 +134,10 @@ export class Task {
   }
   get steps(): number {
     return this.#steps
+  }
+  /** The last record is not wholly folded: nothing of it may be committed or put into a checkpoint yet. */
+  get isInStep(): boolean {
+    return this.#rest.length > 0
   }
   get hasEpochs(): boolean {
     return this.#hasEpochs
@@ -158,15 +178,27 @@ export class Task {
     return this.#hasEpochs ? (this.#marks[0]?.steps ?? 0) : this.#steps
   }
 
-  /** Takes up to `limit` source records, as many as the merge lets it. @returns how many */
-  advance(limit: number): number {
-    let taken = 0
-    for (; taken < limit; taken += 1) {
-      const next = this.#next()
-      if (next === undefined) break
-      this.#take(next.input, next.place)
+  /**
+   * Folds up to `limit` source records, as many as the merge lets it. Asks `shouldPause` after each unit of work (an
+   * element, a timer, a window of a key) and returns when it says so, if need be in the middle of a step: the next call
+   * goes on there. Where it paused shows in no result. @returns how many steps it ended
+   */
+  advance(limit: number, shouldPause: () => boolean = never): number {
+    let ended = 0
+    while (ended < limit) {
+      if (!this.isInStep) {
+        const next = this.#next()
+        if (next === undefined) return ended
+        this.#begin(next.input, next.place)
+      }
+      for (let unit = this.#rest[0]; unit !== undefined; unit = this.#rest[0]) {
+        if (!unit()) this.#rest.shift()
+        else if (shouldPause()) return ended
+      }
+      ended += 1
+      if (shouldPause()) return ended
     }
-    return taken
+    return ended
   }
 
   /** Begins to read at these offsets, in order of the inputs. Call before anything is offered. */
@@ -189,6 +221,7 @@ export class Task {
   checkpoint(): { readonly snapshot: TaskSnapshot; readonly tables: readonly [string, CheckpointedTable][] } & {
     readonly asOf: ReturnType<UndoLog['valuesAsOfBase']>
   } {
+    if (this.isInStep) throw new Error('A checkpoint was asked for in the middle of a step.')
     const base = this.#hasEpochs ? this.#marks[0] : this.#snapshot(null)
     if (base === undefined) throw new Error('A task always has a base.') // #marks is never emptied
     return { snapshot: base, tables: [...this.#tables], asOf: this.#undo.valuesAsOfBase() }
@@ -303,7 +336,8 @@ export class Task {
     return { input: resumption.input, place: placeOf(record, input.bound) }
   }
 
-  #take(index: number, place: Timestamp): void {
+  /** Takes the next record of an input and puts what is to be done with it into `#rest`. */
+  #begin(index: number, place: Timestamp): void {
     const input = this.inputs[index]
     const at = this.#nodeOfInput[index]
     const record = input?.peek()
@@ -311,7 +345,6 @@ export class Task {
     if (input === undefined || at === undefined || record === undefined || logRecord === undefined) {
       throw new Error(`Input ${index} has nothing to take.`) // the merge has just seen it
     }
-    this.#current = { input, record: logRecord }
     const { ordinal } = input.position
     this.outputs.begin({ place, input: index, offset: logRecord.offset, ordinal })
     this.#steps += 1
@@ -319,19 +352,30 @@ export class Task {
     input.place = place
     input.take()
     if (input.isIdle) this.#resumptions = [...this.#resumptions, { step: this.#steps, input: index }]
+    this.#emittedBefore = this.outputs.position
+    this.#current = { input, logRecord, record, node: at.node, channel: at.channel }
     if (record.type !== 'idle' && input.isIdle) {
       input.isIdle = false
       at.node.valve.setIdle(at.channel, false)
       this.#propagate(at.node)
     }
-    const emittedBefore = this.outputs.position
-    this.#fold(record, input, at.node, at.channel)
-    if (this.#hasEpochs && this.#epochInput?.hasEnded === true) this.#finishEnded(record.type, emittedBefore)
-    this.#undo.settle()
-    this.outputs.settle()
+    this.#rest.push(this.#foldStep)
   }
 
-  #fold(record: SourceRecord<unknown> | Undecodable, input: Input, node: Node, channel: number): void {
+  readonly #foldStep = (): boolean => {
+    const step = this.#current
+    if (step !== null) this.#fold(step)
+    this.#rest.push(this.#endStep)
+    return false
+  }
+  readonly #endStep = (): boolean => {
+    if (this.#hasEpochs && this.#epochInput?.hasEnded === true) this.#finishEnded()
+    this.#undo.settle()
+    this.outputs.settle()
+    return false
+  }
+
+  #fold({ record, input, node, channel }: Step): void {
     switch (record.type) {
       case 'element': {
         node.main.emit(record.value, record.timestamp)
@@ -383,20 +427,36 @@ export class Task {
 
   /** An operator processes a watermark wholly before the ones downstream hear of it: nodes are in topological order. */
   #propagate(source: Node): void {
+    this.#cursor = source.spec.id + 1
+    this.#rest.push(this.#propagateNext)
+  }
+  readonly #propagateNext = (): boolean => {
     const nodes = this.#nodes
-    for (let id = source.spec.id + 1; id < nodes.length; id += 1) {
-      const node = nodes[id]
-      if (node === undefined) continue
-      const { valve, operator, spec } = node
-      const before = valve.watermark
-      for (let channel = 0; channel < spec.inputs.length; channel += 1) {
-        const upstream = nodes[spec.inputs[channel] ?? -1]?.valve
-        if (upstream === undefined) continue
-        if (!upstream.isIdle) valve.setIdle(channel, false)
-        valve.advance(channel, upstream.watermark)
-        if (upstream.isIdle) valve.setIdle(channel, true)
+    for (let node = nodes[this.#cursor]; node !== undefined; node = nodes[this.#cursor]) {
+      const { valve, operator } = node
+      if (!this.#isFiring) {
+        const before = valve.watermark
+        this.#align(node)
+        this.#isFiring = valve.watermark > before
       }
-      if (valve.watermark > before) operator.advanceWatermark?.(valve.watermark)
+      if (this.#isFiring && operator.fireNext?.(valve.watermark) === true) {
+        this.#undo.settle()
+        return true
+      }
+      this.#isFiring = false
+      this.#cursor += 1
+    }
+    return false
+  }
+
+  /** Tells a node's valve how those upstream stand. */
+  #align({ valve, spec }: Node): void {
+    for (let channel = 0; channel < spec.inputs.length; channel += 1) {
+      const upstream = this.#nodes[spec.inputs[channel] ?? -1]?.valve
+      if (upstream === undefined) continue
+      if (!upstream.isIdle) valve.setIdle(channel, false)
+      valve.advance(channel, upstream.watermark)
+      if (upstream.isIdle) valve.setIdle(channel, true)
     }
   }
 
@@ -409,10 +469,14 @@ export class Task {
       throw new EpochError(`Epoch ${epoch} of "${node.name}" is sealed after epoch ${last}; epochs ascend.`)
     }
     this.#advance(watermark, input, node, channel)
-    this.outputs.settle()
-    this.#undo.seal(epoch)
-    this.#marks.push(this.#snapshot(epoch))
+    this.#rest.push(() => {
+      this.outputs.settle()
+      this.#undo.seal(epoch)
+      this.#marks.push(this.#snapshot(epoch))
+      return false
+    }, this.#compactNext)
   }
+  readonly #compactNext = (): boolean => this.#undo.compactNext()
 
   #revert(epoch: number, source: Input): void {
     const base = this.#marks[0]?.epoch ?? null
@@ -424,6 +488,15 @@ export class Task {
     if (mark === undefined) throw new EpochError(`Epoch ${epoch} is to be reverted, but nothing before it is known.`)
     this.#undo.rewind(index)
     this.#marks.length = index + 1
+    this.#rest.push(this.#rewindNext, () => {
+      this.#returnTo(mark, source)
+      return false
+    })
+  }
+  readonly #rewindNext = (): boolean => this.#undo.rewindNext()
+
+  /** Keyed state is put back: now all else, and the sinks answer. `source` is the one that reverts, and reads on. */
+  #returnTo(mark: TaskSnapshot, source: Input): void {
     this.#lateElements = mark.lateElements
     this.inputs.forEach((input, at) => {
       const snapshot = mark.inputs[at]
@@ -448,6 +521,7 @@ export class Task {
   /** The mark at `index` becomes the base: what led to it can no longer be undone. */
   #raiseBase(index: number): void {
     this.#undo.finalize(index)
+    this.#rest.push(this.#finalizeNext)
     this.#marks = this.#marks.slice(index)
     const base = this.#marks[0]
     this.inputs.forEach((input, at) => {
@@ -456,12 +530,15 @@ export class Task {
     })
   }
 
+  readonly #finalizeNext = (): boolean => this.#undo.finalizeNext()
+
   /**
    * Behind the last watermark of the source with epochs nothing can be reverted: once its epochs are final, so is at
    * once what that watermark, and what the other inputs still hold, brings about. What emits nothing can wait.
    */
-  #finishEnded(type: string, emittedBefore: number): void {
-    const isDue = type === 'finalized' || this.outputs.position > emittedBefore || this.#undo.position > maxTailChanges
+  #finishEnded(): void {
+    const hasEmitted = this.outputs.position > this.#emittedBefore
+    const isDue = this.#current?.record.type === 'finalized' || hasEmitted || this.#undo.position > maxTailChanges
     if (!isDue || this.#undo.position === 0) return
     const last = this.#marks.at(-1)?.epoch ?? null
     if (last !== null && last > (this.#finalized ?? minTimestamp)) return
@@ -492,18 +569,20 @@ export class Task {
   #deadLetter(operator: string, error: unknown, fallbackCode: string): void {
     const { topic, encode } = this.#options.deadLetters
     const at = this.#current
-    const origin = at === null ? '' : `${at.input.source.topic}/${at.input.partition}@${at.record.offset}`
+    const origin = at === null ? '' : `${at.input.source.topic}/${at.input.partition}@${at.logRecord.offset}`
     const letter: TaskDeadLetter = {
       operator,
       code: codeOf(error) ?? fallbackCode,
       reason: error instanceof Error ? error.message : String(error),
       origin,
-      payload: at?.record.value ?? new Uint8Array(),
+      payload: at?.logRecord.value ?? new Uint8Array(),
     }
     const record = { key: null, value: encode(letter), partition: 0 }
     this.outputs.emit(deadLetterSink, topic, record, letter, { type: 'added', revision: 1 })
   }
 }
+
+const never = (): boolean => false
 
 /** What follows the last epoch and emits nothing is made final in stretches of so many changes. */
 const maxTailChanges = 10_000
