@@ -2,11 +2,11 @@ import type { EventLog } from '@tocsin/event-log'
 import { openLevelStore } from './state/level-store.ts'
 import type { StateStore } from './state/state-store.ts'
 import type { EventLoop } from './task/event-loop.ts'
-import { LocalJob } from './task/local-job.ts'
+import { TaskRunner, type TaskPace, type TaskProgress } from './task/task-runner.ts'
 import type { TaskDeadLetter } from './task/task.ts'
 import type { Topology } from './topology.ts'
 
-export interface JobOptions {
+export interface JobOptions extends TaskPace {
   readonly topology: Topology
   readonly log: EventLog
   /** Folder of the state store (LevelDB). */
@@ -15,20 +15,10 @@ export interface JobOptions {
   readonly progressTopic: string
   /** Topic for what could not be read or evaluated; `deadLetter` makes its bytes. */
   readonly deadLetters: { readonly topic: string; readonly encode: (letter: JobDeadLetter) => Uint8Array }
-  /** How long outputs wait for their commit, at most. Default 25 ms. */
-  readonly commitIntervalMs?: number
-  /** With epochs a checkpoint follows finality, without a commit; at most this often. Default 10 s. */
-  readonly checkpointIntervalMs?: number
-  /** Elements between two turns of the event loop and looks at the clock; results never depend on it. Default 250. */
-  readonly batchSize?: number
   /** A monotonic clock in ms for commit intervals and measures, never for results. */
   readonly clock: () => number
   /** Called at most every `progressIntervalMs`, and at each change of status. */
   readonly onProgress?: (progress: JobProgress) => void
-  /** Default 250 ms. */
-  readonly progressIntervalMs?: number
-  /** Before the first repeat of what the log could not do; each next wait is twice as long, up to 5 s. Default 50 ms. */
-  readonly retryWaitMs?: number
   /** Instead of the store in `stateFolder`, for tests. */
   readonly store?: StateStore
   /** Turns and waits, so that a simulation can run a job in virtual time. Default: Node's own. */
@@ -39,37 +29,7 @@ export interface JobOptions {
 export type JobDeadLetter = TaskDeadLetter
 
 /** For dashboards and progress bars; not part of any result. */
-export interface JobProgress {
-  readonly status: 'restoring' | 'replaying' | 'running' | 'waiting' | 'failed' | 'stopped'
-  /** Why it waits or failed, or why the last checkpoint did: one line with the remedy. Null when all is well. */
-  readonly reason: string | null
-  /** Source records taken, control records too, over rewinds. */
-  readonly elements: number
-  readonly outputs: number
-  readonly deadLetters: number
-  readonly lateElements: number
-  /** Event time; null before the first. */
-  readonly watermark: number | null
-  readonly place: number | null
-  readonly openEpochs: number
-  readonly inputs: readonly {
-    readonly topic: string
-    readonly partition: number
-    readonly position: number
-    readonly end: number
-    readonly watermark: number | null
-    readonly idle: boolean
-  }[]
-  readonly commits: number
-  readonly checkpoints: number
-  readonly lastCheckpointMs: number | null
-  /** Checkpoints that could not be written; the next has their cells too. */
-  readonly failedCheckpoints: number
-  /** Replayed commits whose outputs differ under a changed version of the topology. */
-  readonly divergences: number
-  readonly keys: number
-  readonly timers: number
-}
+export type JobProgress = TaskProgress
 
 export interface Job {
   /** Runs until `signal` aborts (then commits and checkpoints cleanly) or an error that stops it. */
@@ -93,7 +53,9 @@ export type OpenJob = (options: JobOptions) => Promise<Job>
 export const openJob: OpenJob = async (options) => {
   const store = options.store ?? (await openLevelStore(options.stateFolder))
   try {
-    return await LocalJob.open(options, store)
+    const { progressTopic: topic, stateFolder: _, ...of } = options
+    await options.log.createTopics([{ topic, partitions: 1 }])
+    return await TaskRunner.open({ ...of, store, progress: { topic, partition: 0, key: '0', transactionalId: topic } })
   } catch (error) {
     await store.close()
     throw error

@@ -2,20 +2,22 @@ import {
   EventLogError,
   LogFullError,
   ProducerFencedError,
+  type EventLog,
   type NewRecord,
   type Position,
   type Producer,
   type Reader,
 } from '@tocsin/event-log'
-import type { Job, JobOptions, JobProgress } from '../job.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
+import type { Topology } from '../topology.ts'
 import { inputNames, restoreCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
-import { decodeMarker, determinismError, differingSinks, encodeMarker, type ProgressMarker } from './marker.ts'
+import { determinismError, differingSinks, type ProgressMarker } from './marker.ts'
 import { deadLetterSink } from './output-buffer.ts'
-import { Task } from './task.ts'
+import { markerRecord, readMarkers, type ProgressPosition } from './progress-log.ts'
+import { Task, type TaskDeadLetter } from './task.ts'
 
 const defaults = {
   commitIntervalMs: 25,
@@ -29,9 +31,77 @@ const maxQueuedBytes = 16 << 20
 const pollWaitMs = 100
 const longestRetryWaitMs = 5000
 
-/** The whole topology in one task of this process. What to fold is the task's; when to read and write is decided here. */
-export class LocalJob implements Job {
-  readonly #options: JobOptions
+/** When a task reads, commits and checkpoints. Each has a default; results depend on none of them. */
+export interface TaskPace {
+  /** How long outputs wait for their commit, at most. Default 25 ms. */
+  readonly commitIntervalMs?: number
+  /** With epochs a checkpoint follows finality, without a commit; at most this often. Default 10 s. */
+  readonly checkpointIntervalMs?: number
+  /** Elements between two turns of the event loop and looks at the clock. Default 250. */
+  readonly batchSize?: number
+  /** Default 250 ms. */
+  readonly progressIntervalMs?: number
+  /** Before the first repeat of what the log could not do; each next wait is twice as long, up to 5 s. Default 50 ms. */
+  readonly retryWaitMs?: number
+}
+
+export interface TaskRunnerOptions extends TaskPace {
+  /** The whole of a job's, or one of its sub-topologies. */
+  readonly topology: Topology
+  readonly log: EventLog
+  /** Of this task alone; closed with it. */
+  readonly store: StateStore
+  /** Of this task alone; the topic exists. */
+  readonly progress: ProgressPosition
+  /** Topic for what could not be read or evaluated; `encode` makes its bytes. */
+  readonly deadLetters: { readonly topic: string; readonly encode: (letter: TaskDeadLetter) => Uint8Array }
+  /** A monotonic clock in ms for paces and measures, never for results. */
+  readonly clock: () => number
+  /** Called at most every `progressIntervalMs`, and at each change of status. */
+  readonly onProgress?: (progress: TaskProgress) => void
+  /** Turns and waits, so that a simulation can run a task in virtual time. Default: Node's own. */
+  readonly eventLoop?: EventLoop
+}
+
+/** For dashboards and progress bars; not part of any result. */
+export interface TaskProgress {
+  readonly status: 'restoring' | 'replaying' | 'running' | 'waiting' | 'failed' | 'stopped'
+  /** Why it waits or failed, or why the last checkpoint did: one line with the remedy. Null when all is well. */
+  readonly reason: string | null
+  /** Source records taken, control records too, over rewinds. */
+  readonly elements: number
+  readonly outputs: number
+  readonly deadLetters: number
+  readonly lateElements: number
+  /** Event time; null before the first. */
+  readonly watermark: number | null
+  readonly place: number | null
+  readonly openEpochs: number
+  readonly inputs: readonly {
+    readonly topic: string
+    readonly partition: number
+    readonly position: number
+    readonly end: number
+    readonly watermark: number | null
+    readonly idle: boolean
+  }[]
+  readonly commits: number
+  readonly checkpoints: number
+  readonly lastCheckpointMs: number | null
+  /** Checkpoints that could not be written; the next has their cells too. */
+  readonly failedCheckpoints: number
+  /** Replayed commits whose outputs differ under a changed version of the topology. */
+  readonly divergences: number
+  readonly keys: number
+  readonly timers: number
+}
+
+/**
+ * The loop of one task: reads its inputs, folds, commits outputs with their progress, checkpoints, and recovers. What to
+ * fold is the task's; when to read and write is decided here. A process may run many, each over one part of a topology.
+ */
+export class TaskRunner {
+  readonly #options: TaskRunnerOptions
   readonly #settings: typeof defaults
   readonly #eventLoop: EventLoop
   readonly #store: StateStore
@@ -50,7 +120,7 @@ export class LocalJob implements Job {
   #pendingSince: number | null = null
   #checkpointSteps: number
   #checkpointAt: number
-  #status: JobProgress['status'] = 'restoring'
+  #status: TaskProgress['status'] = 'restoring'
   #reason: string | null = null
   #checkpointFailure: string | null = null
   #commits = 0
@@ -61,9 +131,8 @@ export class LocalJob implements Job {
   #progressAt = -Infinity
 
   private constructor(
-    options: JobOptions,
+    options: TaskRunnerOptions,
     parts: {
-      readonly store: StateStore
       readonly task: Task
       readonly starts: readonly number[]
       readonly producer: Producer
@@ -83,7 +152,7 @@ export class LocalJob implements Job {
       retryWaitMs: retryWaitMs ?? defaults.retryWaitMs,
     }
     this.#eventLoop = options.eventLoop ?? nodeEventLoop
-    this.#store = parts.store
+    this.#store = options.store
     this.#task = parts.task
     this.#starts = parts.starts
     this.#producer = parts.producer
@@ -95,18 +164,22 @@ export class LocalJob implements Job {
     this.#checkpointAt = options.clock()
   }
 
-  static async open(options: JobOptions, store: StateStore): Promise<LocalJob> {
-    const { topology, log, progressTopic, deadLetters } = options
+  /**
+   * Fences an earlier owner of its transactional id, restores the newest checkpoint, and reads where the last commit
+   * stood. Replaying up to there is the first thing that `run` does.
+   * @throws {StateLostError | StateMismatchError}
+   */
+  static async open(options: TaskRunnerOptions): Promise<TaskRunner> {
+    const { topology, log, store, progress, deadLetters } = options
     const partitions = new Map<string, number>()
     for (const { source, sink } of topology.nodes) {
       const topic = source?.topic ?? sink?.topic
       if (topic !== undefined) partitions.set(topic, await log.partitions(topic))
     }
-    await log.createTopics([{ topic: progressTopic, partitions: 1 }])
     const task = new Task({ topology, deadLetters, partitions: (topic) => partitions.get(topic) ?? 1 })
     // First the producer: from here on an earlier owner can commit nothing more, and what is read is the last word.
-    const producer = await log.openProducer(progressTopic)
-    const markers = await readMarkers(options)
+    const producer = await log.openProducer(progress.transactionalId)
+    const markers = await readMarkers(log, progress)
     const checkpoint = await restoreCheckpoint(task, store)
     const last = markers.at(-1)
     verifyMarkers(options, checkpoint?.snapshot.steps, last)
@@ -133,8 +206,7 @@ export class LocalJob implements Job {
       }
     })
     const reader = await log.openReader(positionsOf(task))
-    return new LocalJob(options, {
-      store,
+    return new TaskRunner(options, {
       task,
       starts,
       producer,
@@ -145,6 +217,7 @@ export class LocalJob implements Job {
     })
   }
 
+  /** Runs until `signal` aborts (then commits and checkpoints cleanly) or an error that stops it. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#running(async () => {
       while (!signal.aborted) {
@@ -155,6 +228,7 @@ export class LocalJob implements Job {
     }, signal)
   }
 
+  /** Runs until every input is read to the end it had when called, or beyond, or waits for one that has no more. */
   async runToEnd(): Promise<void> {
     const { signal } = new AbortController()
     await this.#running(async () => {
@@ -178,7 +252,7 @@ export class LocalJob implements Job {
     }, signal)
   }
 
-  progress(): JobProgress {
+  progress(): TaskProgress {
     const task = this.#task
     return {
       status: this.#status,
@@ -328,27 +402,24 @@ export class LocalJob implements Job {
 
   async #commit(signal: AbortSignal): Promise<void> {
     if (this.#pending.length === 0 && this.#task.steps === this.#lastMarkerSteps) return
-    const { progressTopic } = this.#options
+    const { log, progress } = this.#options
     const marker = this.#marker()
-    const records = [
-      ...this.#pending,
-      { topic: progressTopic, partition: 0, key: Buffer.from('0'), value: encodeMarker(marker) },
-    ]
+    const records = [...this.#pending, markerRecord(progress, marker)]
     let isUnknown = false
     await this.#retrying(async () => {
       if (isUnknown) {
         // A new producer of the same id ends what the old one may still have open; then the topic is the last word.
-        this.#producer = await this.#options.log.openProducer(progressTopic)
-        const last = (await readMarkers(this.#options)).at(-1)
+        this.#producer = await log.openProducer(progress.transactionalId)
+        const last = (await readMarkers(log, progress)).at(-1)
         isUnknown = false
         if (last !== undefined && last.steps >= marker.steps) {
           if (last.steps === marker.steps && differingSinks(last.proofs, marker.proofs).length === 0) return
-          throw new ProducerFencedError(progressTopic) // someone else has gone on from the same place
+          throw new ProducerFencedError(progress.transactionalId) // someone else has gone on from the same place
         }
       }
       try {
         const positions = await this.#producer.append(records)
-        const end = positions.find(({ topic }) => topic === progressTopic)?.offset
+        const end = positions.find(({ topic, partition }) => isAt(progress, topic, partition))?.offset
         if (end !== undefined) this.#commitEnds.push({ steps: marker.steps, end })
       } catch (error) {
         isUnknown = !(error instanceof LogFullError)
@@ -405,8 +476,8 @@ export class LocalJob implements Job {
     const before = this.#commitEnds[keepFrom - 1]
     if (before === undefined) return
     this.#commitEnds = this.#commitEnds.slice(keepFrom)
-    const at = { topic: this.#options.progressTopic, partition: 0 }
-    await this.#retrying(() => this.#options.log.trim(at, before.end), signal)
+    const { log, progress } = this.#options
+    await this.#retrying(() => log.trim({ topic: progress.topic, partition: progress.partition }, before.end), signal)
   }
 
   async #verifyReplayCanGoOn(): Promise<void> {
@@ -438,7 +509,7 @@ export class LocalJob implements Job {
     }
   }
 
-  #setStatus(status: JobProgress['status'], reason: string | null = null): void {
+  #setStatus(status: TaskProgress['status'], reason: string | null = null): void {
     if (this.#status === status && this.#reason === reason) return
     this.#status = status
     this.#reason = reason
@@ -465,37 +536,21 @@ const reasonOf = (error: unknown): string => {
   return 'remedy' in error && typeof error.remedy === 'string' ? `${error.message} ${error.remedy}` : error.message
 }
 
-/** All markers that the progress topic holds, oldest first. */
-const readMarkers = async ({ log, progressTopic }: JobOptions): Promise<readonly ProgressMarker[]> => {
-  const at = { topic: progressTopic, partition: 0 }
-  const { beginning, end } = await log.offsets(at)
-  const markers: ProgressMarker[] = []
-  const reader = await log.openReader([{ ...at, offset: beginning }])
-  try {
-    for (let next = beginning; next < end;) {
-      for (const { records, nextOffset } of await reader.poll(pollWaitMs)) {
-        for (const { value } of records) markers.push(decodeMarker(value))
-        next = nextOffset
-      }
-    }
-  } finally {
-    await reader.close()
-  }
-  return markers
-}
+const isAt = (position: ProgressPosition, topic: string, partition: number): boolean =>
+  position.topic === topic && position.partition === partition
 
 const verifyMarkers = (
-  { progressTopic, topology }: JobOptions,
+  { progress, topology }: TaskRunnerOptions,
   checkpointSteps: number | undefined,
   last: ProgressMarker | undefined,
 ): void => {
   if (last !== undefined && last.job !== topology.job) {
-    throw new StateLostError(`The progress topic "${progressTopic}" is of job "${last.job}", not "${topology.job}".`)
+    throw new StateLostError(`The progress topic "${progress.topic}" is of job "${last.job}", not "${topology.job}".`)
   }
   if (checkpointSteps !== undefined && (last?.steps ?? 0) < checkpointSteps) {
     throw new StateLostError(
-      `The checkpoint is at step ${checkpointSteps} but "${progressTopic}" ends at step ${last?.steps ?? 0}: the log has ` +
-        'lost commits.',
+      `The checkpoint is at step ${checkpointSteps} but "${progress.topic}" ends at step ${last?.steps ?? 0}: the log ` +
+        'has lost commits.',
     )
   }
 }

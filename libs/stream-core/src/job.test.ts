@@ -11,8 +11,8 @@ import {
   type SourceCodec,
   type SourceRecord,
   type Topology,
-} from '../index.ts'
-import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../state/memory-store.ts'
+} from './index.ts'
+import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from './state/memory-store.ts'
 
 interface Payment {
   readonly wallet: string
