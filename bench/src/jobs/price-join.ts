@@ -52,7 +52,7 @@ export const priceJoin: BenchJob = {
     trades
       .intervalJoin(ticks)
       .between(-reach, reach)
-      .process<string>('near', { left: codec, right: codec }, (trade, tick, _token, emit) => {
+      .process<string>('near', { left: codec, right: codec }, (trade, tick, { emit }) => {
         if (isFarApart(trade.price, tick.price)) emit(answer(trade, tick))
       })
       .sinkPlainTo('answers', { topic: output, codec: { encode: (line) => ({ key: null, value: bytesOf(line) }) } })

@@ -1,14 +1,15 @@
 import type { AggregateFunction, WindowFunction } from './aggregate.ts'
 import type { Codec, KeyCodec } from './codec.ts'
+import { connectedStreams, type ConnectedStreams } from './connected-streams.ts'
+import { intervalJoinedStreams, type IntervalJoinedStreams } from './interval-joined-streams.ts'
 import { flatMapOperator } from './operators/flat-map.ts'
-import { intervalJoinOperator } from './operators/interval-join.ts'
-import { keyedCoProcessOperator, keyedProcessOperator, type KeySelector } from './operators/keyed-process.ts'
+import { keyedProcessOperator, type KeySelector } from './operators/keyed-process.ts'
 import type { CreateOperator } from './operators/operator.ts'
 import { passOperator } from './operators/pass.ts'
 import { plainSinkOperator } from './operators/plain-sink.ts'
 import { sinkOperator } from './operators/sink.ts'
 import { windowOperator } from './operators/window-aggregate.ts'
-import type { KeyedCoProcessFunction, KeyedProcessFunction, OutputTag } from './process-function.ts'
+import type { KeyedProcessFunction, OutputTag } from './process-function.ts'
 import type { PlainSinkCodec, SinkCodec } from './sink.ts'
 import type { SourceCodec, WatermarkStrategy } from './source.ts'
 import type { DurationMs } from './time.ts'
@@ -35,7 +36,7 @@ interface Built {
   readonly uids: Set<string>
 }
 
-type NewNode = Pick<TopologyNode, 'operator' | 'inputs' | 'create'> & Partial<TopologyNode>
+export type NewNode = Pick<TopologyNode, 'operator' | 'inputs' | 'create'> & Partial<TopologyNode>
 
 const addNode = (built: Built, node: NewNode): number => {
   const { uid = null } = node
@@ -47,6 +48,9 @@ const addNode = (built: Built, node: NewNode): number => {
   built.nodes.push({ detail: '', tag: null, source: null, sink: null, ...node, uid, id })
   return id
 }
+
+/** Adds a node to the topology and gives the stream of what it emits. */
+export type AddStream = <Out>(node: NewNode) => DataStream<Out>
 
 /**
  * Builds a topology. Stateful operators have a `uid`: state belongs to it, so the code around it may change. Sources
@@ -111,8 +115,8 @@ export class StreamBuilder {
 
 export class DataStream<T> {
   protected readonly built: Built
-  /** Of the node whose output this is. */
-  protected readonly node: number
+  /** @internal Of the node whose output this is. */
+  readonly node: number
   // Carries the type alone; never set.
   declare protected readonly element: T
 
@@ -121,6 +125,9 @@ export class DataStream<T> {
     this.built = built
     this.node = node
   }
+
+  /** @internal */
+  protected readonly add: AddStream = <Out>(node: NewNode) => new DataStream<Out>(this.built, addNode(this.built, node))
 
   map<Out>(f: (value: T) => Out): DataStream<Out> {
     return this.#stateless(
@@ -192,39 +199,14 @@ export class KeyedStream<Key, T> extends DataStream<T> {
     return new DataStream(this.built, addNode(this.built, { uid, operator: 'process', inputs: [this.node], create }))
   }
   connect<Right>(right: KeyedStream<Key, Right>): ConnectedStreams<Key, T, Right> {
-    return {
-      process: <Out>(uid: string, f: KeyedCoProcessFunction<Key, T, Right, Out>) => {
-        const inputs = [this.node, right.node]
-        const create = keyedCoProcessOperator(this.selector, right.selector, f)
-        return new DataStream<Out>(this.built, addNode(this.built, { uid, operator: 'coProcess', inputs, create }))
-      },
-    }
+    return connectedStreams(this.add, this, right)
   }
   window(assigner: WindowAssigner): WindowedStream<Key, T> {
     windowShape(assigner)
     return this.#windowed({ assigner, allowedLateness: 0, lateTag: null })
   }
-  /** Pairs of equal key with `left.timestamp + lower <= right.timestamp <= left.timestamp + upper`, both inclusive. */
-  intervalJoin<Right>(right: KeyedStream<Key, Right>): IntervalJoin<Key, T, Right> {
-    const between = (lower: DurationMs, upper: DurationMs): IntervalJoin<Key, T, Right> => ({
-      between,
-      process: <Out>(
-        uid: string,
-        codecs: { readonly left: Codec<T>; readonly right: Codec<Right> },
-        f: (left: T, right: Right, key: Key, emit: (value: Out) => void) => void,
-      ) => {
-        if (!(lower <= upper)) throw new TopologyError(`The join "${uid}" is between ${lower} and ${upper} ms.`)
-        const options = { lower, upper, leftCodec: codecs.left, rightCodec: codecs.right, join: f }
-        const create = intervalJoinOperator(this.selector, right.selector, options)
-        const inputs = [this.node, right.node]
-        const detail = `between ${lower} and ${upper} ms`
-        return new DataStream<Out>(
-          this.built,
-          addNode(this.built, { uid, operator: 'intervalJoin', detail, inputs, create }),
-        )
-      },
-    })
-    return between(0, 0)
+  intervalJoin<Right>(right: KeyedStream<Key, Right>): IntervalJoinedStreams<Key, T, Right> {
+    return intervalJoinedStreams(this.add, this, right)
   }
 
   #windowed(options: {
@@ -254,10 +236,6 @@ export class KeyedStream<Key, T> extends DataStream<T> {
   }
 }
 
-export interface ConnectedStreams<Key, Left, Right> {
-  process<Out>(uid: string, f: KeyedCoProcessFunction<Key, Left, Right, Out>): DataStream<Out>
-}
-
 export interface WindowedStream<Key, T> {
   /** A window stays this long after it fired, and fires again for each element that comes meanwhile. Default 0. */
   allowedLateness(lateness: DurationMs): WindowedStream<Key, T>
@@ -268,15 +246,5 @@ export interface WindowedStream<Key, T> {
     f: AggregateFunction<T, Acc, Result>,
     accumulatorCodec: Codec<Acc>,
     windowFunction?: WindowFunction<Key, Result, Out>,
-  ): DataStream<Out>
-}
-
-export interface IntervalJoin<Key, Left, Right> {
-  /** Default 0 to 0: equal timestamps. */
-  between(lower: DurationMs, upper: DurationMs): IntervalJoin<Key, Left, Right>
-  process<Out>(
-    uid: string,
-    codecs: { readonly left: Codec<Left>; readonly right: Codec<Right> },
-    f: (left: Left, right: Right, key: Key, emit: (value: Out) => void) => void,
   ): DataStream<Out>
 }

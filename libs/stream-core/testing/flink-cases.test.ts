@@ -181,7 +181,7 @@ describe.runIf(isThere)('interval-join', () => {
     of('left')
       .intervalJoin(of('right'))
       .between(lowerInclusive ? lower : lower + 1, upperInclusive ? upper : upper - 1)
-      .process<readonly [number, number]>('join', { left: codec, right: codec }, (left, right, _key, emit) =>
+      .process<readonly [number, number]>('join', { left: codec, right: codec }, (left, right, { emit }) =>
         emit([left.at, right.at]),
       )
       .sinkPlainTo('out', { topic: 'out', codec: unsent })

@@ -127,7 +127,7 @@ export const stormTopology = (options: { readonly maxFinishedIds?: number } = {}
     .process<Finding>(
       'priced',
       { left: jsonStateCodec<Transfer>(), right: jsonStateCodec<Price>() },
-      (transfer, price, key, emit) =>
+      (transfer, price, { key, emit }) =>
         emit({ id: `priced-${key}-${transfer.amount}-${price.price}`, detail: [transfer.from] }),
     )
   const last = valueState('last', numberCodec)

@@ -1,4 +1,5 @@
 import type { Codec } from '../codec.ts'
+import type { JoinContext, JoinFunction } from '../join-function.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { ListView, listCodec } from '../state/list-view.ts'
 import type { UndoLog } from '../task/rewind.ts'
@@ -9,11 +10,14 @@ import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
 
 export interface IntervalJoinOptions<Key, Left, Right, Out> {
+  /** Both inclusive. */
   readonly lower: DurationMs
   readonly upper: DurationMs
   readonly leftCodec: Codec<Left>
   readonly rightCodec: Codec<Right>
-  readonly join: (left: Left, right: Right, key: Key, emit: (value: Out) => void) => void
+  readonly leftLateTag: string | null
+  readonly rightLateTag: string | null
+  readonly join: JoinFunction<Key, Left, Right, Out>
 }
 
 /** The elements of one side by key and time, until nothing of the other side can match them any more. */
@@ -63,6 +67,18 @@ export const intervalJoinOperator =
     const lefts = buffer('#left', options.leftCodec, upper)
     const rights = buffer('#right', options.rightCodec, -lower)
 
+    let key: Key
+    const pair: { -readonly [Name in keyof JoinContext<Key, Out>]: JoinContext<Key, Out>[Name] } = {
+      get key() {
+        return key
+      },
+      leftTimestamp: 0,
+      rightTimestamp: 0,
+      timestamp: 0,
+      emit: (value) => main.emit(value, pair.timestamp),
+      output: (tag, value) => context.side(tag.id).emit(value, pair.timestamp),
+    }
+
     const side = <Own, Other>(at: {
       readonly selector: KeySelector<Key, Own>
       readonly own: Buffered<Own>
@@ -70,29 +86,27 @@ export const intervalJoinOperator =
       /** Where a partner stands, relative to the element. */
       readonly from: DurationMs
       readonly to: DurationMs
-      readonly pair: (own: Own, other: Other, key: Key, timestamp: Timestamp) => void
+      readonly lateTag: string | null
+      readonly meet: (own: Own, ownTime: Timestamp, others: ListView<Other>, otherTime: Timestamp) => void
     }): Receiver => ({
       process(value, timestamp) {
         const undoPosition = undo.position
         const outputPosition = outputs.position
         try {
           const { watermark } = context
+          const element = context.freeze(value as Own) // the builder typed the stream that feeds the operator
           if (watermark !== minTimestamp && timestamp < watermark) {
             context.countLate()
+            if (at.lateTag !== null) context.side(at.lateTag).emit(element, timestamp)
             return
           }
-          const element = context.freeze(value as Own) // the builder typed the stream that feeds the operator
-          const userKey = at.selector.keyOf(element)
-          const key = of(userKey)
-          at.own.set(key, timestamp, at.own.get(key, timestamp)?.append(element) ?? ListView.of([element]))
-          const others = at.other.of(key)
-          if (others === undefined) return
-          for (const otherTime of others.keysBetween(timestamp + at.from, timestamp + at.to)) {
-            const list = others.get(otherTime)
-            if (list === undefined) continue
-            const pairTime = Math.max(timestamp, otherTime)
-            for (const other of list) at.pair(element, other, userKey, pairTime)
-          }
+          key = at.selector.keyOf(element)
+          const bytes = of(key)
+          at.own.set(bytes, timestamp, at.own.get(bytes, timestamp)?.append(element) ?? ListView.of([element]))
+          at.other.of(bytes)?.visitBetween(timestamp + at.from, timestamp + at.to, (others, otherTime) => {
+            pair.timestamp = timestamp > otherTime ? timestamp : otherTime
+            at.meet(element, timestamp, others, otherTime)
+          })
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }
@@ -107,7 +121,12 @@ export const intervalJoinOperator =
           other: rights,
           from: lower,
           to: upper,
-          pair: (own, other, key, timestamp) => join(own, other, key, (value) => main.emit(value, timestamp)),
+          lateTag: options.leftLateTag,
+          meet(own, ownTime, others, otherTime) {
+            pair.leftTimestamp = ownTime
+            pair.rightTimestamp = otherTime
+            for (const other of others) join(own, other, pair)
+          },
         }),
         side<Right, Left>({
           selector: right,
@@ -115,7 +134,12 @@ export const intervalJoinOperator =
           other: lefts,
           from: -upper,
           to: -lower,
-          pair: (own, other, key, timestamp) => join(other, own, key, (value) => main.emit(value, timestamp)),
+          lateTag: options.rightLateTag,
+          meet(own, ownTime, others, otherTime) {
+            pair.leftTimestamp = otherTime
+            pair.rightTimestamp = ownTime
+            for (const other of others) join(other, own, pair)
+          },
         }),
       ],
       fireNext: (watermark) => lefts.expireNext(watermark) || rights.expireNext(watermark),

@@ -39,10 +39,15 @@ export class OrderedMap<K extends string | number, V> {
     return this.#inOrder()[0]
   }
 
-  /** The keys in `[from, to]`, ascending. */
-  keysBetween(from: K, to: K): readonly K[] {
+  /** Calls `visit` with the values at the keys in `[from, to]`, ascending. It must not change the map. */
+  visitBetween(from: K, to: K, visit: (value: V, key: K) => void): void {
     const sorted = this.#inOrder()
-    return sorted.slice(lowerBound(sorted, from, false), lowerBound(sorted, to, true))
+    for (let at = lowerBound(sorted, from, false); at < sorted.length; at += 1) {
+      const key = sorted[at]
+      if (key === undefined || key > to) return
+      const value = this.#values.get(key)
+      if (value !== undefined) visit(value, key)
+    }
   }
   hasBetween(from: K, to: K): boolean {
     const sorted = this.#inOrder()
