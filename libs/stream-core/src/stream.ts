@@ -1,5 +1,4 @@
-import type { AggregateFunction, WindowFunction } from './aggregate.ts'
-import type { Codec, KeyCodec } from './codec.ts'
+import type { KeyCodec } from './codec.ts'
 import { connectedStreams, type ConnectedStreams } from './connected-streams.ts'
 import { intervalJoinedStreams, type IntervalJoinedStreams } from './interval-joined-streams.ts'
 import { flatMapOperator } from './operators/flat-map.ts'
@@ -8,13 +7,12 @@ import type { CreateOperator } from './operators/operator.ts'
 import { passOperator } from './operators/pass.ts'
 import { plainSinkOperator } from './operators/plain-sink.ts'
 import { sinkOperator } from './operators/sink.ts'
-import { windowOperator } from './operators/window-aggregate.ts'
 import type { KeyedProcessFunction, OutputTag } from './process-function.ts'
 import type { PlainSinkCodec, SinkCodec } from './sink.ts'
 import type { SourceCodec, WatermarkStrategy } from './source.ts'
-import type { DurationMs } from './time.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
-import { windowShape, type WindowAssigner } from './window.ts'
+import type { WindowAssigner } from './window.ts'
+import { windowedStream, type WindowedStream } from './windowed-stream.ts'
 
 export interface SourceOptions<T> {
   readonly topic: string
@@ -201,50 +199,10 @@ export class KeyedStream<Key, T> extends DataStream<T> {
   connect<Right>(right: KeyedStream<Key, Right>): ConnectedStreams<Key, T, Right> {
     return connectedStreams(this.add, this, right)
   }
-  window(assigner: WindowAssigner): WindowedStream<Key, T> {
-    windowShape(assigner)
-    return this.#windowed({ assigner, allowedLateness: 0, lateTag: null })
+  window(assigner: WindowAssigner<T>): WindowedStream<Key, T> {
+    return windowedStream(this.add, this, { assigner, allowedLateness: 0, lateTag: null })
   }
   intervalJoin<Right>(right: KeyedStream<Key, Right>): IntervalJoinedStreams<Key, T, Right> {
     return intervalJoinedStreams(this.add, this, right)
   }
-
-  #windowed(options: {
-    readonly assigner: WindowAssigner
-    readonly allowedLateness: DurationMs
-    readonly lateTag: string | null
-  }): WindowedStream<Key, T> {
-    return {
-      allowedLateness: (allowedLateness) => this.#windowed({ ...options, allowedLateness }),
-      sideOutputLateData: (tag) => this.#windowed({ ...options, lateTag: tag.id }),
-      aggregate: <Acc, Result, Out = Result>(
-        uid: string,
-        aggregate: AggregateFunction<T, Acc, Result>,
-        accumulatorCodec: Codec<Acc>,
-        windowFunction?: WindowFunction<Key, Result, Out>,
-      ) => {
-        const create = windowOperator(this.selector, { ...options, aggregate, accumulatorCodec, windowFunction })
-        const { type } = options.assigner
-        const { size, slide } = windowShape(options.assigner)
-        const detail = type === 'tumbling' ? `tumbling ${size} ms` : `sliding ${size} ms by ${slide} ms`
-        return new DataStream<Out>(
-          this.built,
-          addNode(this.built, { uid, operator: 'window', detail, inputs: [this.node], create }),
-        )
-      },
-    }
-  }
-}
-
-export interface WindowedStream<Key, T> {
-  /** A window stays this long after it fired, and fires again for each element that comes meanwhile. Default 0. */
-  allowedLateness(lateness: DurationMs): WindowedStream<Key, T>
-  /** Elements too late for all of their windows; without a tag they are only counted. */
-  sideOutputLateData(tag: OutputTag<T>): WindowedStream<Key, T>
-  aggregate<Acc, Result, Out = Result>(
-    uid: string,
-    f: AggregateFunction<T, Acc, Result>,
-    accumulatorCodec: Codec<Acc>,
-    windowFunction?: WindowFunction<Key, Result, Out>,
-  ): DataStream<Out>
 }

@@ -1,56 +1,182 @@
 import type { DurationMs, Timestamp } from './time.ts'
+import { globalWindow, windowStart, type TimeWindow } from './time-window.ts'
 
-/** Half-open `[start, end)`. Its results carry the timestamp `end − 1`. Source: Flink's TimeWindow. */
-export interface TimeWindow {
-  readonly start: Timestamp
-  readonly end: Timestamp
-}
+/** What moves a window: the watermark, or the journaled clock. */
+type TimeDomain = 'event' | 'processing'
 
-export type WindowAssigner =
-  | { readonly type: 'tumbling'; readonly size: DurationMs; readonly offset: DurationMs }
-  | { readonly type: 'sliding'; readonly size: DurationMs; readonly slide: DurationMs; readonly offset: DurationMs }
+/** Windows at fixed places: each has a size and an offset from the epoch. */
+export type AlignedWindowAssigner =
+  | { readonly type: 'tumbling'; readonly time: TimeDomain; readonly size: DurationMs; readonly offset: DurationMs }
+  | {
+      readonly type: 'sliding'
+      readonly time: TimeDomain
+      readonly size: DurationMs
+      readonly slide: DurationMs
+      readonly offset: DurationMs
+    }
+  | {
+      readonly type: 'cumulative'
+      readonly time: TimeDomain
+      readonly size: DurationMs
+      readonly step: DurationMs
+      readonly offset: DurationMs
+    }
+
+/** Puts each element into windows. Made by `tumbling`, `sliding`, `cumulative`, `session`, `global` and `windowsBy`. */
+export type WindowAssigner<T = unknown> =
+  | AlignedWindowAssigner
+  | {
+      readonly type: 'session'
+      readonly time: TimeDomain
+      /** In ms, above 0. */
+      readonly gap: DurationMs | ((element: T) => DurationMs)
+    }
+  | { readonly type: 'global'; readonly time: 'event'; readonly firesAtEnd: boolean }
+  | {
+      readonly type: 'custom'
+      readonly time: TimeDomain
+      readonly name: string
+      readonly merges: boolean
+      readonly assign: (element: T, timestamp: Timestamp) => readonly TimeWindow[]
+    }
 
 export class WindowShapeError extends Error {
   readonly code = 'STREAM_WINDOW_SHAPE'
   readonly handling = 'stop'
-  readonly remedy = 'Give size and slide in whole ms above 0, and an offset smaller than the slide.'
+  readonly remedy =
+    'Give sizes, slides, steps and gaps in whole ms above 0, an offset smaller than the slide, and a size of whole steps.'
 }
 
-const checked = <Assigner extends WindowAssigner>(assigner: Assigner): Assigner => {
-  const { size, slide, offset } = windowShape(assigner)
-  const isWhole = [size, slide, offset].every((ms) => Number.isSafeInteger(ms))
-  if (!isWhole || size <= 0 || slide <= 0 || Math.abs(offset) >= slide) {
-    throw new WindowShapeError(`A window of size ${size}, slide ${slide} and offset ${offset} ms cannot be.`)
-  }
-  return assigner
+export class SessionGapError extends Error {
+  readonly code = 'STREAM_SESSION_GAP'
+  readonly handling = 'dead-letter'
+  readonly remedy = 'Let the gap of every element be whole ms above 0.'
 }
+
+const isWhole = (...all: readonly number[]): boolean => all.every((ms) => Number.isSafeInteger(ms))
 
 /** Windows of `size`, one after the other, aligned to the epoch plus `offset`. @throws {WindowShapeError} */
-export const tumbling = (size: DurationMs, offset: DurationMs = 0): WindowAssigner =>
-  checked({ type: 'tumbling', size, offset })
+export const tumbling = (size: DurationMs, offset: DurationMs = 0): AlignedWindowAssigner => {
+  if (!isWhole(size, offset) || size <= 0 || Math.abs(offset) >= size) {
+    throw new WindowShapeError(`A tumbling window of size ${size} and offset ${offset} ms cannot be.`)
+  }
+  return { type: 'tumbling', time: 'event', size, offset }
+}
+
 /**
  * Windows of `size`, a new one every `slide`. Size 5 s and slide 3 s put t = 7 s into [6, 11) and [3, 8). With a slide
  * above the size there are gaps, whose elements belong to no window. @throws {WindowShapeError}
  */
-export const sliding = (size: DurationMs, slide: DurationMs, offset: DurationMs = 0): WindowAssigner =>
-  checked({ type: 'sliding', size, slide, offset })
-
-/** A tumbling window is one that slides by its size. */
-export const windowShape = (
-  assigner: WindowAssigner,
-): { readonly size: DurationMs; readonly slide: DurationMs; readonly offset: DurationMs } =>
-  assigner.type === 'tumbling'
-    ? { size: assigner.size, slide: assigner.size, offset: assigner.offset }
-    : { size: assigner.size, slide: assigner.slide, offset: assigner.offset }
-
-export const floorMod = (value: number, modulus: number): number => {
-  const remainder = value % modulus
-  return remainder < 0 ? remainder + modulus : remainder + 0 // −0 is no time
+export const sliding = (size: DurationMs, slide: DurationMs, offset: DurationMs = 0): AlignedWindowAssigner => {
+  if (!isWhole(size, slide, offset) || size <= 0 || slide <= 0 || Math.abs(offset) >= slide) {
+    throw new WindowShapeError(`A window of size ${size}, slide ${slide} and offset ${offset} ms cannot be.`)
+  }
+  return { type: 'sliding', time: 'event', size, slide, offset }
 }
 
-/** The longest stretch that no bound of a window divides. */
-export const paneSize = (size: DurationMs, slide: DurationMs): DurationMs =>
-  slide === 0 ? size : paneSize(slide, size % slide)
+/**
+ * Windows that begin together every `size` and end one `step` after the other: with a day by the hour, t = 22:30 falls
+ * into [0:00, 23:00) and [0:00, 24:00). `size` is of whole steps.
+ * Source: Flink SQL's CUMULATE. @throws {WindowShapeError}
+ */
+export const cumulative = (size: DurationMs, step: DurationMs, offset: DurationMs = 0): AlignedWindowAssigner => {
+  if (!isWhole(size, step, offset) || size <= 0 || step <= 0 || size % step !== 0 || Math.abs(offset) >= size) {
+    throw new WindowShapeError(`Windows up to ${size} by steps of ${step} and offset ${offset} ms cannot be.`)
+  }
+  return { type: 'cumulative', time: 'event', size, step, offset }
+}
+
+/**
+ * A window holds elements of which none is more than `gap` after the one before, and ends `gap` after the last; elements
+ * exactly `gap` apart share one. `gap` may be asked of each element: then it says how long after it another still
+ * belongs to it. Source: Flink's EventTimeSessionWindows. @throws {WindowShapeError}
+ */
+export const session = <T = unknown>(gap: DurationMs | ((element: T) => DurationMs)): WindowAssigner<T> => {
+  if (typeof gap === 'number' && (!isWhole(gap) || gap <= 0)) {
+    throw new WindowShapeError(`A session with a gap of ${gap} ms cannot be.`)
+  }
+  return { type: 'session', time: 'event', gap }
+}
+
+/**
+ * One window for all of a key's elements. It fires when its trigger says so, which by default is never, or, with
+ * `firesAtEnd`, when the input ends. Source: Flink's GlobalWindows.
+ */
+export const global = (options: { readonly firesAtEnd?: boolean } = {}): WindowAssigner => ({
+  type: 'global',
+  time: 'event',
+  firesAtEnd: options.firesAtEnd ?? false,
+})
+
+/**
+ * Windows of your own: `assign` gives those of an element, by it and its timestamp alone. With `merges`, windows that
+ * intersect become one, as sessions do. Bounds are whole ms. `name` is for people.
+ */
+export const windowsBy = <T>(options: {
+  readonly name: string
+  readonly merges?: boolean
+  readonly assign: (element: T, timestamp: Timestamp) => readonly TimeWindow[]
+}): WindowAssigner<T> => ({ type: 'custom', time: 'event', merges: false, ...options })
+
+/**
+ * The same windows over the time at which elements are processed, as the job's journaled clock shows it: their own
+ * timestamps do not count and none is late. Without clock records that time stands still.
+ * Source: Flink's TumblingProcessingTimeWindows and the like.
+ */
+export const inProcessingTime = <Assigner extends Exclude<WindowAssigner<never>, { readonly type: 'global' }>>(
+  assigner: Assigner,
+): Assigner => ({ ...assigner, time: 'processing' })
+
+/** Whether windows that intersect become one. */
+export const isMerging = (assigner: WindowAssigner<never>): boolean =>
+  assigner.type === 'session' || (assigner.type === 'custom' && assigner.merges)
+
+/** For people: the kind and its measures. */
+export const describeWindows = (assigner: WindowAssigner<never>): string => {
+  const domain = assigner.time === 'processing' ? ' of processing time' : ''
+  switch (assigner.type) {
+    case 'tumbling':
+      return `tumbling ${assigner.size} ms${domain}`
+    case 'sliding':
+      return `sliding ${assigner.size} ms by ${assigner.slide} ms${domain}`
+    case 'cumulative':
+      return `cumulative up to ${assigner.size} ms by ${assigner.step} ms${domain}`
+    case 'session':
+      return typeof assigner.gap === 'number' ? `session, gap ${assigner.gap} ms${domain}` : `session${domain}`
+    case 'global':
+      return 'global'
+    case 'custom':
+      return `${assigner.name}${domain}`
+  }
+}
+
+/**
+ * The windows of an element, newest first; `timestamp` is of the assigner's kind of time.
+ * @throws {SessionGapError} if the element's own gap cannot be
+ */
+export const assignWindows = <T>(
+  assigner: WindowAssigner<T>,
+  element: T,
+  timestamp: Timestamp,
+): readonly TimeWindow[] => {
+  switch (assigner.type) {
+    case 'tumbling':
+      return slidingWindows(timestamp, assigner.size, assigner.size, assigner.offset)
+    case 'sliding':
+      return slidingWindows(timestamp, assigner.size, assigner.slide, assigner.offset)
+    case 'cumulative':
+      return cumulativeWindows(timestamp, assigner.size, assigner.step, assigner.offset)
+    case 'session': {
+      const gap = typeof assigner.gap === 'number' ? assigner.gap : assigner.gap(element)
+      if (!isWhole(gap) || gap <= 0) throw new SessionGapError(`An element asks for a session gap of ${gap} ms.`)
+      return [{ start: timestamp, end: timestamp + gap }]
+    }
+    case 'global':
+      return [globalWindow]
+    case 'custom':
+      return assigner.assign(element, timestamp)
+  }
+}
 
 /**
  * The windows that hold `timestamp`, newest first: half-open `[start, end)`, aligned to the epoch plus `offset`,
@@ -64,7 +190,20 @@ export function slidingWindows(
   offset: DurationMs = 0,
 ): readonly TimeWindow[] {
   const windows: TimeWindow[] = []
-  const newest = timestamp - floorMod(timestamp - offset, slide)
+  const newest = windowStart(timestamp, offset, slide)
   for (let start = newest; start > timestamp - size; start -= slide) windows.push({ start, end: start + size })
+  return windows
+}
+
+/** As `slidingWindows`, of windows that begin together. Source: Flink's CumulativeWindowAssigner. */
+const cumulativeWindows = (
+  timestamp: Timestamp,
+  size: DurationMs,
+  step: DurationMs,
+  offset: DurationMs,
+): readonly TimeWindow[] => {
+  const windows: TimeWindow[] = []
+  const start = windowStart(timestamp, offset, size)
+  for (let end = start + size; end > timestamp; end -= step) windows.push({ start, end })
   return windows
 }

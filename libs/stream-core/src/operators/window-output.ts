@@ -1,0 +1,25 @@
+import type { WindowContext, WindowFunction } from '../aggregate.ts'
+import { lastTimestampOf, type TimeWindow } from '../time-window.ts'
+import type { Timestamp } from '../time.ts'
+import type { OperatorContext } from './operator.ts'
+
+/** Sends what a window came to downstream, by its function if it has one, with the window's last timestamp. */
+export const windowOutput = <Key, Result, Out>(
+  context: OperatorContext,
+  f: WindowFunction<Key, Result, Out> | undefined,
+): ((result: Result, window: TimeWindow, key: () => Key) => void) => {
+  const { main } = context
+  let timestamp: Timestamp = 0
+  const emit = (value: Out): void => main.emit(value, timestamp)
+  const seen: WindowContext = {
+    get currentWatermark() {
+      return context.watermark
+    },
+    output: (tag, value) => context.side(tag.id).emit(value, timestamp),
+  }
+  return (result, window, key) => {
+    timestamp = lastTimestampOf(window)
+    if (f === undefined) main.emit(result, timestamp)
+    else f(result, window, key(), emit, seen)
+  }
+}
