@@ -1,4 +1,4 @@
-import type { DurationMs, Timestamp } from './time.ts'
+import type { Timestamp } from './time.ts'
 
 /**
  * What a log record means to the fold. `element`s carry event time. The others are control, in order with the data:
@@ -7,6 +7,8 @@ import type { DurationMs, Timestamp } from './time.ts'
  * - `reverted`: everything back to the end of the epoch before `epoch` (the newest unreverted one) is undone.
  * - `finalized`: `epoch` and all before it will never be reverted.
  * - `idle`: others need not wait for this partition until its next record.
+ * - `clock`: the journaled clock shows `time`, ms since 1970. Processing time is the highest of them that a task has seen,
+ *   and there is no other: so processing-time timers fire at the same place of the sequence in every replay.
  */
 export type SourceRecord<T> =
   | { readonly type: 'element'; readonly timestamp: Timestamp; readonly value: T }
@@ -15,14 +17,9 @@ export type SourceRecord<T> =
   | { readonly type: 'reverted'; readonly epoch: number }
   | { readonly type: 'finalized'; readonly epoch: number }
   | { readonly type: 'idle'; readonly time: Timestamp }
+  | { readonly type: 'clock'; readonly time: Timestamp }
 
 /** Reads a topic's records. `decode` throws on bytes it cannot read: these become dead letters and the fold goes on. */
 export interface SourceCodec<T> {
   decode(value: Uint8Array, key: Uint8Array | null): SourceRecord<T> | readonly SourceRecord<T>[]
 }
-
-/** Where watermarks come from when the log has no `watermark` or `sealed` records. */
-export type WatermarkStrategy =
-  | { readonly type: 'in-log' }
-  /** After each element: highest timestamp − `delay` − 1. Source: Flink's BoundedOutOfOrdernessWatermarks. */
-  | { readonly type: 'bounded-out-of-orderness'; readonly delay: DurationMs }

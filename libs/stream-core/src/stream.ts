@@ -9,15 +9,16 @@ import { plainSinkOperator } from './operators/plain-sink.ts'
 import { sinkOperator } from './operators/sink.ts'
 import type { KeyedProcessFunction, OutputTag } from './process-function.ts'
 import type { PlainSinkCodec, SinkCodec } from './sink.ts'
-import type { SourceCodec, WatermarkStrategy } from './source.ts'
+import type { SourceCodec } from './source.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
+import { verifyWatermarkStrategy, type WatermarkStrategy } from './watermark-strategy.ts'
 import type { WindowAssigner } from './window.ts'
 import { windowedStream, type WindowedStream } from './windowed-stream.ts'
 
 export interface SourceOptions<T> {
   readonly topic: string
   readonly codec: SourceCodec<T>
-  readonly watermarks: WatermarkStrategy
+  readonly watermarks: WatermarkStrategy<T>
   /** Its log has `sealed`, `reverted` and `finalized` records: at most one source of a topology. Default false. */
   readonly epochs?: boolean
 }
@@ -78,7 +79,9 @@ export class StreamBuilder {
 
   /** @throws {TopologyError} if the topic is read already: declare it once and use the stream twice. */
   source<T>(uid: string, options: SourceOptions<T>): DataStream<T> {
-    const { topic, codec, watermarks, epochs = false } = options
+    const { topic, codec, epochs = false } = options
+    const watermarks = options.watermarks as WatermarkStrategy // it is given what `codec` decodes, and nothing else
+    verifyWatermarkStrategy(uid, watermarks)
     if (this.#built.nodes.some(({ source }) => source?.topic === topic)) {
       throw new TopologyError(`The topic "${topic}" is read by two sources; declare one and use its stream twice.`)
     }

@@ -1,4 +1,5 @@
 import { DueTimes } from './due-times.ts'
+import type { TimeDomain } from './process-function.ts'
 import type { UndoLog, ValuesAsOf } from './task/rewind.ts'
 import type { Timestamp } from './time.ts'
 import { byteStringsOf, integerKey } from './state/key-encoding.ts'
@@ -36,11 +37,11 @@ const partsOf = (name: string | number): { readonly at: Timestamp; readonly name
     : { at: Number.parseInt(name, 10), namespace: name.slice(name.indexOf(':') + 1) }
 
 /**
- * The event-time timers of an operator, in their total order (time, key bytes, namespace). State like any other: undone,
+ * The timers of an operator in one time domain, in their total order (time, key bytes, namespace). State like any other: undone,
  * rewound and checkpointed. They lie in buckets by time, and only the bucket that is due is put in order.
  */
 export class Timers implements CheckpointedTable {
-  readonly name = '#timers'
+  readonly name: string
   readonly survivesRewind = false
   readonly #undo: UndoLog
   readonly #buckets = new Map<Timestamp, Bucket>()
@@ -50,7 +51,8 @@ export class Timers implements CheckpointedTable {
   #live = 0
   #emptyBuckets = 0
 
-  constructor(undo: UndoLog) {
+  constructor(undo: UndoLog, domain: TimeDomain = 'event') {
+    this.name = domain === 'event' ? '#timers' : '#processing-timers'
     this.#undo = undo
   }
 
@@ -71,9 +73,9 @@ export class Timers implements CheckpointedTable {
     this.#remove(key, at, namespace)
   }
 
-  /** Takes the first timer at or before `watermark`, in total order. */
-  take(watermark: Timestamp): Timer | undefined {
-    for (let at = this.#times.first; at !== undefined && at <= watermark; at = this.#times.first) {
+  /** Takes the first timer at or before `time`, in total order. */
+  take(time: Timestamp): Timer | undefined {
+    for (let at = this.#times.first; at !== undefined && at <= time; at = this.#times.first) {
       const bucket = this.#buckets.get(at)
       if (bucket !== undefined && bucket.size > 0) {
         const order = (bucket.order ??= lastFirst(at, bucket))

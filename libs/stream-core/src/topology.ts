@@ -1,5 +1,6 @@
 import type { CreateOperator } from './operators/operator.ts'
-import type { SourceCodec, WatermarkStrategy } from './source.ts'
+import type { SourceCodec } from './source.ts'
+import type { WatermarkStrategy } from './watermark-strategy.ts'
 
 /** An immutable job graph: operators in order of construction, each with its inputs. Printable as text. */
 export interface Topology {

@@ -37,6 +37,8 @@ export interface TestDriver {
   pushBytes(source: string, value: Uint8Array, key?: Uint8Array | null): void
   /** A watermark on every partition of every source. */
   advanceWatermark(watermark: Timestamp): void
+  /** A record of the journaled clock on every partition of every source: processing time goes on to `time`. */
+  advanceProcessingTime(time: Timestamp): void
   /** Nothing follows: all that waits fires. */
   end(): void
   /** In order, of one sink or all. */
@@ -50,8 +52,9 @@ export interface TestDriver {
   state(operator: string): Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** All operators' state and timers without what is empty: equal states give equal dumps. */
   dump(): Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  /** An operator's timers: times by key. */
+  /** An operator's event-time timers: times by key. */
   timers(operator: string): Readonly<Record<string, readonly Timestamp[]>>
+  processingTimers(operator: string): Readonly<Record<string, readonly Timestamp[]>>
   readonly lateElements: number
   /** Records that wait for the merge. */
   readonly waiting: number
@@ -104,12 +107,13 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
     }
     run()
   }
-  const advanceWatermark = (watermark: Timestamp) => {
+  const pushToAll = (record: SourceRecord<never>) => {
     for (const { source, partition } of task.inputs) {
       const uid = nodes.find((node) => node.source === source)?.uid ?? ''
-      pushTo(uid, partition, { type: 'watermark', watermark })
+      pushTo(uid, partition, record)
     }
   }
+  const advanceWatermark = (watermark: Timestamp) => pushToAll({ type: 'watermark', watermark })
   const stateOf = (operator: string) => {
     const states: Record<string, Record<string, unknown>> = {}
     for (const [name, table] of task.tables) {
@@ -133,8 +137,8 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
     }
     return states
   }
-  const timersOf = (operator: string) => {
-    const table = task.tables.get(`${operator}/#timers`)
+  const timersOf = (operator: string, name = '#timers') => {
+    const table = task.tables.get(`${operator}/${name}`)
     if (!(table instanceof Timers)) return {}
     const byKey = new Map<string, Timestamp[]>()
     for (const { key, at } of table.all()) byKey.set(key, [...(byKey.get(key) ?? []), at])
@@ -150,6 +154,7 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
       run()
     },
     advanceWatermark,
+    advanceProcessingTime: (time) => pushToAll({ type: 'clock', time }),
     end: () => advanceWatermark(maxTimestamp),
     outputs: (sink) => (sink === undefined ? outputs : outputs.filter((output) => output.sink === sink)),
     standing: (sink) => {
@@ -178,10 +183,12 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
           .flatMap((name) => [
             ...Object.entries(stateOf(name)).map(([state, values]) => [`${name}/${state}`, values] as const),
             [`${name}/#timers`, timersOf(name)] as const,
+            [`${name}/#processing-timers`, timersOf(name, '#processing-timers')] as const,
           ])
           .filter(([, values]) => Object.keys(values).length > 0),
       ),
-    timers: timersOf,
+    timers: (operator) => timersOf(operator),
+    processingTimers: (operator) => timersOf(operator, '#processing-timers'),
     get lateElements() {
       return task.lateElements
     },

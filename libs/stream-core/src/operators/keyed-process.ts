@@ -1,9 +1,9 @@
 import type { KeyCodec } from '../codec.ts'
-import type { KeyedCoProcessFunction, KeyedContext, KeyedProcessFunction } from '../process-function.ts'
+import type { KeyedCoProcessFunction, KeyedContext, KeyedProcessFunction, OnTimerContext } from '../process-function.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { KeyedState } from '../state/keyed-state.ts'
 import { Timers } from '../timers.ts'
-import type { Timestamp } from '../time.ts'
+import { minTimestamp, type Timestamp } from '../time.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
 
 /** How a keyed stream finds an element's key. */
@@ -17,7 +17,7 @@ interface KeyedLogic<Key, Out> {
     readonly keyOf: (value: unknown) => Key
     readonly process: (value: unknown, context: KeyedContext<Key, Out>) => void
   }[]
-  readonly onTimer: ((timestamp: Timestamp, context: KeyedContext<Key, Out>) => void) | undefined
+  readonly onTimer: ((timestamp: Timestamp, context: OnTimerContext<Key, Out>) => void) | undefined
 }
 
 const keyedOperator =
@@ -27,19 +27,27 @@ const keyedOperator =
     const { of, from } = byteStringsOf(codec)
     const timers = new Timers(undo)
     context.register(timers)
+    const processingTimers = new Timers(undo, 'processing')
+    context.register(processingTimers)
     const state = new KeyedState(context, timers)
     let key: Key
-    const keyed: { -readonly [Name in keyof KeyedContext<Key, Out>]: KeyedContext<Key, Out>[Name] } = {
+    const keyed: { -readonly [Name in keyof OnTimerContext<Key, Out>]: OnTimerContext<Key, Out>[Name] } = {
       get key() {
         return key
       },
       timestamp: 0,
+      timeDomain: 'event',
       timers: {
         get currentWatermark() {
           return context.watermark
         },
+        get currentProcessingTime() {
+          return context.processingTime
+        },
         registerEventTimeTimer: (timestamp) => timers.register(state.key, timestamp),
         deleteEventTimeTimer: (timestamp) => timers.delete(state.key, timestamp),
+        registerProcessingTimeTimer: (timestamp) => processingTimers.register(state.key, timestamp),
+        deleteProcessingTimeTimer: (timestamp) => processingTimers.delete(state.key, timestamp),
       },
       emit: (value) => main.emit(value, keyed.timestamp),
       output: (tag, value) => context.side(tag.id).emit(value, keyed.timestamp),
@@ -69,11 +77,30 @@ const keyedOperator =
         try {
           state.key = timer.key
           keyed.timestamp = state.now = timer.at
+          keyed.timeDomain = 'event'
           if (timer.namespace !== '') state.expire(timer)
           else {
             key = from(timer.key)
             logic.onTimer?.(timer.at, keyed)
           }
+        } catch (error) {
+          context.fail(error, undoPosition, outputPosition)
+        }
+        return true
+      },
+      fireNextProcessingTime(time) {
+        const timer = processingTimers.take(time)
+        if (timer === undefined) return false
+        const undoPosition = undo.position
+        const outputPosition = outputs.position
+        try {
+          state.key = timer.key
+          keyed.timestamp = timer.at
+          // State lives in event time, which the clock does not move.
+          state.now = context.watermark === minTimestamp ? timer.at : context.watermark
+          keyed.timeDomain = 'processing'
+          key = from(timer.key)
+          logic.onTimer?.(timer.at, keyed)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }

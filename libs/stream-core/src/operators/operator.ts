@@ -52,6 +52,8 @@ export interface OperatorContext {
   side(tag: string): Output
   /** Of this operator: the minimum over its inputs. */
   readonly watermark: Timestamp
+  /** What the journaled clock last showed; `minTimestamp` before its first record. */
+  readonly processingTime: Timestamp
   readonly hasEpochs: boolean
   /** The stretch of the fold that is being processed. */
   readonly segment: Segment

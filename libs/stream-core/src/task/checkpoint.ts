@@ -3,9 +3,12 @@ import { StateMismatchError } from './errors.ts'
 import type { EventLoop } from './event-loop.ts'
 import type { Task, TaskSnapshot } from './task.ts'
 
+/** Raised with what a checkpoint holds; there is no way from one to the next but a replay. */
+const format = 2
+
 /** The head of a checkpoint. */
 export interface CheckpointMeta {
-  readonly format: 1
+  readonly format: typeof format
   readonly job: string
   readonly version: string
   /** Each input's topic and partition, as `topic/partition`, in order. */
@@ -36,7 +39,7 @@ export const writeCheckpoint = async (
   }
   const inputs = inputNames(task)
   const { job, version } = task.topology
-  const meta: CheckpointMeta = { format: 1, job, version, inputs, starts, snapshot }
+  const meta: CheckpointMeta = { format, job, version, inputs, starts, snapshot }
   await store.write({ meta: Buffer.from(JSON.stringify(meta)), cells })
   for (const [, table] of tables) table.checkpointed()
   return snapshot.steps
@@ -45,11 +48,15 @@ export const writeCheckpoint = async (
 export const inputNames = (task: Task): readonly string[] =>
   task.inputs.map(({ source, partition }) => `${source.topic}/${partition}`)
 
-/** Restores the newest checkpoint, if there is one. @throws {StateMismatchError} if it is of another job or inputs. */
+/** Restores the newest checkpoint, if there is one. @throws {StateMismatchError} if it is of another format, job or inputs. */
 export const restoreCheckpoint = async (task: Task, store: StateStore): Promise<CheckpointMeta | undefined> => {
   const bytes = await store.readMeta()
   if (bytes === undefined) return undefined
   const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as CheckpointMeta // written above
+  const written: number = meta.format
+  if (written !== format) {
+    throw new StateMismatchError(`The checkpoint has format ${written}; this version reads format ${format}.`)
+  }
   const inputs = inputNames(task)
   const isSame = meta.job === task.topology.job && meta.inputs.join() === inputs.join()
   if (!isSame || meta.snapshot.valves.length !== task.topology.nodes.length) {

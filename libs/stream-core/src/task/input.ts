@@ -22,6 +22,10 @@ export interface InputSnapshot extends InputPosition {
   readonly watermark: Timestamp
   readonly highest: Timestamp
   readonly isIdle: boolean
+  /** The journaled clock has told that the input is silent. */
+  readonly isSilent: boolean
+  /** What that clock showed first after the last other record; null: nothing since. */
+  readonly silentSince: Timestamp | null
 }
 
 const startSnapshot: InputSnapshot = {
@@ -31,6 +35,8 @@ const startSnapshot: InputSnapshot = {
   watermark: minTimestamp,
   highest: minTimestamp,
   isIdle: false,
+  isSilent: false,
+  silentSince: null,
 }
 
 /**
@@ -66,6 +72,30 @@ export class Input {
   }
   set isIdle(isIdle: boolean) {
     this.#state.isIdle = isIdle
+  }
+  get isSilent(): boolean {
+    return this.#state.isSilent
+  }
+  isSilentAt(time: Timestamp): boolean {
+    const { isIdle, isSilent, silentSince } = this.#state
+    if (isIdle || isSilent || this.source.watermarks.type === 'clock') return true
+    const { idleTimeout } = this.source.watermarks
+    return idleTimeout !== undefined && silentSince !== null && time - silentSince > idleTimeout
+  }
+  /** A clock record was taken. @returns whether the input is silent by now: the others wait for its clock alone */
+  tick(time: Timestamp): boolean {
+    this.#state.isSilent = this.isSilentAt(time)
+    this.#state.isIdle = false
+    this.#state.silentSince ??= time
+    return this.#state.isSilent
+  }
+  /** A record that is neither `idle` nor `clock` was taken. @returns whether that ends a silence */
+  speak(): boolean {
+    const { isIdle, isSilent } = this.#state
+    this.#state.isIdle = false
+    this.#state.isSilent = false
+    this.#state.silentSince = null
+    return isIdle || isSilent
   }
   get watermark(): Timestamp {
     return this.#state.watermark

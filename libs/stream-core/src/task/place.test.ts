@@ -9,17 +9,27 @@ const input = (head: SourceRecord<null> | undefined, more: Partial<PlacedInput> 
   bound: minTimestamp,
   isIdle: false,
   hasEnded: false,
+  isSilentAt: () => false,
   ...more,
 })
 
+const at50 = input(undefined, { bound: 50 })
+
 describe('placeOf', () => {
   test('default: an element stands at its timestamp, but never before what its input has promised', () => {
-    expect(placeOf(element(70), 50)).toBe(70)
-    expect(placeOf(element(40), 50)).toBe(50)
+    expect(placeOf(element(70), at50)).toBe(70)
+    expect(placeOf(element(40), at50)).toBe(50)
   })
   test('behavior: a control record stands as early as it can', () => {
-    expect(placeOf({ type: 'sealed', epoch: 1, watermark: 99 }, 50)).toBe(50)
-    expect(placeOf({ type: 'idle', time: 60 }, 50)).toBe(60)
+    expect(placeOf({ type: 'sealed', epoch: 1, watermark: 99 }, at50)).toBe(50)
+    expect(placeOf({ type: 'idle', time: 60 }, at50)).toBe(60)
+    expect(placeOf({ type: 'clock', time: 99 }, at50)).toBe(50)
+  })
+  test('behavior: the clock of a silent input stands at its time', () => {
+    const silent = { bound: 50, isSilentAt: (time: number) => time >= 60 }
+    expect(placeOf({ type: 'clock', time: 60 }, silent)).toBe(60)
+    expect(placeOf({ type: 'clock', time: 59 }, silent)).toBe(50)
+    expect(placeOf({ type: 'clock', time: 61 }, { ...silent, bound: 70 })).toBe(70)
   })
 })
 

@@ -9,6 +9,8 @@ export interface PlacedInput {
   readonly bound: Timestamp
   readonly isIdle: boolean
   readonly hasEnded: boolean
+  /** Nothing but the journaled clock has come from it for so long that it counts as silent when that shows `time`. */
+  isSilentAt(time: Timestamp): boolean
 }
 
 export interface Placed {
@@ -18,11 +20,18 @@ export interface Placed {
 
 /**
  * Where `record` stands in the one sequence: max(its timestamp, the last place of its input, that input's watermark + 1).
- * A control record stands as early as it can: it tells of what is past.
+ * A control record stands as early as it can: it tells of what is past. But the clock of a silent input stands at its
+ * time and takes the input's place with it: so the others can go on to there, and no further, and where the input stands
+ * when it speaks again is said by its own log.
  */
-export const placeOf = (record: SourceRecord<unknown> | Undecodable, bound: Timestamp): Timestamp => {
+export const placeOf = (
+  record: SourceRecord<unknown> | Undecodable,
+  input: Pick<PlacedInput, 'bound' | 'isSilentAt'>,
+): Timestamp => {
+  const { bound } = input
   if (record.type === 'element') return Math.max(record.timestamp, bound)
   if (record.type === 'idle') return Math.max(record.time, bound)
+  if (record.type === 'clock' && input.isSilentAt(record.time)) return Math.max(record.time, bound)
   return bound
 }
 
@@ -43,7 +52,7 @@ export const nextInSequence = (inputs: readonly PlacedInput[], holdsIdle = false
     const record = input.peek()
     const { bound } = input
     if (record !== undefined) {
-      const place = placeOf(record, bound)
+      const place = placeOf(record, input)
       if (first === undefined || place < first.place) first = { input: index, place }
     } else if (!input.isIdle && !input.hasEnded && (waitFor === undefined || bound < waitFor.place)) {
       waitFor = { input: index, place: bound }

@@ -264,13 +264,13 @@ export class TaskRunner {
       watermark: task.watermark,
       place: task.place,
       openEpochs: task.openEpochs,
-      inputs: task.inputs.map(({ source, partition, position, watermark, isIdle }, index) => ({
+      inputs: task.inputs.map(({ source, partition, position, watermark, isIdle, isSilent }, index) => ({
         topic: source.topic,
         partition,
         position: position.offset,
         end: this.#ends[index] ?? 0,
         watermark: watermark === minTimestamp ? null : watermark,
-        idle: isIdle,
+        idle: isIdle || isSilent,
       })),
       commits: this.#commits,
       checkpoints: this.#checkpoints,

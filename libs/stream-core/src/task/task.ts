@@ -4,6 +4,7 @@ import type { CheckpointedTable } from '../state/state-table.ts'
 import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
 import { Timers } from '../timers.ts'
 import { nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
+import { watermarkAfter } from '../watermark-strategy.ts'
 import { WatermarkValve, type ValveSnapshot } from '../watermark.ts'
 import { EpochError, SourceError } from './errors.ts'
 import { Input, type InputSnapshot, type Undecodable } from './input.ts'
@@ -43,6 +44,8 @@ export interface TaskSnapshot {
   readonly sequences: readonly number[]
   readonly lateElements: number
   readonly finalized: number | null
+  /** What the journaled clock last showed. */
+  readonly processingTime: Timestamp
 }
 
 /** An idle input went on: with what record the others let it cannot be told from the logs, so it is written down. */
@@ -93,11 +96,14 @@ export class Task {
   #lateElements = 0
   #finalized: number | null = null
   #place: Timestamp | null = null
+  #processingTime = minTimestamp
   #current: Step | null = null
   /** What is left of the step in hand, in order. Each does one unit of its work and says whether it has more. */
   readonly #rest: (() => boolean)[] = []
   /** How far the watermark of the step in hand has come: this node is next, or fires. */
   #cursor = 0
+  /** The same of the clock record in hand. */
+  #clockCursor = 0
   /** Outputs that waited when the step in hand began. */
   #emittedBefore = 0
   #isFiring = false
@@ -122,6 +128,7 @@ export class Task {
       for (let partition = 0; partition < count; partition += 1) {
         inputs.push(new Input(spec.source, partition, this.#hasEpochs && !spec.source.epochs))
         this.#nodeOfInput.push({ node, channel: partition })
+        if (spec.source.watermarks.type === 'clock') node.valve.setIdle(partition, true)
       }
     }
     this.inputs = inputs
@@ -147,6 +154,10 @@ export class Task {
   }
   get place(): Timestamp | null {
     return this.#place
+  }
+  /** What the journaled clock last showed; `minTimestamp` before its first record. */
+  get processingTime(): Timestamp {
+    return this.#processingTime
   }
   get openEpochs(): number {
     return this.#undo.sealedSegments
@@ -240,6 +251,7 @@ export class Task {
     this.#steps = snapshot.steps
     this.#lateElements = snapshot.lateElements
     this.#finalized = snapshot.finalized
+    this.#processingTime = snapshot.processingTime
     this.outputs.restore(snapshot.proofs)
     this.inputs.forEach((input, index) => {
       const at = snapshot.inputs[index]
@@ -291,6 +303,9 @@ export class Task {
       get watermark() {
         return valve.watermark
       },
+      get processingTime() {
+        return task.#processingTime
+      },
       get segment() {
         return task.#undo.open
       },
@@ -333,7 +348,7 @@ export class Task {
     const input = this.inputs[resumption.input]
     const record = input?.peek()
     if (input === undefined || record === undefined) return undefined
-    return { input: resumption.input, place: placeOf(record, input.bound) }
+    return { input: resumption.input, place: placeOf(record, input) }
   }
 
   /** Takes the next record of an input and puts what is to be done with it into `#rest`. */
@@ -354,8 +369,7 @@ export class Task {
     if (input.isIdle) this.#resumptions = [...this.#resumptions, { step: this.#steps, input: index }]
     this.#emittedBefore = this.outputs.position
     this.#current = { input, logRecord, record, node: at.node, channel: at.channel }
-    if (record.type !== 'idle' && input.isIdle) {
-      input.isIdle = false
+    if (record.type !== 'idle' && record.type !== 'clock' && input.speak()) {
       at.node.valve.setIdle(at.channel, false)
       this.#propagate(at.node)
     }
@@ -380,9 +394,10 @@ export class Task {
       case 'element': {
         node.main.emit(record.value, record.timestamp)
         const { watermarks } = input.source
-        if (watermarks.type === 'in-log' || record.timestamp <= input.highest) return
-        input.highest = record.timestamp
-        this.#advance(record.timestamp - watermarks.delay - 1, input, node, channel)
+        if (watermarks.type === 'in-log') return
+        const watermark = this.#watermarkAfter(record, input, node)
+        input.highest = Math.max(input.highest, record.timestamp)
+        if (watermark !== null) this.#advance(watermark, input, node, channel)
         return
       }
       case 'watermark':
@@ -392,6 +407,16 @@ export class Task {
         input.isIdle = true
         node.valve.setIdle(channel, true)
         this.#propagate(node)
+        return
+      case 'clock':
+        if (input.tick(record.time)) {
+          node.valve.setIdle(channel, true)
+          this.#propagate(node)
+        }
+        if (record.time <= this.#processingTime) return
+        this.#processingTime = record.time
+        this.#clockCursor = 0
+        this.#rest.push(this.#fireNextProcessingTime)
         return
       case 'undecodable':
         if (shouldStop(record.error)) throw record.error
@@ -408,6 +433,16 @@ export class Task {
       case 'finalized':
         this.#requireEpochs(input, node, record)
         this.#finalize(record.epoch)
+    }
+  }
+
+  #watermarkAfter(element: { value: unknown; timestamp: Timestamp }, input: Input, node: Node): Timestamp | null {
+    try {
+      return watermarkAfter(input.source.watermarks, element, input.highest)
+    } catch (error) {
+      if (shouldStop(error)) throw error
+      this.#deadLetter(node.name, error, 'STREAM_FUNCTION_FAILED')
+      return null
     }
   }
 
@@ -445,6 +480,18 @@ export class Task {
       }
       this.#isFiring = false
       this.#cursor += 1
+    }
+    return false
+  }
+
+  /** What the clock makes due, operator by operator: one downstream sees what those before it emit. */
+  readonly #fireNextProcessingTime = (): boolean => {
+    for (let node = this.#nodes[this.#clockCursor]; node !== undefined; node = this.#nodes[this.#clockCursor]) {
+      if (node.operator.fireNextProcessingTime?.(this.#processingTime) === true) {
+        this.#undo.settle()
+        return true
+      }
+      this.#clockCursor += 1
     }
     return false
   }
@@ -498,6 +545,7 @@ export class Task {
   /** Keyed state is put back: now all else, and the sinks answer. `source` is the one that reverts, and reads on. */
   #returnTo(mark: TaskSnapshot, source: Input): void {
     this.#lateElements = mark.lateElements
+    this.#processingTime = mark.processingTime
     this.inputs.forEach((input, at) => {
       const snapshot = mark.inputs[at]
       if (snapshot === undefined) return
@@ -563,6 +611,7 @@ export class Task {
       sequences: this.#sinks.map(({ sequence }) => sequence),
       lateElements: this.#lateElements,
       finalized: this.#finalized,
+      processingTime: this.#processingTime,
     }
   }
 
