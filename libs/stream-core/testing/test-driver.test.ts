@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   jsonStateCodec,
@@ -15,6 +16,7 @@ import {
   type SourceCodec,
 } from '../src/index.ts'
 import { testDriver } from './index.ts'
+import { priceHistory, storm, stormTopology, type PriceRecord, type Storm } from './storm.ts'
 
 interface Payment {
   readonly wallet: string
@@ -160,4 +162,52 @@ describe('testDriver', () => {
     driver.push('payments', pay(1000, 'ann', 60))
     expect(driver.sideOutput('total', late)).toEqual([{ value: 'ann', timestamp: 1000 }])
   })
+
+  test('behavior: what was pushed after the checkpoint is forgotten by a restore', async () => {
+    const driver = testDriver(runningTotal())
+    driver.push('payments', pay(1000, 'ann', 7))
+    const checkpoint = await driver.checkpoint()
+    driver.push('payments', pay(1000, 'ann', 8))
+    await driver.restore(checkpoint)
+    expect(driver.state('total')['total']).toEqual({ ann: 7 })
+    driver.push('payments', pay(1000, 'ann', 3))
+    expect(driver.outputs().map(({ output }) => output)).toEqual([
+      { id: 'ann', total: 15 }, // of the process that ended
+      { id: 'ann', total: 10 },
+    ])
+  })
+
+  test('property: restored again and again it goes on as if nothing had happened', async () => {
+    const histories = fc.record({ storm, prices: fc.tuple(priceHistory(0), priceHistory(1)) })
+    await fc.assert(
+      fc.asyncProperty(histories, fc.array(fc.integer({ min: 1, max: 8 })), async (history, gaps) => {
+        const calm = await pushed(history, [])
+        expect(await pushed(history, gaps)).toEqual(calm)
+      }),
+      { numRuns: 60 },
+    )
+  })
 })
+
+/** Pushes a storm record by record; after each gap of so many it restores a checkpoint taken just then. */
+const pushed = async (
+  history: { readonly storm: Storm; readonly prices: readonly (readonly PriceRecord[])[] },
+  gaps: readonly number[],
+) => {
+  const driver = testDriver(stormTopology(), { partitions: { prices: 2 } })
+  const [first = [], second = []] = history.prices
+  const records = [
+    ...first.map((record) => ['prices', 0, record] as const),
+    ...history.storm.stormy.map((record) => ['chain', 0, record] as const),
+    ...second.map((record) => ['prices', 1, record] as const),
+  ]
+  const restarts = new Set<number>()
+  gaps.reduce((at, gap) => (restarts.add(at + gap), at + gap), 0)
+  for (const [index, [source, partition, record]] of records.entries()) {
+    if (restarts.has(index)) await driver.restore(await driver.checkpoint())
+    driver.pushTo(source, partition, record)
+  }
+  const { store } = await driver.checkpoint()
+  const cells = [...store.cells].sort(([a], [b]) => (a < b ? -1 : 1))
+  return { outputs: driver.outputs(), letters: driver.deadLetters(), meta: store.meta, cells }
+}

@@ -4,7 +4,10 @@ import type { OutputTag } from '../src/process-function.ts'
 import type { Transition } from '../src/sink.ts'
 import type { SourceCodec, SourceRecord } from '../src/source.ts'
 import { NestedTable, ValueTable } from '../src/state/state-table.ts'
-import { Task, type TaskDeadLetter } from '../src/task/task.ts'
+import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../src/state/memory-store.ts'
+import { restoreCheckpoint, writeCheckpoint } from '../src/task/checkpoint.ts'
+import { nodeEventLoop } from '../src/task/event-loop.ts'
+import { Task, type Resumption, type TaskDeadLetter } from '../src/task/task.ts'
 import { deadLetterSink } from '../src/task/output-buffer.ts'
 import { maxTimestamp, type Timestamp } from '../src/time.ts'
 import { Timers } from '../src/timers.ts'
@@ -22,6 +25,18 @@ export interface DriverOutput {
   readonly transition: Transition
   readonly key: Uint8Array | null
   readonly value: Uint8Array
+}
+
+/** To be given to `restore`. */
+export interface DriverCheckpoint {
+  /** @internal */
+  readonly store: MemoryStoreContents
+  /** How many records each input had been pushed. @internal */
+  readonly ends: readonly number[]
+  /** @internal */
+  readonly steps: number
+  /** @internal */
+  readonly resumptions: readonly Resumption[]
 }
 
 /**
@@ -55,6 +70,14 @@ export interface TestDriver {
   /** An operator's event-time timers: times by key. */
   timers(operator: string): Readonly<Record<string, readonly Timestamp[]>>
   processingTimers(operator: string): Readonly<Record<string, readonly Timestamp[]>>
+  /** What a checkpoint would hold now, with all that was pushed so far: what a process that ends here leaves behind. */
+  checkpoint(): Promise<DriverCheckpoint>
+  /**
+   * The task is gone, and a new one goes on from the checkpoint as a process does that starts again: it replays what was
+   * pushed after the checkpoint's base and before `checkpoint` was called, with outputs withheld. What was pushed later
+   * is forgotten; push it again.
+   */
+  restore(from: DriverCheckpoint): Promise<void>
   readonly lateElements: number
   /** Records that wait for the merge. */
   readonly waiting: number
@@ -74,13 +97,21 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
     node.source === null ? node : { ...node, source: { ...node.source, codec: passing(node.source.codec) } },
   )
   const sides: { operator: string; tag: string; value: unknown; timestamp: Timestamp }[] = []
-  const task = new Task({
-    topology: { ...topology, nodes },
-    partitions,
-    deadLetters: { topic: 'dead-letters', encode: () => new Uint8Array() },
-    freeze: deepFreeze,
-    onSideOutput: (operator, tag, value, timestamp) => sides.push({ operator, tag, value, timestamp }),
-  })
+  let isReplaying = false
+  const newTask = () =>
+    new Task({
+      topology: { ...topology, nodes },
+      partitions,
+      deadLetters: { topic: 'dead-letters', encode: () => new Uint8Array() },
+      freeze: deepFreeze,
+      onSideOutput: (operator, tag, value, timestamp) => {
+        if (!isReplaying) sides.push({ operator, tag, value, timestamp })
+      },
+    })
+  let task = newTask()
+  /** Of each input: all that was offered. */
+  const logs: LogRecord[][] = task.inputs.map(() => [])
+  let contents = newMemoryStoreContents()
   const outputs: DriverOutput[] = []
   const letters: TaskDeadLetter[] = []
 
@@ -94,9 +125,11 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   }
   const offer = (source: string, partition: number, value: Uint8Array, key: Uint8Array | null) => {
     const topic = nodes.find(({ uid }) => uid === source)?.source?.topic
-    const input = task.inputs.find((one) => one.source.topic === topic && one.partition === partition)
+    const index = task.inputs.findIndex((one) => one.source.topic === topic && one.partition === partition)
+    const input = task.inputs[index]
     if (input === undefined) throw new Error(`The topology has no source "${source}" with a partition ${partition}.`)
     const record: LogRecord = { offset: input.fetchOffset, key, value }
+    logs[index]?.push(record)
     input.offer([record], record.offset + 1)
   }
   const pushTo = (source: string, partition: number, ...records: readonly SourceRecord<unknown>[]) => {
@@ -114,6 +147,32 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
     }
   }
   const advanceWatermark = (watermark: Timestamp) => pushToAll({ type: 'watermark', watermark })
+  const checkpoint = async (): Promise<DriverCheckpoint> => {
+    const starts = task.inputs.map(() => 0)
+    await writeCheckpoint(task, openMemoryStore(contents), starts, nodeEventLoop)
+    return {
+      store: { meta: contents.meta, cells: new Map(contents.cells) },
+      ends: logs.map(({ length }) => length),
+      steps: task.steps,
+      resumptions: task.resumptionsSince(task.checkpointableSteps),
+    }
+  }
+  const restore = async ({ store, ends, steps, resumptions }: DriverCheckpoint): Promise<void> => {
+    contents = { meta: store.meta, cells: new Map(store.cells) }
+    logs.forEach((log, index) => (log.length = ends[index] ?? 0))
+    task = newTask()
+    await restoreCheckpoint(task, openMemoryStore(contents))
+    task.replay(resumptions, steps)
+    task.inputs.forEach((input, index) => {
+      const log = logs[index] ?? []
+      input.offer(log.slice(input.fetchOffset), log.length)
+    })
+    isReplaying = true
+    task.advance(steps - task.steps)
+    task.outputs.drain()
+    isReplaying = false
+    run()
+  }
   const stateOf = (operator: string) => {
     const states: Record<string, Record<string, unknown>> = {}
     for (const [name, table] of task.tables) {
@@ -189,6 +248,8 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
       ),
     timers: (operator) => timersOf(operator),
     processingTimers: (operator) => timersOf(operator, '#processing-timers'),
+    checkpoint,
+    restore,
     get lateElements() {
       return task.lateElements
     },
