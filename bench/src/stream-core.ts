@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { openEmbeddedLog, openKafkaLog, type EventLog } from '@tocsin/event-log'
 import { openJob, StreamBuilder } from '@tocsin/stream-core'
 import { InputLines } from './input-lines.ts'
+import { mean, measure, rest, rounded, sampleMemory, type Measure, type MemoryMeasure } from './measure.ts'
 import { bytesOf, endOfInput, textOf, type BenchJob } from './jobs/bench-job.ts'
 import { passThrough } from './jobs/pass-through.ts'
 import { priceJoin } from './jobs/price-join.ts'
@@ -13,22 +14,18 @@ import { walletVolume } from './jobs/wallet-volume.ts'
 
 export const benchJobs: Readonly<Record<string, BenchJob>> = { j1: walletVolume, j2: passThrough, j3: priceJoin }
 
-/** Over one span: the whole process, its threads included. */
-export interface Measure {
-  readonly seconds: number
-  readonly cpuSeconds: number
-  readonly perCpuSecond: number
-}
-
 export interface Pass extends Measure {
   readonly job: string
   readonly pass: number
   readonly events: number
   readonly outputs: number
+  /** Of the process since it began: the lines of the input and the plain program are part of it. */
   readonly peakRssMb: number
+  readonly rssMb: MemoryMeasure
+  readonly commits: number
   readonly checkpoints: number
   readonly eventLoopDelayMs: { readonly p99: number; readonly max: number }
-  /** The same job over the same lines without an engine, measured right before. */
+  /** The same job over the same lines without an engine: the mean of one run right before and one right after. */
   readonly plain: Measure
   /** Our events per CPU second over the plain program's. */
   readonly ofPlain: number
@@ -81,10 +78,7 @@ export class StreamCoreBench {
   /** One pass from scratch. @returns its measures, and its answer: the lines in the order of the output topic. */
   async pass(): Promise<{ readonly pass: Pass; readonly answer: readonly Buffer[] }> {
     this.#passes += 1
-    const plain = measure(this.#lines.count)
-    const plainAnswers = this.#job.plain(this.#lines.texts()).length
-    const plainMeasure = plain()
-
+    const before = await this.#plain()
     const name = `bench.${this.#name}.${this.#passes}`
     const topics = { input: inputTopic, output: `${name}.output`, deadLetters: `${name}.dead-letters` }
     await this.#log.createTopics([topics.output, topics.deadLetters].map((topic) => ({ topic, partitions: 1 })))
@@ -100,15 +94,22 @@ export class StreamCoreBench {
       checkpointIntervalMs: 1000,
       clock: () => performance.now(),
     })
+    await rest()
+    const memory = sampleMemory()
     const span = measure(this.#lines.count)
     delay.enable()
     await job.runToEnd()
     const taken = span()
     delay.disable()
-    const { outputs, deadLetters, checkpoints } = job.progress()
+    const rssMb = memory()
+    const { outputs, deadLetters, commits, checkpoints } = job.progress()
     await job.close()
+    const after = await this.#plain()
+    const plain = mean(before.measure, after.measure)
     if (deadLetters > 0) throw new Error(`${deadLetters} lines became dead letters.`)
-    if (outputs !== plainAnswers) throw new Error(`The job gave ${outputs} outputs, the plain program ${plainAnswers}.`)
+    if (outputs !== before.answers) {
+      throw new Error(`The job gave ${outputs} outputs, the plain program ${before.answers}.`)
+    }
     const answer = await this.#readAll(topics.output)
     return {
       pass: {
@@ -118,13 +119,22 @@ export class StreamCoreBench {
         ...taken,
         outputs,
         peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
+        rssMb,
+        commits,
         checkpoints,
         eventLoopDelayMs: { p99: rounded(delay.percentile(99) / 1e6), max: rounded(delay.max / 1e6) },
-        plain: plainMeasure,
-        ofPlain: rounded(taken.perCpuSecond / plainMeasure.perCpuSecond),
+        plain,
+        ofPlain: rounded(taken.perCpuSecond / plain.perCpuSecond),
       },
       answer,
     }
+  }
+
+  async #plain(): Promise<{ readonly measure: Measure; readonly answers: number }> {
+    await rest()
+    const span = measure(this.#lines.count)
+    const answers = this.#job.plain(this.#lines.texts()).length
+    return { measure: span(), answers }
   }
 
   async #fillInput(): Promise<void> {
@@ -158,6 +168,25 @@ export class StreamCoreBench {
   }
 }
 
+const help = `Usage: npm run bench -- stream-core --job ${Object.keys(benchJobs).join('|')} --input FILE [options]
+
+Runs a job through the public interface of stream-core, from topic to topic with exactly-once on: commits, a checkpoint
+of the state every second, one log record a line, JSON parsing of every line in the measured span. Beside it, before and
+after each pass, a plain program without engine answers the same from the same lines: it parses each line, adds up as
+BigInt and keeps all it needs in Maps of the one process; it writes nothing, forgets nothing (j1 and j2) and loses all
+when it ends.
+
+  --input FILE       lines as \`npm run bench -- generate\` makes them, gzip or plain
+  --out FILE         where to write the answer, its lines sorted as bytes
+  --passes N         how often, each time from scratch; the first is not warm (default 3)
+  --kafka BOOTSTRAP  on a Kafka cluster instead of the embedded log in a temporary folder
+  --help             this text
+
+One JSON line a pass on stdout: events, seconds, cpuSeconds (user and system, the whole process), perCpuSecond, outputs,
+peakRssMb, and beside them rssMb over the span, commits, checkpoints, eventLoopDelayMs, the plain program's figures and
+\`ofPlain\`, events per CPU second as a share of the plain program's. Only that ratio carries over between machines.
+`
+
 /** `npm run bench -- stream-core --job j1 --input FILE [--out FILE] [--passes N] [--kafka BOOTSTRAP]`. */
 export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass> {
   const { values } = parseArgs({
@@ -168,24 +197,35 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
       out: { type: 'string' },
       passes: { type: 'string', default: '3' },
       kafka: { type: 'string' },
+      help: { type: 'boolean', default: false },
     },
   })
   const { job, input, out, kafka } = values
+  if (values.help) {
+    process.stdout.write(help)
+    return
+  }
   const passes = Number(values.passes)
   if (job === undefined || input === undefined || !Number.isInteger(passes) || passes < 1) {
-    throw new Error('Usage: stream-core --job j1|j2|j3 --input FILE [--out FILE] [--passes N] [--kafka BOOTSTRAP]')
+    throw new Error(`A job, an input and a whole number of passes are needed.\n\n${help}`)
   }
   const bench = await StreamCoreBench.open({ job, input, kafka })
   try {
     for (let index = 0; index < passes; index += 1) {
       const { pass, answer } = await bench.pass()
       if (out !== undefined) await writeFile(out, fileOf(answer))
+      process.stderr.write(`${summaryOf(pass)}\n`)
       yield pass
     }
   } finally {
     await bench.close()
   }
 }
+
+/** A pass in one line for people. */
+const summaryOf = ({ job, pass, events, perCpuSecond, plain, ofPlain, eventLoopDelayMs, rssMb }: Pass): string =>
+  `${job}, pass ${pass}: ${events} events at ${perCpuSecond} a CPU second, ${ofPlain} of the plain program's ` +
+  `${plain.perCpuSecond}; event loop p99 ${eventLoopDelayMs.p99} ms; ${rssMb.secondHalf} MiB`
 
 const byBytes = (a: Buffer, b: Buffer): number => a.compare(b)
 
@@ -194,18 +234,3 @@ export const fileOf = (lines: readonly Buffer[]): Buffer =>
   Buffer.concat(lines.toSorted(byBytes).flatMap((line) => [line, lineFeed]))
 
 const lineFeed = Buffer.from('\n')
-const rounded = (value: number): number => Math.round(value * 1000) / 1000
-
-const measure = (events: number): (() => Measure) => {
-  const began = performance.now()
-  const before = process.cpuUsage()
-  return () => {
-    const { user, system } = process.cpuUsage(before)
-    const cpuSeconds = (user + system) / 1e6
-    return {
-      seconds: rounded((performance.now() - began) / 1000),
-      cpuSeconds: rounded(cpuSeconds),
-      perCpuSecond: Math.round(events / cpuSeconds),
-    }
-  }
-}

@@ -50,7 +50,10 @@ export class Input {
   #records: LogRecord[] = []
   #head = 0
   #headBytes = 0
-  #decoded: readonly (SourceRecord<unknown> | Undecodable)[] | null = null
+  /** What `peek` gives: the source record at the position, decoded. */
+  #next: SourceRecord<unknown> | Undecodable | undefined
+  /** Of a log record that holds several source records, all of them. */
+  #several: readonly SourceRecord<unknown>[] | null = null
   #fetchOffset = 0
   #state = { ...startSnapshot }
 
@@ -143,10 +146,14 @@ export class Input {
 
   /** The next source record, or undefined until more is read. */
   peek(): SourceRecord<unknown> | Undecodable | undefined {
+    if (this.#next !== undefined) return this.#next
     for (let record = this.#records[this.#head]; record !== undefined; record = this.#records[this.#head]) {
-      this.#decoded ??= decode(this.source, record)
-      const next = this.#decoded[record.offset === this.#state.offset ? this.#state.ordinal : 0]
-      if (next !== undefined) return next
+      const decoded = decode(this.source, record)
+      if (isList(decoded)) {
+        this.#several = decoded
+        this.#next = decoded[record.offset === this.#state.offset ? this.#state.ordinal : 0]
+      } else this.#next = decoded
+      if (this.#next !== undefined) return this.#next
       this.#leave(record) // a log record that means nothing
     }
     return undefined
@@ -162,10 +169,14 @@ export class Input {
     const record = this.#records[this.#head]
     if (record === undefined) return
     const ordinal = (record.offset === this.#state.offset ? this.#state.ordinal : 0) + 1
-    if (this.#decoded !== null && ordinal < this.#decoded.length) {
-      this.#state.offset = record.offset
-      this.#state.ordinal = ordinal
-    } else this.#leave(record)
+    const next = this.#several?.[ordinal]
+    if (next === undefined) {
+      this.#leave(record)
+      return
+    }
+    this.#next = next
+    this.#state.offset = record.offset
+    this.#state.ordinal = ordinal
   }
 
   /** Records below the position will not be asked for again. */
@@ -209,13 +220,15 @@ export class Input {
 
   #restore(snapshot: InputSnapshot): void {
     this.#state = { ...snapshot }
-    this.#decoded = null
+    this.#next = undefined
+    this.#several = null
   }
 
   #leave(record: LogRecord): void {
     this.#state.offset = record.offset + 1
     this.#state.ordinal = 0
-    this.#decoded = null
+    this.#next = undefined
+    this.#several = null
     this.#headBytes -= record.value.length
     this.#head += 1
     if (!this.keepsTaken && this.#head >= 1024) this.#drop(this.#head)
@@ -228,12 +241,14 @@ export class Input {
   }
 }
 
-const decode = (source: TopologySource, record: LogRecord): readonly (SourceRecord<unknown> | Undecodable)[] => {
+const decode = (
+  source: TopologySource,
+  record: LogRecord,
+): SourceRecord<unknown> | readonly SourceRecord<unknown>[] | Undecodable => {
   try {
-    const decoded = source.codec.decode(record.value, record.key)
-    return isList(decoded) ? decoded : [decoded]
+    return source.codec.decode(record.value, record.key)
   } catch (error) {
-    return [{ type: 'undecodable', error }]
+    return { type: 'undecodable', error }
   }
 }
 

@@ -43,6 +43,11 @@ export const placeOf = (
  * `holdsIdle` only that note lets an idle input go on.
  */
 export const nextInSequence = (inputs: readonly PlacedInput[], holdsIdle = false): Placed | undefined => {
+  const [only] = inputs
+  if (only !== undefined && inputs.length === 1) {
+    const record = holdsIdle && only.isIdle ? undefined : only.peek()
+    return record === undefined ? undefined : { input: 0, place: placeOf(record, only) }
+  }
   let first: Placed | undefined
   let waitFor: Placed | undefined
   for (let index = 0; index < inputs.length; index += 1) {

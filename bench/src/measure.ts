@@ -1,0 +1,79 @@
+import { setTimeout } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** Over one span: the whole process, its threads included. */
+export interface Measure {
+  readonly seconds: number
+  /** User and system. */
+  readonly cpuSeconds: number
+  readonly perCpuSecond: number
+}
+
+export const rounded = (value: number): number => Math.round(value * 1000) / 1000
+
+/** Begins a span over `events`; the answer ends it. */
+export const measure = (events: number): (() => Measure) => {
+  const began = performance.now()
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return measureOf(events, (performance.now() - began) / 1000, (user + system) / 1e6)
+  }
+}
+
+const measureOf = (events: number, seconds: number, cpuSeconds: number): Measure => ({
+  seconds: rounded(seconds),
+  cpuSeconds: rounded(cpuSeconds),
+  perCpuSecond: Math.round(events / cpuSeconds),
+})
+
+/** The mean of two spans over the same events. */
+export const mean = (a: Measure, b: Measure): Measure => {
+  const events = a.perCpuSecond * a.cpuSeconds
+  return measureOf(events, (a.seconds + b.seconds) / 2, (a.cpuSeconds + b.cpuSeconds) / 2)
+}
+
+const quietShare = 0.05
+const lookMs = 100
+const mostLooks = 100
+
+/**
+ * Collects garbage and waits until the process rests: what ran before (compactions of the log, freed memory) would
+ * otherwise be counted to what is measured next.
+ */
+export const rest = async (): Promise<void> => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void // the flag above puts it there
+  collectGarbage()
+  for (let look = 0; look < mostLooks; look += 1) {
+    const before = process.cpuUsage()
+    await setTimeout(lookMs)
+    const { user, system } = process.cpuUsage(before)
+    if ((user + system) / 1000 < quietShare * lookMs) return
+  }
+}
+
+/** What the process held in memory over a span, MiB: where it is flat, both halves are alike. */
+export interface MemoryMeasure {
+  readonly before: number
+  readonly firstHalf: number
+  readonly secondHalf: number
+}
+
+const sampleMs = 100
+const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
+
+/** Begins to sample resident memory; the answer ends it. */
+export const sampleMemory = (): (() => MemoryMeasure) => {
+  const before = process.memoryUsage.rss()
+  const samples: number[] = []
+  const timer = setInterval(() => samples.push(process.memoryUsage.rss()), sampleMs)
+  return () => {
+    clearInterval(timer)
+    samples.push(process.memoryUsage.rss())
+    const middle = samples.length >> 1
+    const highest = (from: number, to: number) => mebibytes(Math.max(before, ...samples.slice(from, to)))
+    return { before: mebibytes(before), firstHalf: highest(0, middle), secondHalf: highest(middle, samples.length) }
+  }
+}
