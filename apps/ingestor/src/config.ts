@@ -58,6 +58,13 @@ export const ingestorSettings = defineSettings({
     choices: ['auto', 'none'],
     default: 'auto',
   }),
+  verifyHashes: setting.choice({
+    env: 'TOCSIN_VERIFY_HASHES',
+    flag: 'verify-hashes',
+    doc: 'Whether block hashes and the transactions and receipts roots are recomputed; auto: where they are Ethereum’s.',
+    choices: ['auto', 'on', 'off'],
+    default: 'auto',
+  }),
   recordings: setting.list({
     env: 'TOCSIN_RECORDINGS',
     flag: 'recording',

@@ -288,7 +288,7 @@ async function followNode(
     chainId,
     requestTimeoutMs: config.requestTimeout,
     traces: config.traces,
-    verifyHeaderHash: chain.ethereumHeaders,
+    verifyHashes: config.verifyHashes === 'auto' ? chain.ethereumFormats : config.verifyHashes === 'on',
     onNotice: (message) => logger.info(message),
     onRequest: (method, outcome) => metrics.requests.inc({ method, outcome }),
   })

@@ -12,8 +12,8 @@ export interface ChainFacts {
   readonly blockTimeMs: number
   /** Blocks under the head that count as final, where the node's `finalized` tag is not used; null: use the tag. */
   readonly finalityDepth: number | null
-  /** Its block hashes recompute from the fields of Ethereum's header. */
-  readonly ethereumHeaders: boolean
+  /** Its headers, transactions and receipts are encoded as Ethereum's, so their hashes and roots recompute. */
+  readonly ethereumFormats: boolean
   /** Pool factories known to tell the truth about the pools they create. */
   readonly factories: ReadonlySet<Address>
 }
@@ -26,7 +26,7 @@ interface ChainsFile {
     readonly slotFromBlock: number | null
     readonly finalityDepth: number | null
     readonly blockTimeMs: number
-    readonly ethereumHeaders?: boolean
+    readonly ethereumFormats?: boolean
   }[]
   readonly factories: readonly { readonly chainId: number; readonly address: string; readonly name: string }[]
 }
@@ -42,7 +42,7 @@ export function chainFacts(chainId: number): ChainFacts {
     slotFromBlock: known?.slotFromBlock ?? 0,
     blockTimeMs: known?.blockTimeMs ?? 12_000,
     finalityDepth: known?.finalityDepth ?? null,
-    ethereumHeaders: known?.ethereumHeaders ?? false,
+    ethereumFormats: known?.ethereumFormats ?? false,
     factories: new Set(
       factories.filter((factory) => factory.chainId === chainId).map(({ address }) => parseAddress(address)),
     ),

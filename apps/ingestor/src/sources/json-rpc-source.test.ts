@@ -70,6 +70,9 @@ interface Recorded {
 const path = fileURLToPath(new URL('../../fixtures/block-4370006.json.gz', import.meta.url))
 const recorded = (): Recorded => JSON.parse(gunzipSync(readFileSync(path)).toString()) as Recorded
 
+const changedAt = <T extends object>(list: readonly T[], field: string, value: unknown): readonly T[] =>
+  list.map((entry, at) => (at === 0 ? { ...entry, [field]: value } : entry))
+
 /** An honest node that knows one block. */
 const honest =
   ({ block, receipts, traces }: Recorded): StubNode['answers'] =>
@@ -98,7 +101,7 @@ async function start(answers: StubNode['answers'], options: Partial<JsonRpcSourc
     chainId: 1,
     requestTimeoutMs: 2000,
     traces: 'auto',
-    verifyHeaderHash: true,
+    verifyHashes: true,
     onNotice: (message) => notices.push(message),
     ...options,
   })
@@ -106,6 +109,23 @@ async function start(answers: StubNode['answers'], options: Partial<JsonRpcSourc
 }
 
 describe('openJsonRpcSource', () => {
+  test.for(['transactions', 'receipts'])(
+    'error: changed %s that each check but the hashes lets pass are refused by the root',
+    async (what) => {
+      const { block, receipts, traces } = recorded()
+      const changed =
+        what === 'transactions'
+          ? { block: { ...block, transactions: changedAt(block.transactions, 'value', '0x1') }, receipts, traces }
+          : { block, receipts: changedAt(receipts, 'cumulativeGasUsed', '0x1'), traces }
+      const { source, signal } = await start(honest(changed))
+      const head = await source.head(signal)
+      await expect(source.block(head, signal)).rejects.toThrow(
+        what === 'transactions' ? /transactions\.0\.hash/ : /receiptsRoot/,
+      )
+      const lenient = await start(honest(changed), { verifyHashes: false })
+      await expect(lenient.source.block(head, signal)).resolves.toMatchObject({ number: head.number })
+    },
+  )
   test('default: a block over JSON-RPC is the block of the recording', async () => {
     const { source, signal } = await start(honest(recorded()))
     const head = await source.head(signal)

@@ -32,8 +32,8 @@ export interface JsonRpcSourceOptions {
   readonly requestTimeoutMs: number
   /** `none`: traces are not asked for. `auto`: as the node can. */
   readonly traces: 'auto' | 'none'
-  /** Recompute header hashes: not on chains whose headers have fields of their own. */
-  readonly verifyHeaderHash: boolean
+  /** Recompute hashes and roots: not on chains with headers or transactions of their own. */
+  readonly verifyHashes: boolean
   /** How many receipts are asked for at once where the node has no `eth_getBlockReceipts`. */
   readonly maxReceiptsInFlight?: number
   readonly onNotice?: (message: string) => void
@@ -43,7 +43,7 @@ export interface JsonRpcSourceOptions {
 
 /**
  * A chain behind one JSON-RPC endpoint. Every answer is checked before it leaves here: chain, number, hash, parent,
- * receipts, logs bloom. Methods are chosen by what the node can: `eth_getBlockReceipts`, else a receipt each;
+ * receipts, logs bloom, and where asked all hashes and roots. Methods are chosen by what the node can: `eth_getBlockReceipts`, else a receipt each;
  * `trace_block`, else `debug_traceBlockByHash` with the call tracer, else no call frames, said once.
  */
 export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
@@ -52,6 +52,7 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
   const heads =
     options.headsUrl === undefined ? connection : connect(options.headsUrl, endpointName(options.headsUrl), options)
   const { chainId, maxReceiptsInFlight = 8 } = options
+  const verify = { hashes: options.verifyHashes }
   let chainChecked = false
   let prunedTold = false
   let receiptsMethod: 'block' | 'each' = 'block'
@@ -99,11 +100,11 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
     answer === null ? null : proving(name, block, () => parseHeader(answer))
 
   async function receiptsOf(block: VerifiedBlock, signal: AbortSignal): Promise<readonly ParsedReceipt[]> {
-    if (block.transactions.length === 0) return verifyReceipts(name, block, [])
+    if (block.transactions.length === 0) return verifyReceipts(name, block, [], verify)
     if (receiptsMethod === 'block') {
       const answer = await request('eth_getBlockReceipts', [block.header.hash], signal)
       if (!isMissingMethod(answer))
-        return verifyReceipts(name, block, expectResult(answer, 'eth_getBlockReceipts', block.header.number))
+        return verifyReceipts(name, block, expectResult(answer, 'eth_getBlockReceipts', block.header.number), verify)
       receiptsMethod = 'each'
       options.onNotice?.(`${name} has no eth_getBlockReceipts: receipts are asked for one by one.`)
     }
@@ -113,7 +114,7 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
       const answers = some.map(({ hash }) => ask('eth_getTransactionReceipt', [hash], block.header.number, signal))
       receipts.push(...(await Promise.all(answers)))
     }
-    return verifyReceipts(name, block, receipts)
+    return verifyReceipts(name, block, receipts, verify)
   }
 
   async function tracesOf(block: VerifiedBlock, signal: AbortSignal): Promise<readonly ParsedTrace[] | null> {
@@ -174,7 +175,7 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
     async block(expected, signal) {
       const { number, hash, parentHash, timestamp } = expected
       const answer = await ask('eth_getBlockByHash', [hash, true], number, signal)
-      const block = verifyBlock(name, expected, answer, { headerHash: options.verifyHeaderHash })
+      const block = verifyBlock(name, expected, answer, verify)
       const receipts = await receiptsOf(block, signal)
       const traces = await tracesOf(block, signal)
       const parts = { chainId, number, hash, parentHash, timestamp, receipts, traces, hashes: null, logs: null }

@@ -52,11 +52,23 @@ export function headerHash(header: RawHeader): Hash | null {
   return parseHash(keccak256(encodeRlp(items)))
 }
 
-function rlpItem(value: unknown, kind: 'bytes' | 'quantity'): string | null {
+/** Hex bytes, or a list of items. */
+export type RlpItem = string | readonly RlpItem[]
+
+/** Source: yellow paper, appendix B. */
+export const rlp = (item: RlpItem): string => encodeRlp(item as Parameters<typeof encodeRlp>[0]) // it writes to no list
+export const keccak = (hex: string): Hash => parseHash(keccak256(hex))
+/** Big-endian without leading zeros; zero is empty. */
+export const rlpQuantity = (value: bigint): string => {
+  const digits = value === 0n ? '' : value.toString(16)
+  return `0x${digits.length % 2 === 0 ? '' : '0'}${digits}`
+}
+
+/** A field of a JSON-RPC answer as RLP takes it; null where it is not there or no hex. */
+export function rlpItem(value: unknown, kind: 'bytes' | 'quantity'): string | null {
   if (typeof value !== 'string' || !/^0x[0-9a-fA-F]*$/.test(value)) return null
   if (kind === 'bytes') return value.length % 2 === 0 ? value : null
-  const digits = value.slice(2).replace(/^0+/, '')
-  return `0x${digits.length % 2 === 0 ? '' : '0'}${digits}` // RLP: big-endian without leading zeros, zero is empty
+  return value === '0x' ? null : rlpQuantity(BigInt(value))
 }
 
 interface BloomedLog {

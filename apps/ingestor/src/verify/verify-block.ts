@@ -10,12 +10,17 @@ import {
 } from '../sources/parse-block.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
 import { EndpointAnswerError } from './endpoint-answer-error.ts'
-import { headerHash, type RawHeader } from './hashing.ts'
+import { headerHash, keccak, type RawHeader } from './hashing.ts'
+import { orderedTrieRoot } from './ordered-trie.ts'
+import { transactionBytes } from './roots.ts'
 
 /** How much is recomputed; parent, numbers and hashes are always compared. */
 export interface VerifyOptions {
-  /** Recompute the header's hash. Not on chains whose headers have fields of their own. */
-  readonly headerHash: boolean
+  /**
+   * Recompute the header's hash, the transactions' hashes and root and the receipts' root. Not on chains with headers or
+   * transactions of their own. What no hash covers is the sender: it follows from the signature, which is covered.
+   */
+  readonly hashes: boolean
 }
 
 export interface VerifiedBlock {
@@ -26,7 +31,8 @@ export interface VerifiedBlock {
 
 /**
  * A block with its transactions, proven to be the one asked for: number, hash and parent as in `header`, transactions
- * numbered without a gap and of this block, and where asked the hash recomputed from the header's fields.
+ * numbered without a gap and of this block, and where asked the hash recomputed from the header's fields and the root
+ * from the transactions'.
  * @throws {EndpointAnswerError} naming the field.
  */
 export function verifyBlock(
@@ -51,10 +57,17 @@ export function verifyBlock(
       same(`transactions.${at}.transactionIndex`, tx.index, at)
       same(`transactions.${at}.blockHash`, tx.blockHash, header.hash)
     }
-    if (options.headerHash) {
+    if (options.hashes) {
       const recomputed = headerHash(raw)
       if (recomputed === null) fail('hash', 'a field of the header is missing, so it cannot be recomputed')
       same('hash', recomputed, header.hash)
+      const encoded = asArray(raw['transactions'], 'transactions').map((tx, at) => {
+        const bytes = transactionBytes(asObject(tx, `transactions.${at}`))
+        if (bytes === null) return fail(`transactions.${at}`, 'a field is missing, so its hash cannot be recomputed')
+        same(`transactions.${at}.hash`, transactions[at]?.hash, keccak(bytes))
+        return bytes
+      })
+      same('transactionsRoot', orderedTrieRoot(encoded), raw['transactionsRoot'])
     }
     return { header, transactions, raw }
   })

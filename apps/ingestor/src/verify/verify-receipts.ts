@@ -1,13 +1,15 @@
 import {
   asArray,
   asBytes,
+  asObject,
   parseReceipt,
   parseTraces,
   type ParsedReceipt,
   type ParsedTrace,
 } from '../sources/parse-block.ts'
 import { logsBloom } from './hashing.ts'
-import { proving, type VerifiedBlock } from './verify-block.ts'
+import { receiptsRoot } from './roots.ts'
+import { proving, type VerifiedBlock, type VerifyOptions } from './verify-block.ts'
 
 /**
  * The receipts of `block`, proven its own. A syncing endpoint answers `[]`, a pool answers from another fork, a lagging
@@ -15,7 +17,12 @@ import { proving, type VerifiedBlock } from './verify-block.ts'
  * dropped log whose address and topics occur elsewhere in the block; gaps in the log indices find that one.
  * @throws {EndpointAnswerError} to retry. Source: yellow paper, "Holistic Validity".
  */
-export function verifyReceipts(endpoint: string, block: VerifiedBlock, answer: unknown): readonly ParsedReceipt[] {
+export function verifyReceipts(
+  endpoint: string,
+  block: VerifiedBlock,
+  answer: unknown,
+  options: VerifyOptions,
+): readonly ParsedReceipt[] {
   return proving(endpoint, block.header.number, (fail) => {
     const receipts = asArray(answer, 'receipts').map((receipt, at) => parseReceipt(receipt, `receipts.${at}`))
     if (receipts.length !== block.transactions.length)
@@ -40,6 +47,14 @@ export function verifyReceipts(endpoint: string, block: VerifiedBlock, answer: u
     const bloom = asBytes(block.raw['logsBloom'], 'logsBloom')
     if (logsBloom(receipts.flatMap(({ logs }) => logs ?? [])) !== bloom)
       fail('logsBloom', 'the logs of the receipts do not make it')
+    if (options.hashes) {
+      const raws = asArray(answer, 'receipts').map((receipt, at) => asObject(receipt, `receipts.${at}`))
+      raws.sort((a, b) => Number(a['transactionIndex']) - Number(b['transactionIndex']))
+      const root = receiptsRoot(raws)
+      // Some nodes do not keep what a receipt held before Byzantium (EIP-658): there the bloom must do.
+      if (root !== null && root !== block.raw['receiptsRoot'])
+        fail('receiptsRoot', `expected ${String(block.raw['receiptsRoot'])}, found ${root}`)
+    }
     return receipts
   })
 }
