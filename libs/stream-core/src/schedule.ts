@@ -1,4 +1,5 @@
 import type { Journaled, UndoLog } from './task/rewind.ts'
+import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import type { Timestamp } from './time.ts'
 import { DueTimes } from './due-times.ts'
 
@@ -18,7 +19,8 @@ export class Schedule implements Journaled {
   readonly #due = new Map<Timestamp, Due>()
   readonly #times = new DueTimes()
   readonly #undo: UndoLog
-  /** The time that is being taken, key by key. */
+  /** The time that is being put in order, then taken key by key. */
+  #sorting: SlicedSort<string> | null = null
   #taken: { readonly time: Timestamp; readonly keys: readonly string[]; next: number } | null = null
 
   constructor(undo: UndoLog) {
@@ -37,6 +39,20 @@ export class Schedule implements Journaled {
   }
 
   /**
+   * Puts a slice of the keys that are due next in order. @returns whether more is to be done before `take` finds them in
+   * order, which otherwise does all of it at once
+   */
+  sortNext(watermark: Timestamp): boolean {
+    if (this.#taken !== null) return false
+    const time = this.#times.first
+    if (time === undefined || time > watermark) return false
+    const { others } = this.#at(time)
+    if (others.size <= valuesASlice) return false
+    this.#sorting ??= new SlicedSort([...others], isAfter)
+    return this.#sorting.next()
+  }
+
+  /**
    * Takes the first key at or before `watermark`, by time and then in the order of bytes. All keys of a time are taken
    * before a key that is added meanwhile.
    */
@@ -46,22 +62,27 @@ export class Schedule implements Journaled {
       const key = taken?.keys[taken.next]
       if (taken !== null && key !== undefined) {
         taken.next += 1
+        if (taken.next === taken.keys.length) this.#taken = null
         return { time: taken.time, key }
       }
-      this.#taken = null
       const time = this.#times.first
       if (time === undefined || time > watermark) return undefined
+      while (this.sortNext(watermark));
       const { ascending, others } = this.#at(time)
+      const keys = merged(ascending, this.#sorting?.sorted ?? [...others].sort())
+      this.#sorting = null
       this.#times.takeFirst()
       this.#due.delete(time)
-      const keys = merged(ascending, [...others].sort())
-      this.#undo.record(this, '', time, keys)
+      for (let at = 0; at < keys.length; at += keysAChange) {
+        // The second name tells the slices of a time apart.
+        this.#undo.record(this, `${at}`, time, keys.slice(at, at + keysAChange))
+      }
       this.#taken = { time, keys, next: 0 }
     }
   }
 
   restore(_key: string, time: string | number | null, keys: unknown): void {
-    this.#taken = null // what was left of it comes back whole
+    this.#taken = null // what was left of it comes back
     for (const key of keys as readonly string[]) this.add(time as Timestamp, key) // recorded by `take`
   }
   touch(): void {
@@ -77,6 +98,11 @@ export class Schedule implements Journaled {
     return created
   }
 }
+
+/** A rewind puts so many back at once, and counts them as one change. */
+const keysAChange = 16
+
+const isAfter = (a: string, b: string): boolean => a > b
 
 /** Two ascending lists as one, without repeats. */
 const merged = (a: readonly string[], b: readonly string[]): readonly string[] => {

@@ -1,6 +1,7 @@
 import { DueTimes } from './due-times.ts'
 import type { TimeDomain } from './process-function.ts'
 import type { UndoLog, ValuesAsOf } from './task/rewind.ts'
+import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import type { Timestamp } from './time.ts'
 import { byteStringsOf, integerKey } from './state/key-encoding.ts'
 import type { CheckpointedTable, EncodedCell } from './state/state-table.ts'
@@ -22,6 +23,8 @@ interface Bucket {
   size: number
   /** Last first, from when the first of them is taken; may hold timers that were deleted since. */
   order: Timer[] | null
+  /** While many of them are put in order. */
+  sorting: SlicedSort<Timer> | null
 }
 
 const compactAbove = 1024
@@ -73,12 +76,29 @@ export class Timers implements CheckpointedTable {
     this.#remove(key, at, namespace)
   }
 
+  /**
+   * Puts a slice of the timers that are due next in order. @returns whether more is to be done before `take` finds them
+   * in order, which otherwise does all of it at once
+   */
+  sortNext(time: Timestamp): boolean {
+    const at = this.#times.first
+    if (at === undefined || at > time) return false
+    const bucket = this.#buckets.get(at)
+    if (bucket === undefined || bucket.order !== null || bucket.size <= valuesASlice) return false
+    bucket.sorting ??= new SlicedSort(timersOf(at, bucket), isBefore)
+    if (bucket.sorting.next()) return true
+    bucket.order = [...bucket.sorting.sorted]
+    bucket.sorting = null
+    return false
+  }
+
   /** Takes the first timer at or before `time`, in total order. */
   take(time: Timestamp): Timer | undefined {
     for (let at = this.#times.first; at !== undefined && at <= time; at = this.#times.first) {
       const bucket = this.#buckets.get(at)
       if (bucket !== undefined && bucket.size > 0) {
-        const order = (bucket.order ??= lastFirst(at, bucket))
+        while (this.sortNext(at));
+        const order = (bucket.order ??= timersOf(at, bucket).sort((a, b) => (isBefore(a, b) ? 1 : -1)))
         for (let timer = order.pop(); timer !== undefined; timer = order.pop()) {
           if (!this.#has(timer.key, at, timer.namespace)) continue
           this.delete(timer.key, at, timer.namespace)
@@ -135,7 +155,7 @@ export class Timers implements CheckpointedTable {
   #add(key: string, at: Timestamp, namespace: string): void {
     let bucket = this.#buckets.get(at)
     if (bucket === undefined) {
-      this.#buckets.set(at, (bucket = { keys: new Map(), size: 0, order: null }))
+      this.#buckets.set(at, (bucket = { keys: new Map(), size: 0, order: null, sorting: null }))
       this.#times.add(at)
     } else if (bucket.size === 0) this.#emptyBuckets -= 1
     const keys = bucket.keys.get(namespace)
@@ -143,6 +163,7 @@ export class Timers implements CheckpointedTable {
     else keys.add(key)
     bucket.size += 1
     this.#live += 1
+    bucket.sorting = null
     if (bucket.order !== null) insert(bucket.order, { at, key, namespace })
   }
   #remove(key: string, at: Timestamp, namespace: string): void {
@@ -163,10 +184,10 @@ export class Timers implements CheckpointedTable {
   }
 }
 
-const lastFirst = (at: Timestamp, { keys }: Bucket): Timer[] => {
+const timersOf = (at: Timestamp, { keys }: Bucket): Timer[] => {
   const timers: Timer[] = []
   for (const [namespace, names] of keys) for (const key of names) timers.push({ at, key, namespace })
-  return timers.sort((a, b) => (isBefore(a, b) ? 1 : -1))
+  return timers
 }
 
 /** A bucket that is being taken gets one more: it comes in its place, or next if that has passed. */

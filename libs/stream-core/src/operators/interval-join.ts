@@ -36,8 +36,9 @@ class Buffered<T> extends NestedTable<number, ListView<T>> {
     if (elements !== undefined) this.#expiries.add(timestamp + this.#rest, key)
   }
 
-  /** Drops the elements of one key and time that nothing can match any more. @returns whether there were any */
+  /** Drops the elements of one key and time that nothing can match any more. @returns whether it did anything */
   expireNext(watermark: Timestamp): boolean {
+    if (this.#expiries.sortNext(watermark)) return true
     const due = this.#expiries.take(watermark)
     if (due !== undefined) this.set(due.key, due.time - this.#rest, undefined)
     return due !== undefined

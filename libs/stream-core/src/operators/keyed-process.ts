@@ -70,6 +70,7 @@ const keyedOperator =
     return {
       receivers,
       fireNext(watermark) {
+        if (timers.sortNext(watermark)) return true
         const timer = timers.take(watermark)
         if (timer === undefined) return false
         const undoPosition = undo.position
@@ -89,6 +90,7 @@ const keyedOperator =
         return true
       },
       fireNextProcessingTime(time) {
+        if (processingTimers.sortNext(time)) return true
         const timer = processingTimers.take(time)
         if (timer === undefined) return false
         const undoPosition = undo.position

@@ -33,11 +33,14 @@ export interface Operator {
   fireNextProcessingTime?(time: Timestamp): boolean
 }
 
-/** What a sink does besides taking elements: the task calls it when an epoch is final or reverted. */
+/**
+ * What a sink does besides taking elements: the task calls it when an epoch is final or reverted, and goes through the
+ * answer in units, between which it may turn to the event loop.
+ */
 export interface LifecycleSink {
-  finalize(epoch: number): void
+  finalize(epoch: number): Iterator<void>
   /** Versions of segments that `isReverted` are gone. */
-  revert(): void
+  revert(): Iterator<void>
   /** Order of additions so far, part of a checkpoint. */
   sequence: number
 }

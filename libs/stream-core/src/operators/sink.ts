@@ -1,6 +1,7 @@
 import type { Codec } from '../codec.ts'
 import type { SinkCodec, Transition } from '../sink.ts'
 import { decodeVersioned, encodeVersioned, ValueTable } from '../state/state-table.ts'
+import { SlicedSort, valuesASlice } from '../sliced-sort.ts'
 import { Segment, type UndoLog } from '../task/rewind.ts'
 import type { CreateOperator, LifecycleSink } from './operator.ts'
 
@@ -19,7 +20,7 @@ interface Entry<Out> {
   readonly revision: number
   /** Oldest first; none: retracted. */
   readonly versions: readonly Version<Out>[]
-  /** When it came to rest, in the order of additions; null while a version may yet be reverted. */
+  /** When it came to rest: no two at once; null while a version may yet be reverted. */
   readonly finished: number | null
 }
 
@@ -56,8 +57,10 @@ const entryCodec = <Out>(outputCodec: Codec<Out>, sink: string): Codec<Entry<Out
 /** What the sink remembers of each id, and which ids are open or at rest. */
 class SinkMemory<Out> extends ValueTable<Entry<Out>> {
   readonly open = new Set<string>()
+  /** The longest at rest first, save after a checkpoint was loaded or a failed element was taken back. */
   readonly finished = new Map<string, number>()
   #isFinishedSorted = true
+  #lastFinished = -1
 
   constructor(codec: Codec<Entry<Out>>, undo: UndoLog) {
     super('#outputs', codec, undo, { survivesRewind: true })
@@ -71,7 +74,8 @@ class SinkMemory<Out> extends ValueTable<Entry<Out>> {
     if (entry.finished === null) this.open.add(id)
     else {
       this.finished.set(id, entry.finished)
-      this.#isFinishedSorted = false
+      if (entry.finished <= this.#lastFinished) this.#isFinishedSorted = false
+      this.#lastFinished = entry.finished
     }
   }
 
@@ -79,14 +83,19 @@ class SinkMemory<Out> extends ValueTable<Entry<Out>> {
   forgetBeyond(limit: number): void {
     if (this.finished.size <= limit) return
     if (!this.#isFinishedSorted) {
-      const sorted = [...this.finished].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1))
+      const sorted = [...this.finished].sort(([, a], [, b]) => a - b)
       this.finished.clear()
       for (const [id, at] of sorted) this.finished.set(id, at)
       this.#isFinishedSorted = true
+      this.#lastFinished = sorted.at(-1)?.[1] ?? -1
     }
     // One in eight at once, so that sorting is paid for by many additions.
-    const excess = this.finished.size - limit + Math.floor(limit / 8)
-    for (const id of [...this.finished.keys()].slice(0, excess)) this.set(id, undefined)
+    let excess = this.finished.size - limit + Math.floor(limit / 8)
+    for (const id of this.finished.keys()) {
+      if (excess === 0) return
+      this.set(id, undefined)
+      excess -= 1
+    }
   }
 }
 
@@ -118,6 +127,7 @@ export const sinkOperator =
     }
     const save = (id: string, revision: number, versions: readonly Version<Out>[]): void => {
       const isAtRest = versions.every(({ isConfirmed }) => isConfirmed)
+      if (isAtRest) sink.sequence += 1
       memory.set(id, { revision, versions, finished: isAtRest ? sink.sequence : null })
     }
 
@@ -139,36 +149,60 @@ export const sinkOperator =
       save(id, revision, [...below, { output, isConfirmed: false, segment, sequence: sink.sequence }])
     }
 
-    const openEntries = (): { readonly id: string; readonly entry: Entry<Out> }[] =>
-      [...memory.open].flatMap((id) => {
+    interface OpenEntry {
+      readonly id: string
+      readonly entry: Entry<Out>
+    }
+    const newest = ({ entry }: OpenEntry): number => entry.versions.at(-1)?.sequence ?? 0
+    /** The open entries of which `isDue`, in order; then `tell` for each, a unit each. */
+    function* walk(
+      isDue: (entry: Entry<Out>) => boolean,
+      isAfter: (a: OpenEntry, b: OpenEntry) => boolean,
+      tell: (open: OpenEntry) => void,
+    ): Generator<void> {
+      const due: OpenEntry[] = []
+      let looked = 0
+      for (const id of memory.open) {
         const entry = memory.get(id)
-        return entry === undefined ? [] : [{ id, entry }]
-      })
-    const newest = ({ entry }: { readonly entry: Entry<Out> }): number => entry.versions.at(-1)?.sequence ?? 0
+        if (entry !== undefined && isDue(entry)) due.push({ id, entry })
+        looked += 1
+        if (looked % valuesASlice === 0) yield
+      }
+      const sort = new SlicedSort(due, isAfter)
+      while (sort.next()) yield
+      for (const open of sort.sorted) {
+        tell(open)
+        yield
+      }
+      memory.forgetBeyond(maxFinishedIds)
+    }
 
     const sink: LifecycleSink = {
       sequence: 0,
       finalize(epoch) {
         const isFinal = ({ isConfirmed, segment }: Version<Out>) =>
           isConfirmed || (segment !== null && segment.epoch !== null && segment.epoch <= epoch)
-        for (const { id, entry } of openEntries().sort((a, b) => newest(a) - newest(b))) {
+        const isDue = ({ versions }: Entry<Out>) => versions.findLast(isFinal)?.isConfirmed === false
+        const isAfter = (a: OpenEntry, b: OpenEntry) => newest(a) > newest(b)
+        return walk(isDue, isAfter, ({ id, entry }) => {
           const index = entry.versions.findLastIndex(isFinal)
           const version = entry.versions[index]
-          if (version === undefined || version.isConfirmed) continue
+          if (version === undefined) return // what is due has one
           const confirmed = { ...version, isConfirmed: true, segment: null }
           // Under an update that may yet fall, the earlier content's finality is told only if it comes back.
           const isCurrent = index === entry.versions.length - 1
           if (isCurrent) trySend(version.output, 'confirmed', entry.revision + 1)
           const revision = entry.revision + (isCurrent ? 1 : 0)
           save(id, revision, [confirmed, ...entry.versions.slice(index + 1)])
-        }
-        memory.forgetBeyond(maxFinishedIds)
+        })
       },
       revert() {
         const isReverted = ({ segment }: Version<Out>) => segment?.isReverted === true
-        for (const { id, entry } of openEntries().sort((a, b) => newest(b) - newest(a))) {
+        const isDue = ({ versions }: Entry<Out>) => versions.some(isReverted)
+        const isAfter = (a: OpenEntry, b: OpenEntry) => newest(a) < newest(b)
+        return walk(isDue, isAfter, ({ id, entry }) => {
           const fallen = entry.versions.at(-1)
-          if (fallen === undefined || !isReverted(fallen)) continue
+          if (fallen === undefined) return // what is due has one
           const standing = entry.versions.filter((version) => !isReverted(version))
           const earlier = standing.at(-1)
           let { revision } = entry
@@ -178,8 +212,7 @@ export const sinkOperator =
             if (earlier.isConfirmed) trySend(earlier.output, 'confirmed', (revision += 1))
           }
           save(id, revision, standing)
-        }
-        memory.forgetBeyond(maxFinishedIds)
+        })
       },
     }
     context.registerSink(sink)

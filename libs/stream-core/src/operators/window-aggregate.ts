@@ -118,8 +118,10 @@ export const paneWindowOperator =
         },
       ],
       fireNext(watermark) {
+        if (ends.sortNext(watermark)) return true
         const due = ends.take(watermark)
         if (due === undefined) {
+          if (cleanups.sortNext(watermark)) return true
           const cleanup = cleanups.take(watermark)
           if (cleanup !== undefined) dropPanes(cleanup.key, cleanup.time)
           return cleanup !== undefined

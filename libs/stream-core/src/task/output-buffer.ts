@@ -71,10 +71,10 @@ export class OutputBuffer {
 
   /**
    * The record in hand is done: its outputs enter the proof. By record and not by commit, so that the proof does not
-   * depend on when commits happen.
+   * depend on when commits happen; within a record that emits very many, after each `atLeast`.
    */
-  settle(): void {
-    if (this.#provenUpTo === this.#pending.length) return
+  settle(atLeast = 1): void {
+    if (this.#pending.length - this.#provenUpTo < atLeast) return
     const bySink = new Map<string, Emission[]>()
     for (const emission of this.#pending.slice(this.#provenUpTo)) {
       const emissions = bySink.get(emission.sink)

@@ -17,12 +17,14 @@ import { nodeEventLoop, type EventLoop } from './event-loop.ts'
 import { determinismError, differingSinks, type ProgressMarker } from './marker.ts'
 import { deadLetterSink } from './output-buffer.ts'
 import { markerRecord, readMarkers, type ProgressPosition } from './progress-log.ts'
+import { Slice } from './slice.ts'
 import { Task, type TaskDeadLetter } from './task.ts'
 
 const defaults = {
   commitIntervalMs: 25,
   checkpointIntervalMs: 10_000,
-  batchSize: 250,
+  batchSize: 1000,
+  sliceMs: 5,
   progressIntervalMs: 250,
   retryWaitMs: 50,
 }
@@ -37,8 +39,10 @@ export interface TaskPace {
   readonly commitIntervalMs?: number
   /** With epochs a checkpoint follows finality, without a commit; at most this often. Default 10 s. */
   readonly checkpointIntervalMs?: number
-  /** Elements between two turns of the event loop and looks at the clock. Default 250. */
+  /** Units of work (an element, a timer, a window of a key) between two turns of the event loop, at most. Default 1,000. */
   readonly batchSize?: number
+  /** And for how long, by the clock. Default 5 ms. */
+  readonly sliceMs?: number
   /** Default 250 ms. */
   readonly progressIntervalMs?: number
   /** Before the first repeat of what the log could not do; each next wait is twice as long, up to 5 s. Default 50 ms. */
@@ -106,6 +110,7 @@ export class TaskRunner {
   readonly #eventLoop: EventLoop
   readonly #store: StateStore
   readonly #task: Task
+  readonly #slice: Slice
   readonly #starts: readonly number[]
   #producer: Producer
   #reader: Reader | null
@@ -142,18 +147,20 @@ export class TaskRunner {
       readonly lastMarkerSteps: number
     },
   ) {
-    const { commitIntervalMs, checkpointIntervalMs, batchSize, progressIntervalMs, retryWaitMs } = options
+    const { commitIntervalMs, checkpointIntervalMs, batchSize, sliceMs, progressIntervalMs, retryWaitMs } = options
     this.#options = options
     this.#settings = {
       commitIntervalMs: commitIntervalMs ?? defaults.commitIntervalMs,
       checkpointIntervalMs: checkpointIntervalMs ?? defaults.checkpointIntervalMs,
       batchSize: batchSize ?? defaults.batchSize,
+      sliceMs: sliceMs ?? defaults.sliceMs,
       progressIntervalMs: progressIntervalMs ?? defaults.progressIntervalMs,
       retryWaitMs: retryWaitMs ?? defaults.retryWaitMs,
     }
     this.#eventLoop = options.eventLoop ?? nodeEventLoop
     this.#store = options.store
     this.#task = parts.task
+    this.#slice = new Slice(options.clock, { units: this.#settings.batchSize, ms: this.#settings.sliceMs })
     this.#starts = parts.starts
     this.#producer = parts.producer
     this.#reader = parts.reader
@@ -342,18 +349,24 @@ export class TaskRunner {
     if (batches.length === 0 && this.#replay.length > 0) await this.#verifyReplayCanGoOn()
   }
 
-  /** Folds what has been read, in batches, until the merge needs more. */
+  /** Folds what has been read, in slices, until the merge needs more. A step once begun is ended. @returns how many */
   async #fold(signal: AbortSignal): Promise<number> {
-    const { batchSize } = this.#settings
+    const task = this.#task
+    const slice = this.#slice
     let total = 0
     for (;;) {
       const next = this.#replay[0]
-      const limit = next === undefined ? batchSize : Math.min(batchSize, next.steps - this.#task.steps)
-      const taken = this.#task.advance(limit)
-      total += taken
-      if (next === undefined) this.#collect()
-      else this.#compareReplay(next)
-      if (taken < limit || signal.aborted) return total
+      // The step in hand is counted already.
+      const limit = next === undefined ? Infinity : next.steps - task.steps + (task.isInStep ? 1 : 0)
+      slice.begin()
+      const ended = task.advance(limit, slice.isOver)
+      total += ended
+      // What a step emits is whole only at its end.
+      if (!task.isInStep) {
+        if (next === undefined) this.#collect()
+        else this.#compareReplay(next)
+        if (signal.aborted || (ended < limit && !slice.hasEnded)) return total
+      }
       await this.#keepPace(signal)
       await this.#eventLoop.turn()
     }
@@ -388,7 +401,7 @@ export class TaskRunner {
     const { commitIntervalMs, checkpointIntervalMs } = this.#settings
     const now = clock()
     this.#report(now)
-    if (this.#replay.length > 0) return
+    if (this.#replay.length > 0 || this.#task.isInStep) return
     const isDue = this.#pendingSince !== null && now - this.#pendingSince >= commitIntervalMs
     if (isDue || this.#pending.length >= maxPendingOutputs) await this.#commit(signal)
     if (now - this.#checkpointAt >= checkpointIntervalMs) await this.#checkpoint(signal)

@@ -2,8 +2,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { priceHistory, storm, stormTopology, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
 import { testDriver } from '../../testing/test-driver.ts'
+import { jsonStateCodec, numberCodec, StreamBuilder, stringKey, tumbling, type SourceRecord } from '../index.ts'
 import type { Emission } from './output-buffer.ts'
 import { Task } from './task.ts'
+
+const countAll = {
+  createAccumulator: () => 0,
+  add: (_: string, count: number) => count + 1,
+  merge: (a: number, b: number) => a + b,
+  getResult: (count: number) => count,
+}
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 100)
 
@@ -117,6 +125,68 @@ describe('Task', () => {
       { numRuns: runs },
     )
     expect(pausedInSteps).toBeGreaterThan(10 * runs)
+  })
+
+  test('behavior: a watermark that fires 100,000 windows can be left after each of them, and its undo in slices', () => {
+    const builder = new StreamBuilder({ job: 'windows', version: '1' })
+    const asWritten = {
+      decode: (value: Uint8Array) => JSON.parse(Buffer.from(value).toString()) as SourceRecord<string>,
+    }
+    builder
+      .source('in', { topic: 'in', codec: asWritten, watermarks: { type: 'in-log' }, epochs: true })
+      .keyBy((key) => key, stringKey)
+      .window(tumbling(1000))
+      .aggregate('count', countAll, numberCodec, (_, window, key, emit: (id: string) => void) =>
+        emit(`${key}-${window.start}`),
+      )
+      .sinkTo('out', {
+        topic: 'out',
+        codec: {
+          idOf: (id) => id,
+          encode: (id) => ({ key: null, value: Buffer.from(id) }),
+          outputCodec: jsonStateCodec(),
+        },
+      })
+    const task = new Task({
+      topology: builder.build(),
+      partitions: () => 1,
+      deadLetters: { topic: 'dead', encode: () => Buffer.from('') },
+    })
+    const keys = 100_000
+    const records: SourceRecord<string>[] = [
+      // In no order, so that the keys of the window must be sorted.
+      ...Array.from({ length: keys }, (_, index) => {
+        const value = `${(index * 7919) % keys}`
+        return { type: 'element', timestamp: 1, value } as const
+      }),
+      { type: 'sealed', epoch: 1, watermark: 1 },
+      { type: 'sealed', epoch: 2, watermark: 999 },
+      { type: 'reverted', epoch: 2 },
+      { type: 'sealed', epoch: 2, watermark: 999 },
+      { type: 'finalized', epoch: 2 },
+    ]
+    const logRecords = records.map((record, offset) => ({
+      offset,
+      key: null,
+      value: Buffer.from(JSON.stringify(record)),
+    }))
+    task.inputs[0]?.offer(logRecords, logRecords.length)
+    task.advance(keys)
+    const unitsOfStep = () => {
+      let units = 0
+      while (task.advance(1, () => true) === 0 && task.isInStep) units += 1
+      return units
+    }
+    const [first, fired, reverted, again, finalized] = records.slice(keys).map(unitsOfStep)
+    // 784 slices of sorting, then a unit each; compaction of the epoch before in slices of 500 cells.
+    expect(fired).toBe(784 - 1 + keys + keys / 500 - 1)
+    // Besides the windows' 200,000 cells and schedule, each retraction of what was emitted is a unit.
+    expect(reverted).toBeGreaterThan(keys + (3 * keys) / 500)
+    expect(again).toBe(fired)
+    expect(finalized).toBeGreaterThan(keys + (3 * keys) / 500)
+    expect(first).toBe(0)
+    expect(task.outputs.position).toBe(4 * keys)
+    expect(task.tables.get('count/#panes')?.size).toBe(0)
   })
 
   test('property: after any storm of reorgs, state and what stands equal those of the canonical chain alone', () => {

@@ -476,6 +476,7 @@ export class Task {
       }
       if (this.#isFiring && operator.fireNext?.(valve.watermark) === true) {
         this.#undo.settle()
+        this.outputs.settle(outputsAProof)
         return true
       }
       this.#isFiring = false
@@ -556,14 +557,29 @@ export class Task {
       const snapshot = mark.valves[at]
       if (snapshot !== undefined) valve.restore(snapshot)
     })
-    for (const sink of this.#sinks) sink.revert()
+    this.#letSinksAnswer((sink) => sink.revert())
+  }
+
+  #letSinksAnswer(begin: (sink: LifecycleSink) => Iterator<void>): void {
+    for (const sink of this.#sinks) {
+      let answer: Iterator<void> | null = null
+      this.#rest.push(() => {
+        answer ??= begin(sink)
+        const hasMore = answer.next().done !== true
+        this.outputs.settle(outputsAProof)
+        return hasMore
+      })
+    }
   }
 
   #finalize(epoch: number): void {
-    for (const sink of this.#sinks) sink.finalize(epoch)
-    this.#finalized = Math.max(this.#finalized ?? epoch, epoch)
-    const index = this.#marks.findLastIndex((mark) => mark.epoch !== null && mark.epoch <= epoch)
-    if (index > 0) this.#raiseBase(index)
+    this.#letSinksAnswer((sink) => sink.finalize(epoch))
+    this.#rest.push(() => {
+      this.#finalized = Math.max(this.#finalized ?? epoch, epoch)
+      const index = this.#marks.findLastIndex((mark) => mark.epoch !== null && mark.epoch <= epoch)
+      if (index > 0) this.#raiseBase(index)
+      return false
+    })
   }
 
   /** The mark at `index` becomes the base: what led to it can no longer be undone. */
@@ -593,12 +609,15 @@ export class Task {
     // A mark stands at the end of a step. So sinks confirm before it is set: what they say in this step would otherwise
     // be missing from the counts of a checkpoint at this mark, and a replay from there would not say it again.
     this.#undo.open.epoch = maxTimestamp
-    for (const sink of this.#sinks) sink.finalize(maxTimestamp)
-    this.#finalized = maxTimestamp
-    this.outputs.settle()
-    this.#undo.seal(maxTimestamp)
-    this.#marks.push(this.#snapshot(maxTimestamp))
-    this.#raiseBase(this.#marks.length - 1)
+    this.#letSinksAnswer((sink) => sink.finalize(maxTimestamp))
+    this.#rest.push(() => {
+      this.#finalized = maxTimestamp
+      this.outputs.settle()
+      this.#undo.seal(maxTimestamp)
+      this.#marks.push(this.#snapshot(maxTimestamp))
+      this.#raiseBase(this.#marks.length - 1)
+      return false
+    })
   }
 
   #snapshot(epoch: number | null): TaskSnapshot {
@@ -630,6 +649,9 @@ export class Task {
     this.outputs.emit(deadLetterSink, topic, record, letter, { type: 'added', revision: 1 })
   }
 }
+
+/** Outputs of one step that are hashed together: all at once would hold the event loop. */
+const outputsAProof = 256
 
 const never = (): boolean => false
 
