@@ -13,7 +13,7 @@ import type { SourceCodec } from './source.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
 import { verifyWatermarkStrategy, type WatermarkStrategy } from './watermark-strategy.ts'
 import type { WindowAssigner } from './window.ts'
-import { windowedStream, type WindowedStream } from './windowed-stream.ts'
+import { windowsOf, type WindowedStream } from './windowed-stream.ts'
 
 export interface SourceOptions<T> {
   readonly topic: string
@@ -203,7 +203,7 @@ export class KeyedStream<Key, T> extends DataStream<T> {
     return connectedStreams(this.add, this, right)
   }
   window(assigner: WindowAssigner<T>): WindowedStream<Key, T> {
-    return windowedStream(this.add, this, { assigner, allowedLateness: 0, lateTag: null })
+    return windowsOf(this.add, this, assigner)
   }
   intervalJoin<Right>(right: KeyedStream<Key, Right>): IntervalJoinedStreams<Key, T, Right> {
     return intervalJoinedStreams(this.add, this, right)

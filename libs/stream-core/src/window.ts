@@ -1,8 +1,6 @@
+import type { TimeDomain } from './process-function.ts'
 import type { DurationMs, Timestamp } from './time.ts'
 import { globalWindow, windowStart, type TimeWindow } from './time-window.ts'
-
-/** What moves a window: the watermark, or the journaled clock. */
-type TimeDomain = 'event' | 'processing'
 
 /** Windows at fixed places: each has a size and an offset from the epoch. */
 export type AlignedWindowAssigner =

@@ -52,7 +52,7 @@ export const paneWindowOperator =
     const { aggregate, allowedLateness } = options
     const { pane, step, offset, windowEnding, oldestEnd, newestEnd } = paneLayout(options.assigner)
     const { of, from } = byteStringsOf(codec)
-    const emitResult = windowOutput(context, options.windowFunction)
+    const emitResult = windowOutput(context, options.windowFunction, {})
     // A key is looked at when a window with a pane of it ends, and when its panes are of no more use. The schedules name
     // at least those keys; a window without a pane is silent, so a key too many changes nothing.
     const ends = new Schedule(undo)

@@ -1,22 +1,30 @@
 import type { WindowContext, WindowFunction } from '../aggregate.ts'
-import { lastTimestampOf, type TimeWindow } from '../time-window.ts'
 import type { Timestamp } from '../time.ts'
+import { lastTimestampOf, type TimeWindow } from '../time-window.ts'
 import type { OperatorContext } from './operator.ts'
 
-/** Sends what a window came to downstream, by its function if it has one, with the window's last timestamp. */
-export const windowOutput = <Key, Result, Out>(
+/**
+ * Sends what a window came to downstream, by its function if it has one, with the window's last timestamp. `more` is
+ * what the function's context has besides.
+ */
+export const windowOutput = <Key, Result, Out, More extends object>(
   context: OperatorContext,
-  f: WindowFunction<Key, Result, Out> | undefined,
+  f: WindowFunction<Key, Result, Out, WindowContext & More> | undefined,
+  more: More,
 ): ((result: Result, window: TimeWindow, key: () => Key) => void) => {
   const { main } = context
   let timestamp: Timestamp = 0
   const emit = (value: Out): void => main.emit(value, timestamp)
-  const seen: WindowContext = {
+  const base: WindowContext = {
     get currentWatermark() {
       return context.watermark
     },
+    get currentProcessingTime() {
+      return context.processingTime
+    },
     output: (tag, value) => context.side(tag.id).emit(value, timestamp),
   }
+  const seen = Object.assign(base, more)
   return (result, window, key) => {
     timestamp = lastTimestampOf(window)
     if (f === undefined) main.emit(result, timestamp)

@@ -1,6 +1,9 @@
+/** Up to so many keys, one that comes or goes in the middle is put into or taken out of the order at once. */
+const spliceUpTo = 64
+
 /**
  * A map whose keys can be walked in order. Keys mostly come in ascending order, as times do, and go from either end.
- * Otherwise the order is worked out when it is asked for.
+ * Otherwise, in a large map, the order is worked out when it is asked for.
  */
 export class OrderedMap<K extends string | number, V> {
   readonly #values = new Map<K, V>()
@@ -22,12 +25,14 @@ export class OrderedMap<K extends string | number, V> {
     if (!this.#isSorted || this.#values.size === before) return
     const last = this.#sorted.at(-1)
     if (last === undefined || last < key) this.#sorted.push(key)
+    else if (this.#sorted.length <= spliceUpTo) this.#sorted.splice(lowerBound(this.#sorted, key, false), 0, key)
     else this.#isSorted = false
   }
   delete(key: K): void {
     if (!this.#values.delete(key) || !this.#isSorted) return
     if (this.#sorted[0] === key) this.#sorted.shift()
     else if (this.#sorted.at(-1) === key) this.#sorted.pop()
+    else if (this.#sorted.length <= spliceUpTo) this.#sorted.splice(lowerBound(this.#sorted, key, false), 1)
     else this.#isSorted = false
   }
 
@@ -37,6 +42,11 @@ export class OrderedMap<K extends string | number, V> {
   }
   first(): K | undefined {
     return this.#inOrder()[0]
+  }
+  /** The greatest key at or below `key`. */
+  floor(key: K): K | undefined {
+    const sorted = this.#inOrder()
+    return sorted[lowerBound(sorted, key, true) - 1]
   }
 
   /** Calls `visit` with the values at the keys in `[from, to]`, ascending. It must not change the map. */
