@@ -1,4 +1,4 @@
-import type { EventLog, NewRecord } from '@tocsin/event-log'
+import { OffsetOutOfRangeError, type EventLog, type NewRecord } from '@tocsin/event-log'
 import { decodeMarker, encodeMarker, type ProgressMarker } from './marker.ts'
 
 /** Where a task's commits leave their markers, and under which id they are made: of one task alone. */
@@ -22,19 +22,25 @@ export const markerRecord = ({ topic, partition, key }: ProgressPosition, marker
 /** All markers of the task that its progress topic holds, oldest first. */
 export const readMarkers = async (log: EventLog, position: ProgressPosition): Promise<readonly ProgressMarker[]> => {
   const at = { topic: position.topic, partition: position.partition }
-  const { beginning, end } = await log.offsets(at)
   const own = Buffer.from(position.key)
-  const markers: ProgressMarker[] = []
-  const reader = await log.openReader([{ ...at, offset: beginning }])
-  try {
-    for (let next = beginning; next < end;) {
-      for (const { records, nextOffset } of await reader.poll(pollWaitMs)) {
-        for (const { key, value } of records) if (key !== null && own.equals(key)) markers.push(decodeMarker(value))
-        next = nextOffset
+  for (;;) {
+    const { beginning, end } = await log.offsets(at)
+    const markers: ProgressMarker[] = []
+    const reader = await log.openReader([{ ...at, offset: beginning }])
+    try {
+      for (let next = beginning; next < end;) {
+        for (const { records, nextOffset } of await reader.poll(pollWaitMs)) {
+          for (const { key, value } of records) if (key !== null && own.equals(key)) markers.push(decodeMarker(value))
+          next = nextOffset
+        }
       }
+      return markers
+    } catch (error) {
+      // A fenced owner commits no more, but may still trim below its last checkpoint: then the rest is read anew.
+      const wasTrimmed = error instanceof OffsetOutOfRangeError && (await log.offsets(at)).beginning > beginning
+      if (!wasTrimmed) throw error
+    } finally {
+      await reader.close()
     }
-  } finally {
-    await reader.close()
   }
-  return markers
 }

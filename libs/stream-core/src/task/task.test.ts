@@ -217,6 +217,17 @@ describe('Task', () => {
     expect(retractions).toBeGreaterThan(runs)
   })
 
+  test('behavior: what came after the last epoch is confirmed with the last watermark, whoever emitted it', () => {
+    const driver = testDriver(stormTopology())
+    driver.push('chain', { type: 'sealed', epoch: 1, watermark: 0 })
+    driver.push('prices', { type: 'element', timestamp: 500, value: { token: 'ann', price: 7 } }, end)
+    driver.push('chain', { type: 'watermark', watermark: 2999 }, { type: 'finalized', epoch: 1 })
+    // The window of the price has fired: after epoch 1, and before the chain said that nothing follows.
+    expect([...driver.standing('others')]).toMatchObject([['ticks-ann-0', { status: 'added' }]])
+    driver.push('chain', end)
+    expect([...driver.standing('others')]).toMatchObject([['ticks-ann-0', { status: 'confirmed' }]])
+  })
+
   test('property: revisions of an id count its transitions, and it ends in one of confirmed, retracted or added', () => {
     fc.assert(
       fc.property(storm, priceHistory(0), ({ stormy }, first) => {
@@ -234,3 +245,5 @@ describe('Task', () => {
     )
   })
 })
+
+const end = { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER } as const

@@ -5,8 +5,7 @@ import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
 import { Timers } from '../timers.ts'
 import { nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
 import { watermarkAfter } from '../watermark-strategy.ts'
-import { WatermarkMultiplexer } from '../watermark-multiplexer.ts'
-import { WatermarkValve, type ValveSnapshot, type WatermarkCombiner } from '../watermark.ts'
+import { WatermarkValve, type ValveSnapshot } from '../watermark.ts'
 import { EpochError, SourceError } from './errors.ts'
 import { Input, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
@@ -67,7 +66,7 @@ interface Step {
 interface Node {
   readonly spec: TopologyNode
   readonly name: string
-  readonly valve: WatermarkCombiner
+  readonly valve: WatermarkValve
   readonly operator: Operator
   readonly main: Output
   readonly side: (tag: string) => Output
@@ -280,10 +279,7 @@ export class Task {
     const name = nameOfNode(spec)
     const main = new Output()
     const sides = new Map<string, Output>()
-    const valve =
-      spec.inputs.length === 0
-        ? new WatermarkMultiplexer(Array.from({ length: channels }, (_, partition) => partition))
-        : new WatermarkValve(spec.inputs.length)
+    const valve = new WatermarkValve(spec.inputs.length === 0 ? channels : spec.inputs.length)
     const { onSideOutput } = this.#options
     const side = (tag: string): Output => {
       const existing = sides.get(tag)
@@ -387,6 +383,11 @@ export class Task {
     return false
   }
   readonly #endStep = (): boolean => {
+    // A unit may have brought up others, as a revert lets the sinks answer: the step ends behind them.
+    if (this.#rest.length > 1) {
+      this.#rest.push(this.#endStep)
+      return false
+    }
     if (this.#hasEpochs && this.#epochInput?.hasEnded === true) this.#finishEnded()
     this.#undo.settle()
     this.outputs.settle()
@@ -606,7 +607,8 @@ export class Task {
    */
   #finishEnded(): void {
     const hasEmitted = this.outputs.position > this.#emittedBefore
-    const isDue = this.#current?.record.type === 'finalized' || hasEmitted || this.#undo.position > maxTailChanges
+    // What came before the last watermark and after the last epoch is due with the watermark, whoever emitted it.
+    const isDue = this.#current?.input === this.#epochInput || hasEmitted || this.#undo.position > maxTailChanges
     if (!isDue || this.#undo.position === 0) return
     const last = this.#marks.at(-1)?.epoch ?? null
     if (last !== null && last > (this.#finalized ?? minTimestamp)) return

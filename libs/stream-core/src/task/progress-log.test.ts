@@ -1,0 +1,30 @@
+import { openSimulatedLog } from '@tocsin/event-log/testing'
+import { describe, expect, test } from 'vitest'
+import type { ProgressMarker } from './marker.ts'
+import { markerRecord, readMarkers } from './progress-log.ts'
+
+const position = { topic: 'progress', partition: 0, key: '0', transactionalId: 'job' }
+const marker = (steps: number): ProgressMarker => ({
+  job: 'job',
+  version: '1',
+  steps,
+  inputs: [],
+  proofs: {},
+  resumptions: [],
+})
+
+describe('readMarkers', () => {
+  test('behavior: an owner that was fenced may still trim while its successor reads', async () => {
+    const log = openSimulatedLog()
+    await log.createTopics([{ topic: 'progress', partitions: 1 }])
+    const producer = await log.openProducer('job')
+    for (const steps of [1, 2, 3]) await producer.append([markerRecord(position, marker(steps))])
+    const openReader = log.openReader.bind(log)
+    log.openReader = async (positions) => {
+      await log.trim({ topic: 'progress', partition: 0 }, 2)
+      return openReader(positions)
+    }
+    const markers = await readMarkers(log, position)
+    expect(markers.map(({ steps }) => steps)).toEqual([3])
+  })
+})
