@@ -1,5 +1,5 @@
 import type { Call, TestBlock, TestChain } from '@tocsin/demo'
-import type { SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from '@tocsin/stream-core/testing'
 
 export const wallets = ['ann', 'bob', 'cyd', 'dan', 'eve', 'fay', 'gil', 'hal'] as const
 

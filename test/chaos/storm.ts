@@ -10,7 +10,7 @@ import { openFlakyNode, outages, type FlakyNode } from './flaky-node.ts'
 import { nextBlock, parameters, wallets } from './fraud-traffic.ts'
 import { readLogLeft, verifyCanonical, verifyLifecycle, type LogLeft } from './log-laws.ts'
 import { alertsOver, getJson, startOn, transitionsOver, workLeft, type RestartedTocsin } from './restarted-tocsin.ts'
-import { seededRandom, type SeededRandom } from './seeded-random.ts'
+import { seededRandom, type SeededRandom } from '@tocsin/stream-core/testing'
 import { openWebhookReceiver, transitionsReceived } from './webhook-receiver.ts'
 
 /** What a storm was made of, and what came out. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { alertCodec, type Alert } from '@tocsin/chain-model'
-import type { SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from '@tocsin/stream-core/testing'
 
 /** A receiver that outlives whoever sends to it. */
 export interface WebhookReceiver {

@@ -127,8 +127,8 @@ export const stormTopology = (options: { readonly maxFinishedIds?: number } = {}
     .process<Finding>(
       'priced',
       { left: jsonStateCodec<Transfer>(), right: jsonStateCodec<Price>() },
-      (transfer, price, { key, emit }) =>
-        emit({ id: `priced-${key}-${transfer.amount}-${price.price}`, detail: [transfer.from] }),
+      (transfer, price, ctx) =>
+        ctx.emit({ id: `priced-${ctx.key}-${transfer.amount}-${price.price}`, detail: [transfer.from] }),
     )
   const last = valueState('last', numberCodec)
   const followed = chain

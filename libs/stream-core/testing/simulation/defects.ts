@@ -1,0 +1,235 @@
+import { CommitUnknownError, type EventLog, type NewRecord, type Producer } from '@tocsin/event-log'
+import type { StateStore, StoreBatch } from '../../src/state/state-store.ts'
+import type { CheckpointMeta } from '../../src/task/checkpoint.ts'
+import { Input } from '../../src/task/input.ts'
+import { decodeMarker, encodeMarker } from '../../src/task/marker.ts'
+import { UndoLog } from '../../src/task/rewind.ts'
+import type { TaskSnapshot } from '../../src/task/task.ts'
+import { minTimestamp } from '../../src/time.ts'
+import { Timers } from '../../src/timers.ts'
+import type { Topology, TopologyNode } from '../../src/topology.ts'
+import type { Defect } from './defect.ts'
+
+/**
+ * Faults that an engine like ours could have, each planted from outside. They stay: as long as the simulator finds each
+ * of them, it can be believed when it finds nothing.
+ */
+export const defects: readonly Defect[] = [
+  {
+    name: 'a timer lost on restore',
+    store: writing((cells) => {
+      const lost = cells.findIndex(({ table, value }) => table.endsWith('/#timers') && value !== null)
+      return cells.filter((_, index) => index !== lost)
+    }),
+  },
+  {
+    name: 'watermarks not restored',
+    store: restoring((snapshot) => ({
+      ...snapshot,
+      valves: snapshot.valves.map((valve) => ({
+        ...valve,
+        watermark: minTimestamp,
+        channels: valve.channels.map((channel) => ({ ...channel, watermark: minTimestamp })),
+      })),
+    })),
+  },
+  {
+    name: 'an element read twice after recovery',
+    store: restoring((snapshot) => ({
+      ...snapshot,
+      inputs: snapshot.inputs.map((input) => ({ ...input, offset: Math.max(0, input.offset - 1) })),
+    })),
+  },
+  {
+    name: 'places not restored',
+    store: restoring((snapshot) => ({
+      ...snapshot,
+      inputs: snapshot.inputs.map((input) => ({ ...input, place: minTimestamp, watermark: minTimestamp })),
+    })),
+  },
+  {
+    name: 'a checkpoint that misses a changed cell',
+    store: writing((cells) => {
+      const missed = cells.findLastIndex(({ table }) => !table.includes('#'))
+      return cells.filter((_, index) => index !== missed)
+    }),
+  },
+  {
+    name: 'a sink whose revisions no checkpoint holds',
+    store: writing((cells) => cells.filter(({ table }) => !table.endsWith('/#outputs'))),
+  },
+  {
+    name: 'a checkpoint written in two parts',
+    store: (store) => ({
+      ...store,
+      write: async ({ meta, cells }) => {
+        const half = cells.length >> 1
+        await store.write({ meta, cells: cells.slice(0, half) })
+        await store.write({ meta, cells: cells.slice(half) })
+      },
+    }),
+  },
+  {
+    name: 'a failed checkpoint taken for a written one',
+    store: (store) => ({ ...store, write: (batch) => store.write(batch).catch(() => undefined) }),
+  },
+  {
+    name: 'a pane counted twice when its element comes back',
+    topology: changing(
+      (node) => node.operator === 'window',
+      (node) => ({
+        ...node,
+        create: (context) => {
+          const operator = node.create(context)
+          const seen = new Set<string>()
+          const receivers = operator.receivers.map((receiver) => ({
+            process: (value: unknown, timestamp: number) => {
+              receiver.process(value, timestamp)
+              const name = `${timestamp} ${JSON.stringify(value)}`
+              if (seen.has(name)) receiver.process(value, timestamp)
+              seen.add(name)
+            },
+          }))
+          return { ...operator, receivers }
+        },
+      }),
+    ),
+  },
+  {
+    name: 'a retraction forgotten',
+    log: appending((producer, records) =>
+      producer.append(records.filter(({ value }) => !Buffer.from(value).includes('"type":"retracted"'))),
+    ),
+  },
+  {
+    name: 'an undo entry dropped',
+    breakIn: breaking(UndoLog.prototype, 'record', (record) => {
+      let records = 0
+      return function (this: UndoLog, ...change) {
+        if (++records % 40 !== 0) record.apply(this, change)
+      }
+    }),
+  },
+  { name: 'timers not rewound', breakIn: breaking(Timers.prototype, 'restore', () => () => undefined) },
+  {
+    name: 'places not rewound',
+    breakIn: breaking(
+      Input.prototype,
+      'rewindPlace',
+      (rewindPlace) =>
+        function (this: Input, snapshot) {
+          rewindPlace.call(this, { ...snapshot, place: this.place, watermark: this.watermark })
+        },
+    ),
+  },
+  { name: 'the other inputs not rewound', breakIn: breaking(Input.prototype, 'rewind', () => () => undefined) },
+  {
+    name: 'a marker written before its outputs',
+    log: appending(async (producer, records) => {
+      const [outputs, markers] = [records.filter((one) => !isMarker(one)), records.filter(isMarker)]
+      const positions = await producer.append(markers)
+      if (outputs.length > 0) await producer.append(outputs)
+      return positions
+    }),
+  },
+  {
+    name: 'outputs withheld too long',
+    log: (log, owner) => {
+      let isFirst = !owner.endsWith('#1')
+      return appending((producer, records) => {
+        const withheld = isFirst ? records.findIndex((one) => !isMarker(one)) : -1
+        isFirst = false
+        return producer.append(records.filter((_, index) => index !== withheld))
+      })(log, owner)
+    },
+  },
+  {
+    name: 'the end of idleness not written down',
+    log: appending((producer, records) =>
+      producer.append(
+        records.map((record) =>
+          isMarker(record)
+            ? { ...record, value: encodeMarker({ ...decodeMarker(record.value), resumptions: [] }) }
+            : record,
+        ),
+      ),
+    ),
+  },
+  {
+    name: 'fencing left out',
+    log: (log, owner) => ({ ...log, openProducer: (id) => log.openProducer(`${id}-${owner}`) }),
+  },
+  {
+    name: 'a commit of unknown outcome made again',
+    log: (log) => ({
+      ...log,
+      openProducer: async (id) => {
+        const producer = await log.openProducer(id)
+        return {
+          ...producer,
+          append: async (records) => {
+            try {
+              return await producer.append(records)
+            } catch (error) {
+              if (!(error instanceof CommitUnknownError)) throw error
+              const next = await log.openProducer(id)
+              return next.append(records)
+            }
+          },
+        }
+      },
+    }),
+  },
+]
+
+function writing(change: (cells: StoreBatch['cells']) => StoreBatch['cells']): (store: StateStore) => StateStore {
+  return (store) => ({ ...store, write: ({ meta, cells }) => store.write({ meta, cells: change(cells) }) })
+}
+
+function restoring(change: (snapshot: TaskSnapshot) => TaskSnapshot): (store: StateStore) => StateStore {
+  return (store) => ({
+    ...store,
+    readMeta: async () => {
+      const bytes = await store.readMeta()
+      if (bytes === undefined) return undefined
+      const meta = JSON.parse(Buffer.from(bytes).toString()) as CheckpointMeta // a checkpoint wrote it
+      return Buffer.from(JSON.stringify({ ...meta, snapshot: change(meta.snapshot) }))
+    },
+  })
+}
+
+function appending(
+  append: (producer: Producer, records: readonly NewRecord[]) => ReturnType<Producer['append']>,
+): (log: EventLog, owner: string) => EventLog {
+  return (log) => ({
+    ...log,
+    openProducer: async (id) => {
+      const producer = await log.openProducer(id)
+      return { ...producer, append: (records) => append(producer, records) }
+    },
+  })
+}
+
+function changing(
+  where: (node: TopologyNode) => boolean,
+  change: (node: TopologyNode) => TopologyNode,
+): (topology: Topology) => Topology {
+  return (topology) => ({ ...topology, nodes: topology.nodes.map((node) => (where(node) ? change(node) : node)) })
+}
+
+/** A method of all instances. */
+function breaking<T extends object, Name extends keyof T>(
+  prototype: T,
+  name: Name,
+  broken: (whole: T[Name]) => T[Name],
+): () => () => void {
+  return () => {
+    const whole = prototype[name]
+    prototype[name] = broken(whole)
+    return () => {
+      prototype[name] = whole
+    }
+  }
+}
+
+const isMarker = ({ topic }: NewRecord): boolean => topic.endsWith('.progress')

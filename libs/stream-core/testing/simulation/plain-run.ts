@@ -1,0 +1,61 @@
+import type { LogRecord } from '@tocsin/event-log'
+import type { Topology } from '../../src/index.ts'
+import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../../src/state/memory-store.ts'
+import { writeCheckpoint, type CheckpointMeta } from '../../src/task/checkpoint.ts'
+import { nodeEventLoop } from '../../src/task/event-loop.ts'
+import { Task, type Resumption } from '../../src/task/task.ts'
+import { deadLetterTopic } from './simulate.ts'
+
+/** What a job made of its inputs: its outputs by `topic/partition`, and its checkpoint as sorted lines. */
+export interface Result {
+  readonly outputs: ReadonlyMap<string, readonly Uint8Array[]>
+  readonly state: readonly string[]
+  /** Positions, watermarks, counts and proofs, as JSON. */
+  readonly snapshot: string
+}
+
+/** The fold alone, over all that the logs hold at once: no commits, no recovery, no faults. */
+export const runPlainly = async (
+  topology: Topology,
+  inputs: {
+    readonly partitions: (topic: string) => number
+    readonly records: (at: { readonly topic: string; readonly partition: number }) => readonly LogRecord[]
+    readonly resumptions: readonly Resumption[]
+  },
+): Promise<Result> => {
+  const task = new Task({
+    topology,
+    partitions: inputs.partitions,
+    deadLetters: {
+      topic: deadLetterTopic,
+      encode: ({ operator, origin, code }) => Buffer.from(`${operator} ${code} ${origin}`),
+    },
+  })
+  task.start(task.inputs.map(() => 0))
+  task.replay(inputs.resumptions, Infinity)
+  for (const input of task.inputs) {
+    const records = inputs.records({ topic: input.source.topic, partition: input.partition })
+    input.offer(records, records.length)
+  }
+  task.advance(Infinity)
+  const outputs = new Map<string, Uint8Array[]>()
+  for (const { record } of task.outputs.drain()) {
+    const at = `${record.topic}/${record.partition}`
+    const existing = outputs.get(at)
+    if (existing === undefined) outputs.set(at, [record.value])
+    else existing.push(record.value)
+  }
+  const contents = newMemoryStoreContents()
+  await writeCheckpoint(task, openMemoryStore(contents), [], nodeEventLoop)
+  return { outputs, ...checkpointOf(contents) }
+}
+
+/** A checkpoint, so that equal ones are equal lines. */
+export const checkpointOf = (contents: MemoryStoreContents): Pick<Result, 'state' | 'snapshot'> => {
+  const cells = [...contents.cells.values()].map(({ table, key, sub, value }) =>
+    JSON.stringify([table, key, sub, Buffer.from(value).toString('latin1')]),
+  )
+  if (contents.meta === undefined) return { state: cells.sort(), snapshot: 'none' }
+  const { snapshot } = JSON.parse(Buffer.from(contents.meta).toString()) as CheckpointMeta // a job wrote it
+  return { state: cells.sort(), snapshot: JSON.stringify(snapshot) }
+}
