@@ -12,7 +12,7 @@ describe('Schedule', () => {
     const additions = fc.array(fc.record({ time: times, key: keys, isNext: fc.boolean() }))
     fc.assert(
       fc.property(additions, (added) => {
-        const schedule = new Schedule(new UndoLog(true))
+        const schedule = new Schedule('#due', new UndoLog(true))
         for (const { time, key, isNext } of added) {
           if (isNext) schedule.addNext(time, key)
           else schedule.add(time, key)
@@ -30,7 +30,7 @@ describe('Schedule', () => {
 
   test('behavior: a rewind brings back what was taken since', () => {
     const undo = new UndoLog(true)
-    const schedule = new Schedule(undo)
+    const schedule = new Schedule('#due', undo)
     schedule.add(1, 'b')
     schedule.add(1, 'a')
     undo.seal(7)

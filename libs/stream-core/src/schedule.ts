@@ -1,7 +1,10 @@
-import type { Journaled, UndoLog } from './task/rewind.ts'
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
-import type { Timestamp } from './time.ts'
 import { DueTimes } from './due-times.ts'
+import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
+import { DueLog, slotOf } from './state/due-log.ts'
+import { joinParts, splitParts } from './state/key-encoding.ts'
+import type { UndoLog } from './task/rewind.ts'
+import type { Timestamp } from './time.ts'
 
 interface Due {
   /** Added in ascending order, as an operator does that walks a time's keys and moves them on to the next. */
@@ -9,33 +12,62 @@ interface Due {
   readonly others: Set<string>
 }
 
+/** What a time takes in memory, and a key of it, about. */
+const bytesATime = 200
+const bytesAKey = 60
+
 /**
- * When an operator must look at which keys: what follows from its state, so no checkpoint holds it. It may name keys
- * that turn out to have nothing due; it must never miss one. So what is added is not undone, and what was taken comes
- * back by a rewind, a whole time at once.
+ * When an operator must look at which keys. It may name keys that turn out to have nothing due; it must never miss one.
+ * So what is added is not undone, and what was taken comes back by a rewind, a whole time at once. It follows from the
+ * operator's state, and is checkpointed all the same: to derive it a restore would have to read all keys. What a
+ * checkpoint holds is at least what was due at its point, and nothing of a time that was taken before for good.
  */
-export class Schedule implements Journaled {
+export class Schedule implements CheckpointedTable {
+  readonly name: string
+  readonly layout = 'schedule'
   readonly survivesRewind = false
   readonly #due = new Map<Timestamp, Due>()
   readonly #times = new DueTimes()
   readonly #undo: UndoLog
+  readonly #log: DueLog
   /** The time that is being put in order, then taken key by key. */
   #sorting: SlicedSort<string> | null = null
   #taken: { readonly time: Timestamp; readonly keys: readonly string[]; next: number } | null = null
+  /** How often a time was taken in what may yet be undone. */
+  readonly #open = new Map<Timestamp, number>()
+  /** Times that the store's logs name, of the slots in memory. */
+  readonly #logged = new Set<Timestamp>()
+  /** Since the last checkpoint: the keys added by time; empty for a time that was taken for good. */
+  #changed = new Map<Timestamp, string[]>()
+  #dueChanges: Map<Timestamp, string[]> | null = null
+  /** Taken since the checkpoint in hand began, so they were due then. */
+  #takenSince = new Set<Timestamp>()
+  #newlyLogged: { readonly time: Timestamp; readonly isLogged: boolean }[] = []
+  #keys = 0
 
-  constructor(undo: UndoLog) {
+  /** `name` is the state's own within its operator, and begins with `#`. */
+  constructor(name: string, undo: UndoLog) {
+    this.name = name
     this.#undo = undo
+    this.#log = new DueLog(name)
   }
 
   add(time: Timestamp, key: string): void {
-    this.#at(time).others.add(key)
+    const { others } = this.#at(time)
+    const before = others.size
+    if (others.add(key).size > before) this.#added(time, key)
   }
   /** As `add`, and cheaper where keys are added in ascending order. */
   addNext(time: Timestamp, key: string): void {
     const { ascending, others } = this.#at(time)
     const last = ascending.at(-1)
-    if (last === undefined || last < key) ascending.push(key)
-    else if (last !== key) others.add(key)
+    if (last === undefined || last < key) {
+      ascending.push(key)
+      this.#added(time, key)
+    } else if (last !== key && !others.has(key)) {
+      others.add(key)
+      this.#added(time, key)
+    }
   }
 
   /**
@@ -44,8 +76,8 @@ export class Schedule implements Journaled {
    */
   sortNext(watermark: Timestamp): boolean {
     if (this.#taken !== null) return false
-    const time = this.#times.first
-    if (time === undefined || time > watermark) return false
+    const time = this.#firstUpTo(watermark)
+    if (time === undefined) return false
     const { others } = this.#at(time)
     if (others.size <= valuesASlice) return false
     this.#sorting ??= new SlicedSort([...others], isAfter)
@@ -65,37 +97,166 @@ export class Schedule implements Journaled {
         if (taken.next === taken.keys.length) this.#taken = null
         return { time: taken.time, key }
       }
-      const time = this.#times.first
-      if (time === undefined || time > watermark) return undefined
+      const time = this.#firstUpTo(watermark)
+      if (time === undefined) return undefined
       while (this.sortNext(watermark));
       const { ascending, others } = this.#at(time)
       const keys = merged(ascending, this.#sorting?.sorted ?? [...others].sort())
       this.#sorting = null
       this.#times.takeFirst()
       this.#due.delete(time)
+      this.#keys -= ascending.length + others.size
       for (let at = 0; at < keys.length; at += keysAChange) {
         // The second name tells the slices of a time apart.
         this.#undo.record(this, `${at}`, time, keys.slice(at, at + keysAChange))
       }
+      this.#open.set(time, (this.#open.get(time) ?? 0) + Math.ceil(keys.length / keysAChange))
+      if (this.#dueChanges !== null) this.#takenSince.add(time)
       this.#taken = { time, keys, next: 0 }
     }
   }
 
-  restore(_key: string, time: string | number | null, keys: unknown): void {
+  restore(_key: string, at: string | number | null, keys: unknown): void {
+    const time = at as Timestamp // both recorded by `take`
     this.#taken = null // what was left of it comes back
-    for (const key of keys as readonly string[]) this.add(time as Timestamp, key) // recorded by `take`
+    this.#settled(time)
+    for (const key of keys as readonly string[]) this.add(time, key)
   }
-  touch(): void {
+  touch(_key: string, at: string | number | null): void {
+    const time = at as Timestamp // as in `restore`
+    this.#settled(time)
+    if (this.#log.isAttached && !this.#changed.has(time)) this.#changed.set(time, [])
+  }
+  note(): void {
+    return // `take` says itself what was due
+  }
+
+  /** Times in memory. */
+  get size(): number {
+    return this.#due.size
+  }
+  get bytesInMemory(): number {
+    return this.#due.size * bytesATime + this.#keys * bytesAKey
+  }
+  get bytesChanged(): number {
+    return this.#changed.size * bytesATime
+  }
+  readonly loadedFirst = { key: '' }
+  attach(stored: StoredTable): void {
+    this.#log.attach(stored)
+  }
+  load(cell: { readonly key: string; readonly sub: string | null; readonly value: Uint8Array }): void {
+    this.#log.load(cell)
+  }
+  // As for timers: what is in memory is due soon.
+  startGeneration(): void {
     return
+  }
+  dropUnused(): void {
+    return
+  }
+
+  beginCheckpoint(): void {
+    this.#dueChanges = this.#changed
+    this.#changed = new Map()
+    this.#takenSince.clear()
+  }
+  *changedCells(): Generator<EncodedCell | null> {
+    for (const [time, keys] of this.#dueChanges ?? []) {
+      const isDue = this.#due.has(time) || this.#open.has(time) || this.#takenSince.has(time)
+      const isLogged = this.#logged.has(time)
+      if (isDue) {
+        if (!isLogged && keys.length > 0) this.#newlyLogged.push({ time, isLogged: true })
+        for (const [index, key] of keys.entries()) {
+          this.#log.append({ change: 'added', at: time, namespace: '', key }, isLogged || index > 0 ? 0 : 1)
+          yield null
+        }
+      } else if (isLogged) {
+        this.#newlyLogged.push({ time, isLogged: false })
+        this.#log.append({ change: 'cleared', at: time, namespace: '', key: '' }, -1)
+        yield null
+      }
+    }
+    yield* this.#log.changedCells()
+  }
+  get sizeInCheckpoint(): number {
+    return 0
+  }
+  endCheckpoint(isDurable: boolean): Iterable<void> {
+    const due = this.#dueChanges ?? new Map<Timestamp, string[]>()
+    this.#dueChanges = null
+    this.#log.endCheckpoint(isDurable)
+    if (isDurable) {
+      for (const { time, isLogged } of this.#newlyLogged) {
+        if (isLogged) this.#logged.add(time)
+        else this.#logged.delete(time)
+      }
+    } else {
+      for (const [time, keys] of this.#changed) due.set(time, [...(due.get(time) ?? []), ...keys])
+      this.#changed = due
+    }
+    this.#newlyLogged = []
+    return []
+  }
+
+  encodePrevious(previous: unknown): Uint8Array {
+    return Buffer.from(joinParts(previous as readonly string[]), 'latin1') // as in `restore`
+  }
+  decodePrevious(bytes: Uint8Array): unknown {
+    return splitParts(Buffer.from(bytes).toString('latin1'))
   }
 
   #at(time: Timestamp): Due {
     const existing = this.#due.get(time)
     if (existing !== undefined) return existing
+    if (this.#log.isCold(time)) {
+      this.#thaw(slotOf(time))
+      return this.#at(time)
+    }
     const created = { ascending: [], others: new Set<string>() }
     this.#due.set(time, created)
     this.#times.add(time)
     return created
+  }
+  #added(time: Timestamp, key: string): void {
+    this.#keys += 1
+    if (!this.#log.isAttached) return
+    const keys = this.#changed.get(time)
+    if (keys === undefined) this.#changed.set(time, [key])
+    else keys.push(key)
+  }
+  /** It is no longer of what may be undone that `time` was taken once. */
+  #settled(time: Timestamp): void {
+    const count = this.#open.get(time) ?? 0
+    if (count > 1) this.#open.set(time, count - 1)
+    else this.#open.delete(time)
+  }
+
+  #firstUpTo(time: Timestamp): Timestamp | undefined {
+    for (;;) {
+      const first = this.#times.first
+      const limit = first === undefined ? time : Math.min(first, time)
+      const slot = this.#log.coldSlotUpTo(limit)
+      if (slot === undefined) return first === undefined || first > time ? undefined : first
+      this.#thaw(slot)
+    }
+  }
+  #thaw(slot: number): void {
+    const keysByTime = new Map<Timestamp, Set<string>>()
+    for (const { change, at, key } of this.#log.thaw(slot)) {
+      if (change === 'cleared') keysByTime.delete(at)
+      else {
+        const keys = keysByTime.get(at)
+        if (keys === undefined) keysByTime.set(at, new Set([key]))
+        else keys.add(key)
+      }
+    }
+    for (const [time, keys] of keysByTime) {
+      this.#logged.add(time)
+      this.#keys += keys.size
+      this.#due.set(time, { ascending: [], others: keys })
+      this.#times.add(time)
+    }
   }
 }
 

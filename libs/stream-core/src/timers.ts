@@ -1,10 +1,10 @@
 import { DueTimes } from './due-times.ts'
 import type { TimeDomain } from './process-function.ts'
-import type { UndoLog, ValuesAsOf } from './task/rewind.ts'
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
+import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
+import { DueLog, slotOf } from './state/due-log.ts'
+import type { UndoLog } from './task/rewind.ts'
 import type { Timestamp } from './time.ts'
-import { byteStringsOf, integerKey } from './state/key-encoding.ts'
-import type { CheckpointedTable, EncodedCell } from './state/state-table.ts'
 
 /** A timer of a key; `namespace` tells apart what an operator itself uses timers for. */
 export interface Timer {
@@ -29,8 +29,9 @@ interface Bucket {
 
 const compactAbove = 1024
 
-const integers = byteStringsOf(integerKey)
-const encodedTimer = new Uint8Array([0, 2])
+/** What a timer takes in memory, about. */
+const bytesATimer = 200
+const setTimer = Uint8Array.of(1)
 
 // Most timers have no namespace of their own: then the time alone names the timer of a key.
 const nameOf = (at: Timestamp, namespace: string): string | number => (namespace === '' ? at : `${at}:${namespace}`)
@@ -40,30 +41,40 @@ const partsOf = (name: string | number): { readonly at: Timestamp; readonly name
     : { at: Number.parseInt(name, 10), namespace: name.slice(name.indexOf(':') + 1) }
 
 /**
- * The timers of an operator in one time domain, in their total order (time, key bytes, namespace). State like any other: undone,
- * rewound and checkpointed. They lie in buckets by time, and only the bucket that is due is put in order.
+ * The timers of an operator in one time domain, in their total order (time, key bytes, namespace). State like any other:
+ * undone, rewound and checkpointed. They lie in buckets by time, and only the bucket that is due is put in order. After a
+ * restore those of a stretch of time are read when it is asked for, so their number does not slow a start.
  */
 export class Timers implements CheckpointedTable {
   readonly name: string
+  readonly layout = 'timers'
   readonly survivesRewind = false
   readonly #undo: UndoLog
   readonly #buckets = new Map<Timestamp, Bucket>()
   readonly #times = new DueTimes()
+  readonly #log: DueLog
   /** By name, then by key: whether the last checkpoint lacks it. */
   #changed = new Map<string | number, Map<string, boolean>>()
+  /** As in `ValueTable`. */
+  #due: Map<string | number, Map<string, boolean>> | null = null
+  #notes = new Map<string | number, Map<string, boolean>>()
+  #changes = 0
+  #storedSize = 0
+  #sizeInCheckpoint = 0
   #live = 0
   #emptyBuckets = 0
 
   constructor(undo: UndoLog, domain: TimeDomain = 'event') {
     this.name = domain === 'event' ? '#timers' : '#processing-timers'
     this.#undo = undo
+    this.#log = new DueLog(this.name)
   }
 
   get count(): number {
-    return this.#live
+    return this.#live + this.#log.liveCold
   }
   get size(): number {
-    return this.#live
+    return this.count
   }
   register(key: string, at: Timestamp, namespace = ''): void {
     if (this.#has(key, at, namespace)) return
@@ -81,8 +92,8 @@ export class Timers implements CheckpointedTable {
    * in order, which otherwise does all of it at once
    */
   sortNext(time: Timestamp): boolean {
-    const at = this.#times.first
-    if (at === undefined || at > time) return false
+    const at = this.#firstUpTo(time)
+    if (at === undefined) return false
     const bucket = this.#buckets.get(at)
     if (bucket === undefined || bucket.order !== null || bucket.size <= valuesASlice) return false
     bucket.sorting ??= new SlicedSort(timersOf(at, bucket), isBefore)
@@ -94,7 +105,7 @@ export class Timers implements CheckpointedTable {
 
   /** Takes the first timer at or before `time`, in total order. */
   take(time: Timestamp): Timer | undefined {
-    for (let at = this.#times.first; at !== undefined && at <= time; at = this.#times.first) {
+    for (let at = this.#firstUpTo(time); at !== undefined; at = this.#firstUpTo(time)) {
       const bucket = this.#buckets.get(at)
       if (bucket !== undefined && bucket.size > 0) {
         while (this.sortNext(at));
@@ -111,7 +122,11 @@ export class Timers implements CheckpointedTable {
     return undefined
   }
 
+  /** Reads all that is not in memory: for tests. */
   *all(): Generator<Timer> {
+    for (let slot = this.#log.coldSlotUpTo(Infinity); slot !== undefined; slot = this.#log.coldSlotUpTo(Infinity)) {
+      this.#thaw(slot)
+    }
     for (const [at, { keys }] of this.#buckets) {
       for (const [namespace, names] of keys) for (const key of names) yield { at, key, namespace }
     }
@@ -124,32 +139,112 @@ export class Timers implements CheckpointedTable {
     if (previous !== undefined && !isThere) this.#add(key, at, namespace)
   }
   touch(key: string, name: string | number | null, previous: unknown): void {
-    if (name === null) return // recorded above: timers have names
+    if (name === null || !this.#log.isAttached) return // recorded above: timers have names
     let keys = this.#changed.get(name)
     if (keys === undefined) this.#changed.set(name, (keys = new Map<string, boolean>()))
-    if (!keys.has(key)) keys.set(key, previous === undefined)
+    if (!keys.has(key)) {
+      keys.set(key, previous === undefined)
+      this.#changes += 1
+    }
+    if (this.#due !== null) this.note(key, name, previous)
   }
-  *changedCells(asOf: ValuesAsOf): Generator<EncodedCell> {
-    const then = asOf.get(this)
-    for (const [name, keys] of this.#changed) {
+  note(key: string, name: string | number | null, previous: unknown): void {
+    if (name === null || this.#due?.get(name)?.has(key) !== true) return
+    let keys = this.#notes.get(name)
+    if (keys === undefined) this.#notes.set(name, (keys = new Map<string, boolean>()))
+    if (!keys.has(key)) keys.set(key, previous !== undefined)
+  }
+
+  readonly loadedFirst = { key: '' }
+  attach(stored: StoredTable): void {
+    this.#log.attach(stored)
+    this.#storedSize = this.#sizeInCheckpoint = stored.size
+  }
+  load(cell: { readonly key: string; readonly sub: string | null; readonly value: Uint8Array }): void {
+    this.#log.load(cell)
+  }
+
+  get bytesInMemory(): number {
+    return this.#live * bytesATimer
+  }
+  get bytesChanged(): number {
+    return this.#changes * bytesATimer
+  }
+  // What is in memory stays: most of it is due soon, and what is far off and not used comes into memory only by being set.
+  startGeneration(): void {
+    return
+  }
+  dropUnused(): void {
+    return
+  }
+
+  beginCheckpoint(): void {
+    this.#due = this.#changed
+    this.#changed = new Map()
+    this.#changes = 0
+  }
+  *changedCells(): Generator<EncodedCell | null> {
+    for (const [name, keys] of this.#due ?? []) {
       const { at, namespace } = partsOf(name)
-      const sub = integers.of(at) + namespace
       for (const [key, isNew] of keys) {
-        const cell = then?.get(key)
-        const isThere = cell?.has(name) ? cell.get(name) !== undefined : this.#has(key, at, namespace)
-        if (isThere || !isNew) yield { key, sub, value: isThere ? encodedTimer : null }
+        const isSet = this.#notes.get(name)?.get(key) ?? this.#has(key, at, namespace)
+        if (isSet === isNew) {
+          this.#log.append({ change: isSet ? 'added' : 'removed', at, namespace, key }, isSet ? 1 : -1)
+          this.#sizeInCheckpoint += isSet ? 1 : -1
+        }
+        yield null
       }
     }
+    yield* this.#log.changedCells()
   }
-  checkpointed(): void {
-    this.#changed = new Map()
+  get sizeInCheckpoint(): number {
+    return this.#sizeInCheckpoint
   }
-  load({ key, sub }: { readonly key: string; readonly sub: string | null }): void {
-    const name = sub ?? ''
-    this.#add(key, integers.from(name.slice(0, 8)), name.slice(8))
+  endCheckpoint(isDurable: boolean): Iterable<void> {
+    const due = this.#due ?? new Map<string | number, Map<string, boolean>>()
+    this.#due = null
+    this.#notes = new Map()
+    this.#log.endCheckpoint(isDurable)
+    if (isDurable) {
+      this.#storedSize = this.#sizeInCheckpoint
+      return []
+    }
+    this.#sizeInCheckpoint = this.#storedSize
+    const since = this.#changed
+    this.#changed = due
+    this.#changes = 0
+    for (const keys of due.values()) this.#changes += keys.size
+    for (const [name, keys] of since) {
+      for (const [key, isNew] of keys) this.touch(key, name, isNew ? undefined : true)
+    }
+    return []
+  }
+
+  encodePrevious(previous: unknown): Uint8Array | null {
+    return previous === undefined ? null : setTimer
+  }
+  decodePrevious(bytes: Uint8Array | null): unknown {
+    return bytes === null ? undefined : true
+  }
+
+  #firstUpTo(time: Timestamp): Timestamp | undefined {
+    for (;;) {
+      const first = this.#times.first
+      const limit = first === undefined ? time : Math.min(first, time)
+      const slot = this.#log.coldSlotUpTo(limit)
+      if (slot === undefined) return first === undefined || first > time ? undefined : first
+      this.#thaw(slot)
+    }
+  }
+  #thaw(slot: number): void {
+    for (const { change, at, namespace, key } of this.#log.thaw(slot)) {
+      if (change === 'added') this.#add(key, at, namespace)
+      else this.#remove(key, at, namespace)
+    }
   }
 
   #has(key: string, at: Timestamp, namespace: string): boolean {
+    if (this.#log.isCold(at)) this.#thaw(slotOf(at))
     return this.#buckets.get(at)?.keys.get(namespace)?.has(key) === true
   }
   #add(key: string, at: Timestamp, namespace: string): void {

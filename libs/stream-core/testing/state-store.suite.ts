@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
+import { utf8ByteString } from '../src/state/key-encoding.ts'
 import type { StateStore, StoredCell } from '../src/state/state-store.ts'
 
 /** The promises of a state store. `open` opens the same store again after it was closed; `reset` empties it. */
@@ -6,62 +8,142 @@ export const stateStoreSuite = (
   name: string,
   store: { readonly open: () => Promise<StateStore>; readonly reset: () => Promise<void> },
 ): void => {
-  const cellsOf = async (opened: StateStore) => {
+  const cellsOf = async (opened: StateStore, ...of: [table?: string, key?: string]) => {
     const cells: StoredCell[] = []
-    for await (const { value, ...cell } of opened.cells()) cells.push({ ...cell, value: Buffer.from(value) })
-    return cells.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+    for await (const { value, ...cell } of opened.cells(...of)) cells.push({ ...cell, value: Buffer.from(value) })
+    return cells
   }
   const bytes = (text: string) => Buffer.from(text)
+  const textOf = (value: Uint8Array | undefined) => value && Buffer.from(value).toString()
+  const write = async (
+    opened: StateStore,
+    meta: string,
+    cells: readonly (Omit<StoredCell, 'value'> & { readonly value: string | null })[],
+  ) => {
+    const checkpoint = opened.begin()
+    for (const { table, key, sub, value } of cells)
+      checkpoint.put(table, key, sub, value === null ? null : bytes(value))
+    await checkpoint.commit(bytes(meta))
+  }
+  const at = { table: 't/s', key: 'k' }
 
   describe(`state store: ${name}`, () => {
     afterEach(() => store.reset())
-
-    test('default: what was written is there after opening again', async () => {
-      const first = await store.open()
-      const cells = [
-        { table: 'total/sum', key: 'ann', sub: null, value: bytes('1') },
-        { table: 'total/sum', key: '\0\xff\x01', sub: '', value: bytes('2') },
-        { table: 'tótal/sum', key: '', sub: 'a\0b', value: bytes('') },
-      ]
-      await first.write({ meta: bytes('meta'), cells })
-      await first.close()
-      const second = await store.open()
-      expect(Buffer.from((await second.readMeta()) ?? []).toString()).toBe('meta')
-      expect(await cellsOf(second)).toEqual([...cells].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)))
-      await second.close()
-    })
-
-    test('behavior: a later write replaces and deletes cell by cell', async () => {
-      const opened = await store.open()
-      const at = { table: 't/s', key: 'k' }
-      await opened.write({
-        meta: bytes('1'),
-        cells: [
-          { ...at, sub: 'a', value: bytes('old') },
-          { ...at, sub: 'b', value: bytes('old') },
-          { ...at, sub: null, value: bytes('old') },
-        ],
-      })
-      await opened.write({
-        meta: bytes('2'),
-        cells: [
-          { ...at, sub: 'a', value: null },
-          { ...at, sub: 'b', value: bytes('new') },
-        ],
-      })
-      expect(await cellsOf(opened)).toEqual([
-        { ...at, sub: 'b', value: bytes('new') },
-        { ...at, sub: null, value: bytes('old') },
-      ])
-      expect(Buffer.from((await opened.readMeta()) ?? []).toString()).toBe('2')
-      await opened.close()
-    })
 
     test('default: a new store has no checkpoint', async () => {
       const opened = await store.open()
       expect(await opened.readMeta()).toBeUndefined()
       expect(await cellsOf(opened)).toEqual([])
+      expect(opened.read('t/s', 'k', null)).toBeUndefined()
       await opened.close()
+    })
+
+    test('default: what was written is there after opening again, cell by cell too', async () => {
+      const first = await store.open()
+      const cells = [
+        { table: 'total/sum', key: '\0\xff\x01', sub: '', value: '2' },
+        { table: 'total/sum', key: 'ann', sub: null, value: '1' },
+        { table: 'tótal/sum', key: '', sub: 'a\0b', value: '' },
+      ]
+      await write(first, 'meta', cells.toReversed())
+      await first.close()
+      const second = await store.open()
+      expect(textOf(await second.readMeta())).toBe('meta')
+      expect(await cellsOf(second)).toEqual(cells.map((cell) => ({ ...cell, value: bytes(cell.value) })))
+      for (const { table, key, sub, value } of cells) expect(textOf(second.read(table, key, sub))).toBe(value)
+      expect(second.read('total/sum', 'ann', '')).toBeUndefined()
+      expect(second.read('total/su', 'ann', null)).toBeUndefined()
+      await second.close()
+    })
+
+    test('behavior: a later checkpoint replaces and deletes cell by cell', async () => {
+      const opened = await store.open()
+      await write(opened, '1', [
+        { ...at, sub: 'a', value: 'old' },
+        { ...at, sub: 'b', value: 'old' },
+        { ...at, sub: null, value: 'old' },
+      ])
+      await write(opened, '2', [
+        { ...at, sub: 'a', value: null },
+        { ...at, sub: 'b', value: 'new' },
+      ])
+      expect(await cellsOf(opened)).toEqual([
+        { ...at, sub: null, value: bytes('old') },
+        { ...at, sub: 'b', value: bytes('new') },
+      ])
+      expect(textOf(await opened.readMeta())).toBe('2')
+      expect(opened.read('t/s', 'k', 'a')).toBeUndefined()
+      await opened.close()
+    })
+
+    test('behavior: nothing of a checkpoint shows before it is committed, nor when it never is', async () => {
+      const opened = await store.open()
+      await write(opened, '1', [{ ...at, sub: null, value: 'old' }])
+      const begun = opened.begin()
+      begun.put('t/s', 'k', null, bytes('new'))
+      begun.put('t/s', 'l', null, bytes('new'))
+      expect(textOf(opened.read('t/s', 'k', null))).toBe('old')
+      expect(await cellsOf(opened)).toEqual([{ ...at, sub: null, value: bytes('old') }])
+      begun.abandon()
+      expect(textOf(await opened.readMeta())).toBe('1')
+      expect(opened.read('t/s', 'l', null)).toBeUndefined()
+      await opened.close()
+    })
+
+    test('property: cells come in the order of table, key and sub, all, of a table, or of a key', async () => {
+      const text = fc.string({ unit: fc.constantFrom('a', 'b', '\0', '\x01', '\xff'), maxLength: 3 })
+      const cell = fc.record({
+        table: fc.constantFrom('t/s', 't/sa', 'u/ó', 't/'),
+        key: text,
+        sub: fc.option(text),
+        value: fc.constant('1'),
+      })
+      const compare = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1)
+      await fc.assert(
+        fc.asyncProperty(fc.uniqueArray(cell, { selector: (one) => JSON.stringify(one) }), async (cells) => {
+          const opened = await store.open()
+          await write(opened, '', cells)
+          const sorted = cells
+            .map((one) => ({ ...one, value: bytes(one.value) }))
+            .sort(
+              (a, b) =>
+                compare(utf8ByteString(a.table), utf8ByteString(b.table)) ||
+                compare(a.key, b.key) ||
+                Number(a.sub !== null) - Number(b.sub !== null) ||
+                compare(a.sub ?? '', b.sub ?? ''),
+            )
+          expect(await cellsOf(opened)).toEqual(sorted)
+          for (const { table, key } of sorted) {
+            expect(await cellsOf(opened, table)).toEqual(sorted.filter((one) => one.table === table))
+            const ofKey = sorted.filter((one) => one.table === table && one.key === key)
+            expect(await cellsOf(opened, table, key)).toEqual(ofKey)
+          }
+          await opened.close()
+          await store.reset()
+        }),
+        { numRuns: 20 },
+      )
+    })
+
+    test('behavior: spilled pages are read at once, replaced, deleted, and gone when it is opened again', async () => {
+      const opened = await store.open()
+      await write(opened, '1', [{ ...at, sub: null, value: 'cell' }])
+      await opened.writeSpill(new Map([['a', bytes('1')]]))
+      await opened.writeSpill(
+        new Map([
+          ['a', bytes('2')],
+          ['b', bytes('3')],
+        ]),
+      )
+      await opened.writeSpill(new Map([['b', null]]))
+      expect(textOf(opened.readSpill('a'))).toBe('2')
+      expect(opened.readSpill('b')).toBeUndefined()
+      expect(await cellsOf(opened)).toEqual([{ ...at, sub: null, value: bytes('cell') }])
+      await opened.close()
+      const again = await store.open()
+      expect(again.readSpill('a')).toBeUndefined()
+      expect(textOf(again.read('t/s', 'k', null))).toBe('cell')
+      await again.close()
     })
   })
 }

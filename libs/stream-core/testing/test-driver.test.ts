@@ -15,6 +15,8 @@ import {
   type SinkCodec,
   type SourceCodec,
 } from '../src/index.ts'
+import { openMemoryStore } from '../src/state/memory-store.ts'
+import { checkpointedCells } from '../src/task/checkpoint.ts'
 import { testDriver } from './index.ts'
 import { priceHistory, storm, stormTopology, type PriceRecord, type Storm } from './storm.ts'
 
@@ -208,6 +210,14 @@ const pushed = async (
     driver.pushTo(source, partition, record)
   }
   const { store } = await driver.checkpoint()
-  const cells = [...store.cells].sort(([a], [b]) => (a < b ? -1 : 1))
-  return { outputs: driver.outputs(), letters: driver.deadLetters(), meta: store.meta, cells }
+  const cells: unknown[] = []
+  for await (const { value, ...cell } of checkpointedCells(openMemoryStore(store))) {
+    cells.push({ ...cell, value: Buffer.from(value).toString('hex') })
+  }
+  return {
+    outputs: driver.outputs(),
+    letters: driver.deadLetters(),
+    meta: Buffer.from(store.meta ?? []).toString(),
+    cells,
+  }
 }

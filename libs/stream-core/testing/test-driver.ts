@@ -112,6 +112,7 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   /** Of each input: all that was offered. */
   const logs: LogRecord[][] = task.inputs.map(() => [])
   let contents = newMemoryStoreContents()
+  task.attach({ tables: {}, read: (...at) => openMemoryStore(contents).read(...at) })
   const outputs: DriverOutput[] = []
   const letters: TaskDeadLetter[] = []
 
@@ -149,7 +150,7 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   const advanceWatermark = (watermark: Timestamp) => pushToAll({ type: 'watermark', watermark })
   const checkpoint = async (): Promise<DriverCheckpoint> => {
     const starts = task.inputs.map(() => 0)
-    await writeCheckpoint(task, openMemoryStore(contents), starts, nodeEventLoop)
+    await writeCheckpoint({ task, store: openMemoryStore(contents), starts, eventLoop: nodeEventLoop, clock: () => 0 })
     return {
       store: { meta: contents.meta, cells: new Map(contents.cells) },
       ends: logs.map(({ length }) => length),
@@ -178,6 +179,12 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
     for (const [name, table] of task.tables) {
       if (!name.startsWith(`${operator}/`) || table instanceof Timers || table.survivesRewind) continue
       const values: [string, unknown][] = []
+      // What no element has asked for since a restore lies in the store alone.
+      for (const { table: of, key, sub } of contents.cells.values()) {
+        if (of !== name || sub !== null) continue
+        if (table instanceof ValueTable) table.get(key)
+        else if (table instanceof NestedTable) table.of(key)
+      }
       if (table instanceof ValueTable) {
         for (const [key, value] of table.entries()) {
           values.push([key, value instanceof ListView ? value.toArray() : value])

@@ -25,10 +25,15 @@ class Buffered<T> extends NestedTable<number, ListView<T>> {
   readonly #rest: DurationMs
   readonly #expiries: Schedule
 
-  constructor(name: string, codec: Codec<ListView<T>>, undo: UndoLog, rest: DurationMs) {
+  constructor(
+    name: string,
+    codec: Codec<ListView<T>>,
+    undo: UndoLog,
+    options: { rest: DurationMs; expiries: Schedule },
+  ) {
     super(name, integerSubKeys, codec, undo)
-    this.#rest = rest
-    this.#expiries = new Schedule(undo)
+    this.#rest = options.rest
+    this.#expiries = options.expiries
   }
 
   protected override put(key: string, timestamp: number, elements: ListView<T> | undefined): void {
@@ -61,8 +66,10 @@ export const intervalJoinOperator =
     const { lower, upper, join } = options
     const { of } = byteStringsOf(left.codec)
     const buffer = <T>(name: string, codec: Codec<T>, rest: DurationMs) => {
-      const table = new Buffered<T>(name, listCodec(codec), undo, Math.max(rest, 0))
+      const expiries = new Schedule(`${name}-expiries`, undo)
+      const table = new Buffered<T>(name, listCodec(codec), undo, { rest: Math.max(rest, 0), expiries })
       context.register(table)
+      context.register(expiries)
       return table
     }
     const lefts = buffer('#left', options.leftCodec, upper)

@@ -1,7 +1,7 @@
 import type { OutputBuffer } from '../task/output-buffer.ts'
 import type { Segment, UndoLog } from '../task/rewind.ts'
 import type { Timestamp } from '../time.ts'
-import type { CheckpointedTable } from '../state/state-table.ts'
+import type { CheckpointedTable } from '../state/checkpointed-table.ts'
 
 /** One input of an operator. */
 export interface Receiver {
@@ -60,7 +60,7 @@ export interface OperatorContext {
   readonly hasEpochs: boolean
   /** The stretch of the fold that is being processed. */
   readonly segment: Segment
-  /** State that is checkpointed under this operator's uid; filled at once with what a checkpoint held of it. */
+  /** State that is checkpointed under this operator's uid. Timers, schedules and what is loaded first: when the operator is made. */
   register(table: CheckpointedTable): void
   registerSink(sink: LifecycleSink): void
   /** Freezes a value that enters state, in tests. */

@@ -63,7 +63,7 @@ class SinkMemory<Out> extends ValueTable<Entry<Out>> {
   #lastFinished = -1
 
   constructor(codec: Codec<Entry<Out>>, undo: UndoLog) {
-    super('#outputs', codec, undo, { survivesRewind: true })
+    super('#outputs', codec, undo, { survivesRewind: true, isLoadedFirst: true })
   }
 
   protected override put(id: string, entry: Entry<Out> | undefined): void {

@@ -55,8 +55,10 @@ export const paneWindowOperator =
     const emitResult = windowOutput(context, options.windowFunction, {})
     // A key is looked at when a window with a pane of it ends, and when its panes are of no more use. The schedules name
     // at least those keys; a window without a pane is silent, so a key too many changes nothing.
-    const ends = new Schedule(undo)
-    const cleanups = new Schedule(undo)
+    const ends = new Schedule('#ends', undo)
+    const cleanups = new Schedule('#cleanups', undo)
+    context.register(ends)
+    context.register(cleanups)
     const schedule = (key: string, start: Timestamp): void => {
       const { watermark } = context
       const oldest = oldestEnd(start)

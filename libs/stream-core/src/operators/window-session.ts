@@ -63,8 +63,10 @@ export const sessionWindowOperator =
     const { assigner, aggregate, allowedLateness } = options
     const { of, from } = byteStringsOf(codec)
     const emitResult = windowOutput(context, options.windowFunction, {})
-    const ends = new Schedule(undo)
-    const cleanups = new Schedule(undo)
+    const ends = new Schedule('#ends', undo)
+    const cleanups = new Schedule('#cleanups', undo)
+    context.register(ends)
+    context.register(cleanups)
     const cleanupTime = (end: Timestamp): Timestamp => Math.min(end - 1 + allowedLateness, maxTimestamp)
     const sessions = new Sessions<Acc>(options.accumulatorCodec, undo, (key, end) => {
       if (end - 1 > context.watermark) ends.add(end - 1, key)

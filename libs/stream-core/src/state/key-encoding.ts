@@ -29,7 +29,8 @@ export const byteStringsOf = <T>(
 // oxlint-disable-next-line no-control-regex
 const ascii = /^[\x00-\x7f]*$/
 
-const utf8ByteString = (text: string): ByteString => {
+/** The UTF-8 of a text. */
+export const utf8ByteString = (text: string): ByteString => {
   if (ascii.test(text)) return text
   if (!text.isWellFormed()) throw new KeyEncodingError(`A key holds half a surrogate pair: ${JSON.stringify(text)}.`)
   return Buffer.from(text, 'utf8').toString('latin1')

@@ -1,16 +1,12 @@
-import { setImmediate } from 'node:timers/promises'
 import { ClassicLevel } from 'classic-level'
-import { fromByteString, joinParts, splitParts, toByteString } from './key-encoding.ts'
-import type { StateStore, StoreBatch } from './state-store.ts'
+import { fromByteString, joinParts, splitParts, toByteString, utf8ByteString } from './key-encoding.ts'
+import type { StateStore, StoreWrite } from './state-store.ts'
 
 const metaKey = fromByteString(joinParts(['meta']))
-const cellPrefix = 'cell'
-/** Between two turns of the event loop. */
-const cellsASlice = 250
-const utf8 = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
-
-const cellKey = (table: string, key: string, sub: string | null): Uint8Array =>
-  fromByteString(joinParts(sub === null ? [cellPrefix, table, key] : [cellPrefix, table, key, sub]))
+const cellPart = joinParts(['cell'])
+const spillPart = joinParts(['spill'])
+/** After all keys that begin with `prefix`: a part ends with 00 01, and nothing is between that and 00 02. */
+const endOf = (prefix: string): Uint8Array => fromByteString(`${prefix.slice(0, -1)}\x02`)
 
 export class StoreOpenError extends Error {
   readonly code = 'STREAM_STORE_OPEN'
@@ -23,39 +19,65 @@ export class StoreOpenError extends Error {
 
 /** Checkpoints in a folder, in LevelDB. @throws {StoreOpenError} */
 export const openLevelStore = async (folder: string): Promise<StateStore> => {
-  const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, { keyEncoding: 'view', valueEncoding: 'view' })
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    // A checkpoint may hold hundreds of megabytes: with the default of 4 MiB it would be merged into ever more files.
+    writeBufferSize: 32 << 20,
+    cacheSize: 64 << 20,
+  })
   try {
     await level.open()
+    await level.clear({ gte: fromByteString(spillPart), lt: endOf(spillPart) })
   } catch (cause) {
     throw new StoreOpenError(folder, { cause })
   }
+  const prefixes = new Map<string, string>()
+  const prefixOf = (table: string): string => {
+    const known = prefixes.get(table)
+    if (known !== undefined) return known
+    const prefix = cellPart + joinParts([utf8ByteString(table)])
+    prefixes.set(table, prefix)
+    return prefix
+  }
+  const cellKey = (table: string, key: string, sub: string | null): Uint8Array =>
+    fromByteString(prefixOf(table) + joinParts(sub === null ? [key] : [key, sub]))
+
   return {
     readMeta: () => level.get(metaKey),
-    async *cells() {
-      const range = { gt: fromByteString(joinParts([cellPrefix])), lt: fromByteString(joinParts([`${cellPrefix}~`])) }
+    read: (table, key, sub) => level.getSync(cellKey(table, key, sub)),
+    async *cells(ofTable, ofKey) {
+      const prefix =
+        ofTable === undefined ? cellPart : prefixOf(ofTable) + joinParts(ofKey === undefined ? [] : [ofKey])
+      const range = { gte: fromByteString(prefix), lt: endOf(prefix) }
       for await (const [name, value] of level.iterator({ ...range, highWaterMarkBytes: 1 << 20 })) {
         const [, table = '', key = '', sub = null] = splitParts(toByteString(name))
         yield { table: Buffer.from(table, 'latin1').toString('utf8'), key, sub, value }
       }
     },
-    write: async ({ meta, cells }: StoreBatch) => {
+    begin: (): StoreWrite => {
       const batch = level.batch()
-      const tableNames = new Map<string, string>()
-      let left = cellsASlice
-      for (const { table, key, sub, value } of cells) {
-        let name = tableNames.get(table)
-        if (name === undefined) tableNames.set(table, (name = utf8(table)))
-        if (value === null) batch.del(cellKey(name, key, sub))
-        else batch.put(cellKey(name, key, sub), value)
-        left -= 1
-        if (left > 0) continue
-        await setImmediate()
-        left = cellsASlice
+      return {
+        put: (table, key, sub, value) => {
+          if (value === null) batch.del(cellKey(table, key, sub))
+          else batch.put(cellKey(table, key, sub), value)
+        },
+        commit: async (meta) => {
+          batch.put(metaKey, meta)
+          // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.
+          await batch.write({ sync: true })
+        },
+        abandon: () => void batch.close(),
       }
-      batch.put(metaKey, meta)
-      // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.
-      await batch.write({ sync: true })
     },
+    writeSpill: (pages) =>
+      level.batch(
+        [...pages].map(([name, page]) => {
+          const key = fromByteString(spillPart + joinParts([name]))
+          return page === null ? { type: 'del', key } : { type: 'put', key, value: page }
+        }),
+      ),
+    readSpill: (name) => level.getSync(fromByteString(spillPart + joinParts([name]))),
     close: () => level.close(),
   }
 }

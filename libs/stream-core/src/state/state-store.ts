@@ -6,18 +6,30 @@ export interface StoredCell {
   readonly value: Uint8Array
 }
 
-/** What a checkpoint changes; all of it or nothing. */
-export interface StoreBatch {
-  readonly meta: Uint8Array
-  readonly cells: readonly (Omit<StoredCell, 'value'> & { readonly value: Uint8Array | null })[]
+/** A checkpoint being put together: nothing of it shows in the store before `commit`, and then all of it does. */
+export interface StoreWrite {
+  /** Sets a cell; null deletes it. Takes some microseconds and does no I/O. */
+  put(table: string, key: string, sub: string | null, value: Uint8Array | null): void
+  /** One atomic, durable write. If it fails, its cells may be written again by a later one without harm. */
+  commit(meta: Uint8Array): Promise<void>
+  /** It will not be committed. */
+  abandon(): void
 }
 
-/** Where checkpoints live. Only ever holds the newest one, whole: a killed process leaves the one before or the new. */
+/**
+ * Where checkpoints live. Only ever holds the newest one, whole: a killed process leaves the one before or the new.
+ * Beside it lies what a task has no room for in memory, which is of no use to the next process.
+ */
 export interface StateStore {
   /** Of the newest checkpoint; undefined when there is none. */
   readMeta(): Promise<Uint8Array | undefined>
-  cells(): AsyncIterable<StoredCell>
-  /** One atomic write. */
-  write(batch: StoreBatch): Promise<void>
+  /** One cell of the newest checkpoint, at once: a fold cannot wait. */
+  read(table: string, key: string, sub: string | null): Uint8Array | undefined
+  /** All cells, or those of a table or a key of it, by (table, key, sub), each in the order of bytes, sub null first. */
+  cells(table?: string, key?: string): AsyncIterable<StoredCell>
+  begin(): StoreWrite
+  /** Pages by name, apart from the checkpoint; null deletes. Gone when the store is opened again. */
+  writeSpill(pages: ReadonlyMap<string, Uint8Array | null>): Promise<void>
+  readSpill(name: string): Uint8Array | undefined
   close(): Promise<void>
 }

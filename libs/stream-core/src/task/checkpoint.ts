@@ -1,10 +1,13 @@
-import type { StateStore, StoreBatch } from '../state/state-store.ts'
+import type { CheckpointedTable } from '../state/checkpointed-table.ts'
+import { stateCells } from '../state/state-cells.ts'
+import type { StateStore, StoredCell } from '../state/state-store.ts'
 import { StateMismatchError } from './errors.ts'
 import type { EventLoop } from './event-loop.ts'
-import type { Task, TaskSnapshot } from './task.ts'
+import { Slice } from './slice.ts'
+import type { StoredTableInfo, Task, TaskSnapshot } from './task.ts'
 
 /** Raised with what a checkpoint holds; there is no way from one to the next but a replay. */
-const format = 2
+const format = 3
 
 /** The head of a checkpoint. */
 export interface CheckpointMeta {
@@ -15,43 +18,121 @@ export interface CheckpointMeta {
   readonly inputs: readonly string[]
   readonly starts: readonly number[]
   readonly snapshot: TaskSnapshot
+  /** By name, in order. */
+  readonly tables: Readonly<Record<string, StoredTableInfo>>
 }
 
-const cellsASlice = 250
+/** What a checkpoint took. */
+export interface CheckpointReport {
+  /** Steps that it covers. */
+  readonly steps: number
+  /** Cells set or deleted, and the bytes of their values. */
+  readonly cells: number
+  readonly bytes: number
+  /** From the first cell to the durable write. */
+  readonly durationMs: number
+  /** The longest that it held the event loop at once. */
+  readonly longestSliceMs: number
+}
+
+export interface CheckpointOptions {
+  readonly task: Task
+  readonly store: StateStore
+  readonly starts: readonly number[]
+  readonly eventLoop: EventLoop
+  /** A monotonic clock in ms. */
+  readonly clock: () => number
+  /** How long it may hold the event loop at once. Default 2 ms. */
+  readonly sliceMs?: number
+}
 
 /**
- * Writes what changed since the last checkpoint, as of the base of the task's undo log. Encoding yields to the event
- * loop now and then. If the write fails the cells stay due, and the next checkpoint has them.
+ * Writes what changed since the last checkpoint, as of the base of the task's undo log, while the fold goes on: call it
+ * between steps, and do not wait for it to go on folding. If the write fails the cells stay due, and the next checkpoint
+ * has them. Only one at a time.
  */
-export const writeCheckpoint = async (
-  task: Task,
-  store: StateStore,
-  starts: readonly number[],
-  eventLoop: EventLoop,
-): Promise<number> => {
-  const { snapshot, tables, asOf } = task.checkpoint()
-  const cells: StoreBatch['cells'][number][] = []
-  for (const [table, cellsOf] of tables) {
-    for (const cell of cellsOf.changedCells(asOf)) {
-      cells.push({ table, ...cell })
-      if (cells.length % cellsASlice === 0) await eventLoop.turn()
-    }
+export const writeCheckpoint = async (options: CheckpointOptions): Promise<CheckpointReport> => {
+  const { task, store, starts, eventLoop, clock, sliceMs = 2 } = options
+  const began = clock()
+  const slice = new Slice(clock, { units: Infinity, ms: sliceMs })
+  let longestSliceMs = 0
+  let sliceBegan = clock()
+  slice.begin()
+  const turn = async () => {
+    longestSliceMs = Math.max(longestSliceMs, clock() - sliceBegan)
+    await eventLoop.turn()
+    sliceBegan = clock()
+    slice.begin()
   }
-  const inputs = inputNames(task)
-  const { job, version } = task.topology
-  const meta: CheckpointMeta = { format, job, version, inputs, starts, snapshot }
-  await store.write({ meta: Buffer.from(JSON.stringify(meta)), cells })
-  for (const [, table] of tables) table.checkpointed()
-  return snapshot.steps
+  const { snapshot, tables } = task.beginCheckpoint()
+  const write = store.begin()
+  let cells = 0
+  let bytes = 0
+  let isDurable = false
+  try {
+    while (task.noteForCheckpoint()) if (slice.isOver()) await turn()
+    for (const [name, table] of tables) {
+      for (const cell of table.changedCells()) {
+        if (cell !== null) {
+          write.put(name, cell.key, cell.sub, cell.value)
+          cells += 1
+          bytes += cell.value?.length ?? 0
+        }
+        if (!slice.isOver()) continue
+        await turn()
+        while (task.noteForCheckpoint()); // what this turn's fold changed
+      }
+    }
+    const { job, version } = task.topology
+    // State that its operator has not asked for since the restore lies in the store as it did.
+    const infos = new Map(Object.entries(task.restoredTables))
+    for (const [name, { layout, sizeInCheckpoint: size }] of tables) infos.set(name, { layout, size })
+    const sorted = Object.fromEntries([...infos].sort(([a], [b]) => (a < b ? -1 : 1)))
+    const inputs = inputNames(task)
+    const meta: CheckpointMeta = { format, job, version, inputs, starts, snapshot, tables: sorted }
+    await write.commit(Buffer.from(JSON.stringify(meta)))
+    isDurable = true
+  } finally {
+    if (!isDurable) write.abandon()
+    for (const _ of task.endCheckpoint(isDurable)) if (isDurable && slice.isOver()) await turn()
+  }
+  return { steps: snapshot.steps, cells, bytes, durationMs: clock() - began, longestSliceMs }
 }
 
 export const inputNames = (task: Task): readonly string[] =>
   task.inputs.map(({ source, partition }) => `${source.topic}/${partition}`)
 
-/** Restores the newest checkpoint, if there is one. @throws {StateMismatchError} if it is of another format, job or inputs. */
+/**
+ * Restores the newest checkpoint, if there is one: where the fold stood, and for the state where to find it. Call it
+ * also without a checkpoint: from here on the task has a store.
+ * @throws {StateMismatchError} if it is of another format, job or inputs.
+ */
 export const restoreCheckpoint = async (task: Task, store: StateStore): Promise<CheckpointMeta | undefined> => {
   const bytes = await store.readMeta()
-  if (bytes === undefined) return undefined
+  const meta = bytes && readMeta(bytes, task)
+  task.attach({ tables: meta?.tables ?? {}, read: (table, key, sub) => store.read(table, key, sub) })
+  if (meta === undefined) return undefined
+  for (const [name, table] of task.tables) await loadFirst(store, name, table)
+  task.restore(meta.snapshot)
+  return meta
+}
+
+/** The state that the newest checkpoint holds, as `stateCells`. */
+export async function* checkpointedCells(store: StateStore): AsyncGenerator<StoredCell> {
+  const bytes = await store.readMeta()
+  if (bytes === undefined) return
+  const { tables } = JSON.parse(Buffer.from(bytes).toString('utf8')) as CheckpointMeta // as below
+  yield* stateCells(store, new Map(Object.entries(tables).map(([name, { layout }]) => [name, layout])))
+}
+
+const loadFirst = async (store: StateStore, name: string, table: CheckpointedTable): Promise<void> => {
+  const { loadedFirst } = table
+  if (loadedFirst === 'nothing') return
+  const cells = loadedFirst === 'everything' ? store.cells(name) : store.cells(name, loadedFirst.key)
+  for await (const cell of cells) table.load(cell)
+}
+
+const readMeta = (bytes: Uint8Array, task: Task): CheckpointMeta => {
   const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as CheckpointMeta // written above
   const written: number = meta.format
   if (written !== format) {
@@ -65,8 +146,5 @@ export const restoreCheckpoint = async (task: Task, store: StateStore): Promise<
         `${inputs.join(', ')}, with ${meta.snapshot.valves.length} and ${task.topology.nodes.length} operators.`,
     )
   }
-  const cells: { table: string; key: string; sub: string | null; value: Uint8Array }[] = []
-  for await (const cell of store.cells()) cells.push(cell)
-  task.restore(meta.snapshot, cells)
   return meta
 }

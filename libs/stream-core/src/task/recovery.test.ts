@@ -61,9 +61,15 @@ const crashing = (contents: MemoryStoreContents, mayWrite: () => void): StateSto
   const store = openMemoryStore(contents)
   return {
     ...store,
-    write: async (batch) => {
-      mayWrite()
-      await store.write(batch)
+    begin: () => {
+      const write = store.begin()
+      return {
+        ...write,
+        commit: async (meta) => {
+          mayWrite()
+          await write.commit(meta)
+        },
+      }
     },
   }
 }

@@ -7,6 +7,8 @@ export interface Journaled {
    * Changes come in order, so the first since a checkpoint says what that checkpoint holds.
    */
   touch(key: string, sub: string | number | null, previous: unknown): void
+  /** While a checkpoint is being written: the cell was `previous` at its point, unless that is known already. */
+  note(key: string, sub: string | number | null, previous: unknown): void
   /** A sink's memory of revisions: what was sent cannot be unsent, so a rewind leaves it, and a checkpoint dates it. */
   readonly survivesRewind: boolean
 }
@@ -23,10 +25,9 @@ export class Segment {
   epoch: number | null = null
   isReverted = false
   changes: Change[] = []
+  /** How many of `changes` the tables have noted for the checkpoint in hand. */
+  noted = 0
 }
-
-/** First previous value of each cell since a mark: what it was then. */
-export type ValuesAsOf = ReadonlyMap<Journaled, ReadonlyMap<string, ReadonlyMap<string | number | null, unknown>>>
 
 /**
  * The previous values of cells, newest last, by segment. Values are immutable, so a previous value is a reference.
@@ -44,6 +45,7 @@ export class UndoLog {
   readonly #final: (readonly Change[])[] = []
   #finalAt = 0
   #compaction: Compaction | null = null
+  #isNoting = false
 
   constructor(hasEpochs: boolean) {
     this.#hasEpochs = hasEpochs
@@ -74,6 +76,7 @@ export class UndoLog {
       const change = changes.pop()
       change?.table.restore(change.key, change.sub, change.previous)
     }
+    this.#open.noted = Math.min(this.#open.noted, changes.length)
   }
 
   /** The element is done. Without epochs it can no longer be undone. */
@@ -83,6 +86,7 @@ export class UndoLog {
     if (changes.length === 0) return
     for (const { table, key, sub, previous } of changes) table.touch(key, sub, previous)
     changes.length = 0
+    this.#open.noted = 0
   }
 
   /** Ends the open segment as `epoch` and opens the next. Repeat `compactNext` after it until it says no. */
@@ -105,6 +109,7 @@ export class UndoLog {
    * until it says no: that puts the cells back.
    */
   rewind(index: number): void {
+    this.#noteAll()
     for (const segment of this.#segments.splice(index)) {
       segment.isReverted = true
       this.#undone.push(segment.changes)
@@ -132,6 +137,7 @@ export class UndoLog {
    * the next checkpoint.
    */
   finalize(count: number): void {
+    this.#noteAll()
     this.#compaction = null
     for (const { changes } of this.#segments.splice(0, count)) {
       this.#final.push(changes)
@@ -153,17 +159,34 @@ export class UndoLog {
     return this.#final.length > 0
   }
 
-  /** What the cells changed since the oldest mark were then. */
-  valuesAsOfBase(): ValuesAsOf {
-    const tables = new Map<Journaled, Map<string, Map<string | number | null, unknown>>>()
-    for (const { changes } of this.#segments) {
-      for (const { table, key, sub, previous } of changes) {
-        const keys = getOrAdd(tables, table, () => new Map<string, Map<string | number | null, unknown>>())
-        const subs = getOrAdd(keys, key, () => new Map<string | number | null, unknown>())
-        if (!subs.has(sub)) subs.set(sub, previous)
+  /**
+   * A checkpoint of the state as of the oldest mark begins. What its cells were then is told to their tables by
+   * `noteNext`, which must have said that nothing is left before a cell is taken, and again after the fold has gone on.
+   */
+  beginNotes(): void {
+    this.#isNoting = true
+    for (const segment of this.#segments) segment.noted = 0
+  }
+  /** A slice of it. @returns whether more is left */
+  noteNext(): boolean {
+    let left = changesASlice
+    for (const segment of this.#segments) {
+      const { changes } = segment
+      for (; segment.noted < changes.length; segment.noted += 1) {
+        if (left === 0) return true
+        left -= 1
+        const change = changes[segment.noted]
+        change?.table.note(change.key, change.sub, change.previous)
       }
     }
-    return tables
+    return false
+  }
+  endNotes(): void {
+    this.#isNoting = false
+  }
+  // What leaves the segments is no longer found by `noteNext`.
+  #noteAll(): void {
+    while (this.#isNoting && this.noteNext());
   }
 }
 
@@ -193,6 +216,7 @@ class Compaction {
     }
     if (end < changes.length) return true
     this.#segment.changes = this.#first
+    this.#segment.noted = 0 // that a cell is noted again changes nothing
     return false
   }
 }

@@ -11,7 +11,7 @@ import {
 import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
-import { inputNames, restoreCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { inputNames, restoreCheckpoint, writeCheckpoint, type CheckpointReport } from './checkpoint.ts'
 import { StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
 import { determinismError, differingSinks, type ProgressMarker } from './marker.ts'
@@ -92,6 +92,7 @@ export interface TaskProgress {
   readonly commits: number
   readonly checkpoints: number
   readonly lastCheckpointMs: number | null
+  readonly lastCheckpoint: CheckpointReport | null
   /** Checkpoints that could not be written; the next has their cells too. */
   readonly failedCheckpoints: number
   /** Replayed commits whose outputs differ under a changed version of the topology. */
@@ -131,7 +132,10 @@ export class TaskRunner {
   #commits = 0
   #checkpoints = 0
   #failedCheckpoints = 0
-  #lastCheckpointMs: number | null = null
+  #lastCheckpoint: CheckpointReport | null = null
+  /** The checkpoint that is being written while the fold goes on; it never rejects. */
+  #checkpointing: Promise<CheckpointOutcome> | null = null
+  #checkpointOutcome: CheckpointOutcome | null = null
   #divergences = 0
   #progressAt = -Infinity
 
@@ -281,7 +285,8 @@ export class TaskRunner {
       })),
       commits: this.#commits,
       checkpoints: this.#checkpoints,
-      lastCheckpointMs: this.#lastCheckpointMs,
+      lastCheckpointMs: this.#lastCheckpoint?.durationMs ?? null,
+      lastCheckpoint: this.#lastCheckpoint,
       failedCheckpoints: this.#failedCheckpoints,
       divergences: this.#divergences,
       keys: task.keys,
@@ -290,6 +295,7 @@ export class TaskRunner {
   }
 
   async close(): Promise<void> {
+    await this.#checkpointing
     await this.#reader?.close()
     await this.#producer.close()
     await this.#store.close()
@@ -302,10 +308,14 @@ export class TaskRunner {
       await work()
       if (this.#replay.length === 0) {
         await this.#commit(signal)
-        await this.#checkpoint(signal)
+        await this.#endCheckpoint(signal)
+        await this.#beginCheckpoint(signal)
+        await this.#endCheckpoint(signal)
       }
       this.#setStatus('stopped')
     } catch (error) {
+      await this.#checkpointing
+      this.#checkpointing = null
       // Told to stop while it waited for the log: what is not committed is folded again by the next start.
       if (signal.aborted && isRetryable(error)) {
         this.#setStatus('stopped', reasonOf(error))
@@ -404,7 +414,9 @@ export class TaskRunner {
     if (this.#replay.length > 0 || this.#task.isInStep) return
     const isDue = this.#pendingSince !== null && now - this.#pendingSince >= commitIntervalMs
     if (isDue || this.#pending.length >= maxPendingOutputs) await this.#commit(signal)
-    if (now - this.#checkpointAt >= checkpointIntervalMs) await this.#checkpoint(signal)
+    if (this.#checkpointOutcome !== null) await this.#endCheckpoint(signal)
+    if (this.#checkpointing !== null || this.#task.isInStep) return
+    if (now - this.#checkpointAt >= checkpointIntervalMs) await this.#beginCheckpoint(signal)
   }
 
   #waitMs(): number {
@@ -463,23 +475,40 @@ export class TaskRunner {
   }
 
   /** A store ahead of the log would lose outputs: so first a commit that covers what the checkpoint holds. */
-  async #checkpoint(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options
+  async #beginCheckpoint(signal: AbortSignal): Promise<void> {
+    const { clock, store } = this.#options
     this.#checkpointAt = clock()
     const steps = this.#task.checkpointableSteps
     if (steps === this.#checkpointSteps) return
     if (this.#lastMarkerSteps < steps) await this.#commit(signal)
-    try {
-      this.#checkpointSteps = await writeCheckpoint(this.#task, this.#store, this.#starts, this.#eventLoop)
-    } catch (error) {
+    this.#checkpointing = writeCheckpoint({
+      task: this.#task,
+      store,
+      starts: this.#starts,
+      eventLoop: this.#eventLoop,
+      clock,
+    }).then(
+      (report) => (this.#checkpointOutcome = { report }),
+      (error: unknown) => (this.#checkpointOutcome = { error }),
+    )
+  }
+
+  /** Waits for the checkpoint that is being written, if there is one, and says how it went. */
+  async #endCheckpoint(signal: AbortSignal): Promise<void> {
+    const outcome = await this.#checkpointing
+    this.#checkpointing = this.#checkpointOutcome = null
+    if (outcome === null) return
+    if ('error' in outcome) {
+      const { error } = outcome
       if (isStopping(error)) throw error
       this.#failedCheckpoints += 1
       this.#checkpointFailure = `The checkpoint could not be written and is tried again: ${reasonOf(error)}`
       return
     }
+    this.#lastCheckpoint = outcome.report
+    this.#checkpointSteps = outcome.report.steps
     this.#checkpointFailure = null
     this.#checkpoints += 1
-    this.#lastCheckpointMs = clock() - this.#checkpointAt
     await this.#trimMarkers(signal)
   }
 
@@ -539,6 +568,8 @@ export class TaskRunner {
 
 const positionsOf = (task: Task): readonly Position[] =>
   task.inputs.map(({ source, partition, fetchOffset }) => ({ topic: source.topic, partition, offset: fetchOffset }))
+
+type CheckpointOutcome = { readonly report: CheckpointReport } | { readonly error: unknown }
 
 const isRetryable = (error: unknown): boolean => error instanceof EventLogError && error.handling === 'retry'
 const isStopping = (error: unknown): boolean =>

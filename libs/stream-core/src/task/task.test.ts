@@ -15,12 +15,15 @@ const countAll = {
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 100)
 
-const newTask = () =>
-  new Task({
+const newTask = () => {
+  const task = new Task({
     topology: stormTopology(),
     partitions: (topic) => (topic === 'prices' ? 2 : 1),
     deadLetters: { topic: 'dead', encode: (letter) => Buffer.from(`${letter.operator} ${letter.origin}`) },
   })
+  task.attach({ tables: {}, read: () => undefined })
+  return task
+}
 
 const asText = ({ sink, record }: Emission) => `${sink} ${record.partition} ${Buffer.from(record.value).toString()}`
 
@@ -29,9 +32,11 @@ type Logs = readonly (readonly (ChainRecord | PriceRecord)[])[]
 
 /** All that a checkpoint would hold now: equal folds give equal bytes. */
 const checkpointOf = (task: Task) => {
-  const { snapshot, tables, asOf } = task.checkpoint()
+  const { snapshot, tables } = task.beginCheckpoint()
+  while (task.noteForCheckpoint());
   const cells = tables.flatMap(([name, table]) =>
-    [...table.changedCells(asOf)].map(({ key, sub, value }) => {
+    [...table.changedCells()].map((cell) => {
+      const { key, sub, value } = cell ?? { key: '', sub: null, value: null }
       const bytes = value === null ? null : Buffer.from(value).toString('hex')
       return JSON.stringify([name, key, sub, bytes])
     }),

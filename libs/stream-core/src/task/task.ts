@@ -1,6 +1,7 @@
 import type { LogRecord } from '@tocsin/event-log'
 import { Output, type LifecycleSink, type Operator, type OperatorContext } from '../operators/operator.ts'
-import type { CheckpointedTable } from '../state/state-table.ts'
+import type { CheckpointedTable } from '../state/checkpointed-table.ts'
+import type { TableLayout } from '../state/state-cells.ts'
 import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
 import { Timers } from '../timers.ts'
 import { nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
@@ -54,6 +55,18 @@ export interface Resumption {
   readonly input: number
 }
 
+/** How a table lies in a checkpoint, and how many keys it has there. */
+export interface StoredTableInfo {
+  readonly layout: TableLayout
+  readonly size: number
+}
+
+/** The newest checkpoint's cells, read one by one, and what tables it has. */
+export interface StoredState {
+  readonly tables: Readonly<Record<string, StoredTableInfo>>
+  read(table: string, key: string, sub: string | null): Uint8Array | undefined
+}
+
 /** A source record that is being folded. */
 interface Step {
   readonly input: Input
@@ -87,7 +100,8 @@ export class Task {
   readonly #nodeOfInput: { readonly node: Node; readonly channel: number }[] = []
   readonly #sinks: LifecycleSink[] = []
   readonly #tables = new Map<string, CheckpointedTable>()
-  readonly #loaded = new Map<string, { key: string; sub: string | null; value: Uint8Array }[]>()
+  #stored: StoredState | null = null
+  #tablesInCheckpoint: readonly CheckpointedTable[] = []
   /** Ends of epochs that can be returned to, oldest first; the first is the base, which no revert goes below. */
   #marks: TaskSnapshot[]
   /** Of the input with epochs; -1 if there is none. */
@@ -228,26 +242,43 @@ export class Task {
     return this.#resumptions
   }
 
-  /** What a checkpoint holds: the base, and the cells changed since the last checkpoint, as of the base. */
-  checkpoint(): { readonly snapshot: TaskSnapshot; readonly tables: readonly [string, CheckpointedTable][] } & {
-    readonly asOf: ReturnType<UndoLog['valuesAsOfBase']>
-  } {
+  /** The state that is not in memory is read from there. Call before anything is offered. */
+  attach(stored: StoredState): void {
+    this.#stored = stored
+    for (const [name, table] of this.#tables) this.#attach(name, table)
+  }
+
+  /** Of the checkpoint that the task began with. */
+  get restoredTables(): Readonly<Record<string, StoredTableInfo>> {
+    return this.#stored?.tables ?? {}
+  }
+
+  /** A checkpoint of the base begins: what it holds besides the cells, and the tables that have them. */
+  beginCheckpoint(): { readonly snapshot: TaskSnapshot; readonly tables: readonly [string, CheckpointedTable][] } {
     if (this.isInStep) throw new Error('A checkpoint was asked for in the middle of a step.')
     const base = this.#hasEpochs ? this.#marks[0] : this.#snapshot(null)
     if (base === undefined) throw new Error('A task always has a base.') // #marks is never emptied
-    return { snapshot: base, tables: [...this.#tables], asOf: this.#undo.valuesAsOfBase() }
+    const tables = [...this.#tables]
+    this.#tablesInCheckpoint = tables.map(([, table]) => table)
+    for (const table of this.#tablesInCheckpoint) table.beginCheckpoint()
+    this.#undo.beginNotes()
+    return { snapshot: base, tables }
+  }
+  /**
+   * The tables note what their cells were at the base. Repeat it until it says no, before the first cell is taken and
+   * again whenever the fold has gone on. @returns whether more is left
+   */
+  noteForCheckpoint(): boolean {
+    return this.#undo.noteNext()
+  }
+  *endCheckpoint(isDurable: boolean): Generator<void> {
+    this.#undo.endNotes()
+    for (const table of this.#tablesInCheckpoint) yield* table.endCheckpoint(isDurable)
+    this.#tablesInCheckpoint = []
   }
 
   /** Starts from a checkpoint. Call before anything is offered. */
-  restore(
-    snapshot: TaskSnapshot,
-    cells: Iterable<{
-      readonly table: string
-      readonly key: string
-      readonly sub: string | null
-      readonly value: Uint8Array
-    }>,
-  ): void {
+  restore(snapshot: TaskSnapshot): void {
     this.#steps = snapshot.steps
     this.#lateElements = snapshot.lateElements
     this.#finalized = snapshot.finalized
@@ -262,16 +293,6 @@ export class Task {
       if (at !== undefined) valve.restore(at)
     })
     this.#sinks.forEach((sink, index) => (sink.sequence = snapshot.sequences[index] ?? 0))
-    for (const { table, ...cell } of cells) {
-      const existing = this.#tables.get(table)
-      if (existing !== undefined) existing.load(cell)
-      else {
-        // State that its operator has not asked for yet: its codec is known when it does.
-        const waiting = this.#loaded.get(table)
-        if (waiting === undefined) this.#loaded.set(table, [cell])
-        else waiting.push(cell)
-      }
-    }
     this.#marks = [snapshot]
   }
 
@@ -336,8 +357,12 @@ export class Task {
 
   #register(name: string, table: CheckpointedTable): void {
     this.#tables.set(name, table)
-    for (const cell of this.#loaded.get(name) ?? []) table.load(cell)
-    this.#loaded.delete(name)
+    this.#attach(name, table)
+  }
+  #attach(name: string, table: CheckpointedTable): void {
+    const stored = this.#stored
+    if (stored === null) return
+    table.attach({ size: stored.tables[name]?.size ?? 0, read: (key, sub) => stored.read(name, key, sub) })
   }
 
   #next(): Placed | undefined {

@@ -1,5 +1,5 @@
 import { CommitUnknownError, type EventLog, type NewRecord, type Producer } from '@tocsin/event-log'
-import type { StateStore, StoreBatch } from '../../src/state/state-store.ts'
+import type { StateStore } from '../../src/state/state-store.ts'
 import type { CheckpointMeta } from '../../src/task/checkpoint.ts'
 import { Input } from '../../src/task/input.ts'
 import { decodeMarker, encodeMarker } from '../../src/task/marker.ts'
@@ -8,6 +8,7 @@ import type { TaskSnapshot } from '../../src/task/task.ts'
 import { minTimestamp } from '../../src/time.ts'
 import { Timers } from '../../src/timers.ts'
 import type { Topology, TopologyNode } from '../../src/topology.ts'
+import { interposedStore, type StoreBatch } from '../interposed-store.ts'
 import type { Defect } from './defect.ts'
 
 /**
@@ -18,7 +19,9 @@ export const defects: readonly Defect[] = [
   {
     name: 'a timer lost on restore',
     store: writing((cells) => {
-      const lost = cells.findIndex(({ table, value }) => table.endsWith('/#timers') && value !== null)
+      const lost = cells.findIndex(
+        ({ table, key, value }) => table.endsWith('/#timers') && key === '' && value !== null,
+      )
       return cells.filter((_, index) => index !== lost)
     }),
   },
@@ -60,18 +63,16 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a checkpoint written in two parts',
-    store: (store) => ({
-      ...store,
-      write: async ({ meta, cells }) => {
+    store: (store) =>
+      interposedStore(store, async ({ meta, cells }, write) => {
         const half = cells.length >> 1
-        await store.write({ meta, cells: cells.slice(0, half) })
-        await store.write({ meta, cells: cells.slice(half) })
-      },
-    }),
+        await write({ meta, cells: cells.slice(0, half) })
+        await write({ meta, cells: cells.slice(half) })
+      }),
   },
   {
     name: 'a failed checkpoint taken for a written one',
-    store: (store) => ({ ...store, write: (batch) => store.write(batch).catch(() => undefined) }),
+    store: (store) => interposedStore(store, (batch, write) => write(batch).catch(() => undefined)),
   },
   {
     name: 'a pane counted twice when its element comes back',
@@ -183,7 +184,7 @@ export const defects: readonly Defect[] = [
 ]
 
 function writing(change: (cells: StoreBatch['cells']) => StoreBatch['cells']): (store: StateStore) => StateStore {
-  return (store) => ({ ...store, write: ({ meta, cells }) => store.write({ meta, cells: change(cells) }) })
+  return (store) => interposedStore(store, ({ meta, cells }, write) => write({ meta, cells: change(cells) }))
 }
 
 function restoring(change: (snapshot: TaskSnapshot) => TaskSnapshot): (store: StateStore) => StateStore {

@@ -28,7 +28,7 @@ export const verifyExactlyOnce = async (workload: Workload, run: SimulatedRun): 
       records: (at) => run.log.records(at),
       resumptions: left.resumptions,
     })
-    verifyCheckpoint(name, left, expected)
+    await verifyCheckpoint(name, left, expected)
     for (const [at, values] of expected.outputs) {
       // Dead letters of all jobs come to one topic, each job's in its own order.
       if (at !== `${deadLetterTopic}/0`) verifyOutputs(name, run.log, at, values)
@@ -100,8 +100,8 @@ const standing = ({ outputs }: Result, read: (value: Uint8Array) => ReadOutput):
   return [...last.values()].sort()
 }
 
-const verifyCheckpoint = (job: string, left: SimulatedJob, expected: Result): void => {
-  const { state, snapshot } = checkpointOf(left.disk)
+const verifyCheckpoint = async (job: string, left: SimulatedJob, expected: Result): Promise<void> => {
+  const { state, snapshot } = await checkpointOf(left.disk)
   if (snapshot === 'none') return // it had nothing to checkpoint, which is a checkpoint of nothing
   verifyLines(`the checkpoint of "${job}"`, state, expected.state)
   verifyLines(`the positions of "${job}"`, [snapshot], [expected.snapshot])

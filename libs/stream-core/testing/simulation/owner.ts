@@ -14,6 +14,7 @@ import type { EventLoop } from '../../src/index.ts'
 import { openMemoryStore, type MemoryStoreContents } from '../../src/state/memory-store.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
 import type { SeededRandom } from '../seeded-random.ts'
+import { interposedStore } from '../interposed-store.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** What a process lives in, and who decides what befalls it. */
@@ -84,23 +85,23 @@ export class Owner {
   }
 
   disk(): StateStore {
-    const store = openMemoryStore(this.#disk)
+    const store = interposedStore(openMemoryStore(this.#disk), ({ meta, cells }, write) =>
+      this.#askDisk(`checkpoint ${cells.length} cells`, async () => {
+        this.#around.mayWrite()
+        await write({ meta, cells })
+        this.#around.note(this, `checkpoints ${cells.length} cells`)
+      }),
+    )
     // oxlint-disable-next-line typescript/no-this-alias -- a generator has its own
     const owner = this
     return {
       ...store,
       readMeta: () => this.#askDisk('read the head of the checkpoint', () => store.readMeta()),
-      async *cells() {
-        await owner.#undisturbed('read the cells of the checkpoint')
-        yield* store.cells()
-        await owner.#undisturbed('have read the cells of the checkpoint')
+      async *cells(...of) {
+        await owner.#undisturbed('read cells of the checkpoint')
+        yield* store.cells(...of)
+        await owner.#undisturbed('have read cells of the checkpoint')
       },
-      write: (batch) =>
-        this.#askDisk(`checkpoint ${batch.cells.length} cells`, async () => {
-          this.#around.mayWrite()
-          await store.write(batch)
-          this.#around.note(this, `checkpoints ${batch.cells.length} cells`)
-        }),
     }
   }
 

@@ -1,7 +1,7 @@
 import type { LogRecord } from '@tocsin/event-log'
 import type { Topology } from '../../src/index.ts'
 import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../../src/state/memory-store.ts'
-import { writeCheckpoint, type CheckpointMeta } from '../../src/task/checkpoint.ts'
+import { checkpointedCells, writeCheckpoint, type CheckpointMeta } from '../../src/task/checkpoint.ts'
 import { nodeEventLoop } from '../../src/task/event-loop.ts'
 import { Task, type Resumption } from '../../src/task/task.ts'
 import { deadLetterTopic } from './simulate.ts'
@@ -31,6 +31,7 @@ export const runPlainly = async (
       encode: ({ operator, origin, code }) => Buffer.from(`${operator} ${code} ${origin}`),
     },
   })
+  task.attach({ tables: {}, read: () => undefined })
   task.start(task.inputs.map(() => 0))
   task.replay(inputs.resumptions, Infinity)
   for (const input of task.inputs) {
@@ -46,16 +47,23 @@ export const runPlainly = async (
     else existing.push(record.value)
   }
   const contents = newMemoryStoreContents()
-  await writeCheckpoint(task, openMemoryStore(contents), [], nodeEventLoop)
-  return { outputs, ...checkpointOf(contents) }
+  await writeCheckpoint({
+    task,
+    store: openMemoryStore(contents),
+    starts: [],
+    eventLoop: nodeEventLoop,
+    clock: () => 0,
+  })
+  return { outputs, ...(await checkpointOf(contents)) }
 }
 
 /** A checkpoint, so that equal ones are equal lines. */
-export const checkpointOf = (contents: MemoryStoreContents): Pick<Result, 'state' | 'snapshot'> => {
-  const cells = [...contents.cells.values()].map(({ table, key, sub, value }) =>
-    JSON.stringify([table, key, sub, Buffer.from(value).toString('latin1')]),
-  )
-  if (contents.meta === undefined) return { state: cells.sort(), snapshot: 'none' }
+export const checkpointOf = async (contents: MemoryStoreContents): Promise<Pick<Result, 'state' | 'snapshot'>> => {
+  const cells: string[] = []
+  for await (const { table, key, sub, value } of checkpointedCells(openMemoryStore(contents))) {
+    cells.push(JSON.stringify([table, key, sub, Buffer.from(value).toString('latin1')]))
+  }
+  if (contents.meta === undefined) return { state: cells, snapshot: 'none' }
   const { snapshot } = JSON.parse(Buffer.from(contents.meta).toString()) as CheckpointMeta // a job wrote it
-  return { state: cells.sort(), snapshot: JSON.stringify(snapshot) }
+  return { state: cells, snapshot: JSON.stringify(snapshot) }
 }
