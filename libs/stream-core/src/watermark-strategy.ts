@@ -6,12 +6,17 @@ import { TopologyError } from './topology.ts'
  * watermark belongs to a partition; that of a source is the lowest of its partitions that are not idle.
  */
 export type WatermarkStrategy<T = unknown> =
-  | (Generator<T> & {
-      /** See `withIdleness`. */
-      readonly idleTimeout?: DurationMs
-    })
+  | EventTimeStrategy<T>
   /** Its log holds `clock` records alone: it takes no part in watermarks, and each record stands at its time. */
-  | { readonly type: 'clock'; readonly idleTimeout?: never }
+  | { readonly type: 'clock'; readonly idleTimeout?: never; readonly maxDrift?: never }
+
+/** How event time is known, and what follows from it for reading. */
+export type EventTimeStrategy<T = unknown> = Generator<T> & {
+  /** See `withIdleness`. */
+  readonly idleTimeout?: DurationMs
+  /** See `withAlignment`. */
+  readonly maxDrift?: DurationMs
+}
 
 type Generator<T> =
   /** From `watermark` and `sealed` records alone. */
@@ -37,9 +42,20 @@ type Generator<T> =
  * can say so at once by an `idle` record.
  * @throws {TopologyError} if `timeout` is not above 0.
  */
-export const withIdleness = <T>(strategy: Generator<T>, timeout: DurationMs): WatermarkStrategy<T> => {
+export const withIdleness = <T>(strategy: EventTimeStrategy<T>, timeout: DurationMs): EventTimeStrategy<T> => {
   if (!(timeout > 0)) throw new TopologyError(`An input cannot be idle after ${timeout} ms; the time-out is above 0.`)
   return { ...strategy, idleTimeout: timeout }
+}
+
+/**
+ * Lets a partition be read no further while it was read to more than `maxDrift` after the place of an input that it must
+ * wait for: what is read and cannot be taken yet stays small, however far one log is behind another. It changes no
+ * result. Source: Flink's withWatermarkAlignment, with all inputs of a task as the group.
+ * @throws {TopologyError} if `maxDrift` is below 0.
+ */
+export const withAlignment = <T>(strategy: EventTimeStrategy<T>, maxDrift: DurationMs): EventTimeStrategy<T> => {
+  if (!(maxDrift >= 0)) throw new TopologyError(`Inputs cannot drift by ${maxDrift} ms; it is 0 or above.`)
+  return { ...strategy, maxDrift }
 }
 
 /** @throws {TopologyError} if a strategy cannot be meant. */

@@ -13,11 +13,21 @@ export interface ValveSnapshot {
   readonly channels: readonly Readonly<Channel>[]
 }
 
+/** One watermark out of several, each known by an id, of which those that are idle do not count. */
+export interface WatermarkCombiner<Id = number> {
+  readonly watermark: Timestamp
+  readonly isIdle: boolean
+  advance(id: Id, watermark: Timestamp): void
+  setIdle(id: Id, isIdle: boolean): void
+  snapshot(): ValveSnapshot
+  restore(snapshot: ValveSnapshot): void
+}
+
 /**
- * One watermark out of several: the minimum over the inputs that are not idle, never going back.
+ * The watermark of an operator: the minimum over the inputs that are not idle, never going back.
  * Source: Flink's StatusWatermarkValve, also in that the last input to fall idle lets the highest watermark through.
  */
-export class WatermarkValve {
+export class WatermarkValve implements WatermarkCombiner {
   #watermark: Timestamp = minTimestamp
   #isIdle = false
   #channels: Channel[]

@@ -1,6 +1,6 @@
 import type { LogRecord } from '@tocsin/event-log'
 import type { SourceRecord } from '../source.ts'
-import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
+import { maxTimestamp, minTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import type { TopologySource } from '../topology.ts'
 
 /** Bytes that the source's codec could not read. */
@@ -55,6 +55,7 @@ export class Input {
   /** Of a log record that holds several source records, all of them. */
   #several: readonly SourceRecord<unknown>[] | null = null
   #fetchOffset = 0
+  #readTo = minTimestamp
   #state = { ...startSnapshot }
 
   constructor(source: TopologySource, partition: number, keepsTaken: boolean) {
@@ -127,6 +128,13 @@ export class Input {
     const { place, watermark } = this.#state
     return Math.min(Math.max(place, watermark + 1), maxTimestamp)
   }
+  /** The timestamp up to which it was read, about; known only where it may not drift far. */
+  get readTo(): Timestamp {
+    return this.#readTo
+  }
+  get maxDrift(): DurationMs | undefined {
+    return this.source.watermarks.maxDrift
+  }
   get queuedRecords(): number {
     return this.#records.length - this.#head
   }
@@ -142,6 +150,12 @@ export class Input {
       this.#headBytes += record.value.length
     }
     this.#fetchOffset = Math.max(this.#fetchOffset, nextOffset)
+    const last = records.at(-1)
+    if (this.maxDrift === undefined || last === undefined) return
+    const decoded = decode(this.source, last)
+    for (const record of isList(decoded) ? decoded : [decoded]) {
+      if (record.type === 'element') this.#readTo = Math.max(this.#readTo, record.timestamp)
+    }
   }
 
   /** The next source record, or undefined until more is read. */
@@ -213,6 +227,7 @@ export class Input {
     this.#head = 0
     this.#headBytes = 0
     this.#fetchOffset = snapshot.offset
+    this.#readTo = minTimestamp
   }
   startAt(offset: number): void {
     this.start({ ...startSnapshot, offset })

@@ -11,6 +11,7 @@ import {
 import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
+import { inputsToPause } from './alignment.ts'
 import { inputNames, restoreCheckpoint, writeCheckpoint, type CheckpointReport } from './checkpoint.ts'
 import { StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
@@ -253,7 +254,10 @@ export class TaskRunner {
       for (;;) {
         const taken = await this.#fold(signal)
         await this.#keepPace(signal)
-        const isRead = inputs.every(({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0))
+        const waiting = inputsToPause(inputs, maxQueuedBytes)
+        const isRead = inputs.every(
+          ({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0) || waiting.has(index),
+        )
         if (isRead && taken === 0) {
           if (this.#replay.length > 0) await this.#verifyReplayCanGoOn()
           return
@@ -328,12 +332,13 @@ export class TaskRunner {
 
   async #read(waitMs: number, signal: AbortSignal): Promise<void> {
     const { inputs } = this.#task
-    inputs.forEach((input, index) => {
-      const at = { topic: input.source.topic, partition: input.partition }
-      const isFull = input.queuedBytes > maxQueuedBytes
-      if (isFull && !this.#paused.has(index)) this.#reader?.pause(at)
-      if (!isFull && this.#paused.has(index)) this.#reader?.resume(at)
-      if (isFull) this.#paused.add(index)
+    const toPause = inputsToPause(inputs, maxQueuedBytes)
+    inputs.forEach(({ source, partition }, index) => {
+      const at = { topic: source.topic, partition }
+      const [shouldPause, isPaused] = [toPause.has(index), this.#paused.has(index)]
+      if (shouldPause && !isPaused) this.#reader?.pause(at)
+      if (!shouldPause && isPaused) this.#reader?.resume(at)
+      if (shouldPause) this.#paused.add(index)
       else this.#paused.delete(index)
     })
     const batches = await this.#retrying(async () => {

@@ -6,7 +6,8 @@ import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
 import { Timers } from '../timers.ts'
 import { nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
 import { watermarkAfter } from '../watermark-strategy.ts'
-import { WatermarkValve, type ValveSnapshot } from '../watermark.ts'
+import { WatermarkMultiplexer } from '../watermark-multiplexer.ts'
+import { WatermarkValve, type ValveSnapshot, type WatermarkCombiner } from '../watermark.ts'
 import { EpochError, SourceError } from './errors.ts'
 import { Input, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
@@ -79,7 +80,7 @@ interface Step {
 interface Node {
   readonly spec: TopologyNode
   readonly name: string
-  readonly valve: WatermarkValve
+  readonly valve: WatermarkCombiner
   readonly operator: Operator
   readonly main: Output
   readonly side: (tag: string) => Output
@@ -300,7 +301,10 @@ export class Task {
     const name = nameOfNode(spec)
     const main = new Output()
     const sides = new Map<string, Output>()
-    const valve = new WatermarkValve(spec.inputs.length === 0 ? channels : spec.inputs.length)
+    const valve =
+      spec.inputs.length === 0
+        ? new WatermarkMultiplexer(Array.from({ length: channels }, (_, partition) => partition))
+        : new WatermarkValve(spec.inputs.length)
     const { onSideOutput } = this.#options
     const side = (tag: string): Output => {
       const existing = sides.get(tag)
