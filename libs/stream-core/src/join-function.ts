@@ -8,8 +8,8 @@ export interface JoinContext<Key, Out> {
   readonly rightTimestamp: Timestamp
   /** What is emitted carries it: the later of the two. */
   readonly timestamp: Timestamp
-  emit(value: Out): void
-  output<T>(tag: OutputTag<T>, value: T): void
+  readonly emit: (value: Out) => void
+  readonly output: <T>(tag: OutputTag<T>, value: T) => void
 }
 
 /** Sees each pair once. Source: Flink's ProcessJoinFunction. */

@@ -1,8 +1,12 @@
 import type {
+  AggregatingState,
+  AggregatingStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReducingState,
+  ReducingStateDescriptor,
   ValueState,
   ValueStateDescriptor,
 } from './state/state.ts'
@@ -48,6 +52,8 @@ export interface KeyedContext<Key, Out> {
   state<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>
   state<T>(descriptor: ListStateDescriptor<T>): ListState<T>
   state<K, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
+  state<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T>
+  state<In, Acc, Out>(descriptor: AggregatingStateDescriptor<In, Acc, Out>): AggregatingState<In, Out>
 }
 
 /** Source: Flink's OnTimerContext. */

@@ -5,6 +5,7 @@ import type { Transition } from '../src/sink.ts'
 import type { SourceCodec, SourceRecord } from '../src/source.ts'
 import { NestedTable, ValueTable } from '../src/state/state-table.ts'
 import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../src/state/memory-store.ts'
+import { Timed } from '../src/state/timed.ts'
 import { restoreCheckpoint, writeCheckpoint } from '../src/task/checkpoint.ts'
 import { nodeEventLoop } from '../src/task/event-loop.ts'
 import { Task, type Resumption, type TaskDeadLetter } from '../src/task/task.ts'
@@ -63,7 +64,10 @@ export interface TestDriver {
   deadLetters(): readonly TaskDeadLetter[]
   /** What an operator sent to a tag, whether it is read or not; what a reverted epoch sent stays. */
   sideOutput<T>(operator: string, tag: OutputTag<T>): readonly { readonly value: T; readonly timestamp: Timestamp }[]
-  /** An operator's state by name, then by key (as bytes, one char each): a value, a list, or entries in order. */
+  /**
+   * An operator's state by name, then by key (as bytes, one char each): a value, a list, or entries in order. Of state with
+   * a TTL or a bounded map each value stands with the `time` of its last access.
+   */
   state(operator: string): Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** All operators' state and timers without what is empty: equal states give equal dumps. */
   dump(): Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -187,13 +191,13 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
       }
       if (table instanceof ValueTable) {
         for (const [key, value] of table.entries()) {
-          values.push([key, value instanceof ListView ? value.toArray() : value])
+          values.push([key, shown(value)])
         }
       } else if (table instanceof NestedTable) {
         for (const [key, entries] of table.entries()) {
           const plain = entries.keys().map((sub: string | number) => {
             const value: unknown = entries.get(sub)
-            return [sub, value instanceof ListView ? value.toArray() : value]
+            return [sub, shown(value)]
           })
           values.push([key, plain])
         }
@@ -203,11 +207,13 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
     }
     return states
   }
-  const timersOf = (operator: string, name = '#timers') => {
+  const timersOf = (operator: string, name = '#timers', isShown = (_namespace: string) => true) => {
     const table = task.tables.get(`${operator}/${name}`)
     if (!(table instanceof Timers)) return {}
     const byKey = new Map<string, Timestamp[]>()
-    for (const { key, at } of table.all()) byKey.set(key, [...(byKey.get(key) ?? []), at])
+    for (const { key, at, namespace } of table.all()) {
+      if (isShown(namespace)) byKey.set(key, [...(byKey.get(key) ?? []), at])
+    }
     const sorted = [...byKey].sort(([a], [b]) => (a < b ? -1 : 1))
     return Object.fromEntries(sorted.map(([key, times]) => [key, times.sort((a, b) => a - b)]))
   }
@@ -253,7 +259,7 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
           ])
           .filter(([, values]) => Object.keys(values).length > 0),
       ),
-    timers: (operator) => timersOf(operator),
+    timers: (operator) => timersOf(operator, '#timers', (namespace) => namespace === ''),
     processingTimers: (operator) => timersOf(operator, '#processing-timers'),
     checkpoint,
     restore,
@@ -267,6 +273,12 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
       return task.watermark
     },
   }
+}
+
+/** What has a TTL or is an entry of a bounded map shows its time. */
+const shown = (value: unknown): unknown => {
+  if (value instanceof ListView) return value.toArray().map(shown)
+  return value instanceof Timed ? { value: value.shown as unknown, time: value.time } : value
 }
 
 const deepFreeze = <T>(value: T): T => {

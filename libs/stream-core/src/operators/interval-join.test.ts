@@ -17,7 +17,7 @@ interface Bounds {
   readonly isLowerExclusive: boolean
   readonly isUpperExclusive: boolean
 }
-const bounds: fc.Arbitrary<Bounds> = fc
+const anyBounds: fc.Arbitrary<Bounds> = fc
   .record({
     lower: fc.integer({ min: -12, max: 12 }),
     width: fc.nat(15),
@@ -81,7 +81,7 @@ const byDefinition = (records: readonly SidedRecord[], bounds: Bounds) => {
 describe('intervalJoin', () => {
   test('property: its pairs and late elements are those of the definition, in order', () => {
     fc.assert(
-      fc.property(sidedHistory, bounds, (records, between) => {
+      fc.property(sidedHistory, anyBounds, (records, between) => {
         const driver = joined(between)
         driver.push('in', ...records)
         const { pairs, late } = byDefinition(records, between)
@@ -97,7 +97,7 @@ describe('intervalJoin', () => {
 
   test('property: reverted epochs leave nothing behind', () => {
     fc.assert(
-      fc.property(forkedHistory, bounds, ({ canonical, stormy }, between) => {
+      fc.property(forkedHistory, anyBounds, ({ canonical, stormy }, between) => {
         const create = () => joined(between)
         expect(afterHistory(create, stormy)).toEqual(afterHistory(create, canonical))
       }),

@@ -60,7 +60,8 @@ const keyedOperator =
         try {
           key = keyOf(value)
           state.key = of(key)
-          keyed.timestamp = state.now = timestamp
+          keyed.timestamp = timestamp
+          state.now = Math.max(timestamp, context.watermark)
           process(value, keyed)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)

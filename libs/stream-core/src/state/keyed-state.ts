@@ -1,153 +1,317 @@
 import type { OperatorContext } from '../operators/operator.ts'
 import type { Timer, Timers } from '../timers.ts'
+import type { Codec } from '../codec.ts'
 import type { Timestamp } from '../time.ts'
+import type { Cell, CurrentKey, Elements, Entries } from './current-key.ts'
+import { expiringStateOf, Expiry, type StateShape } from './expiry.ts'
 import { byteStringsOf, type ByteString } from './key-encoding.ts'
-import { ListView, listCodec } from './list-view.ts'
-import { byteStringSubKeys, NestedTable, ValueTable } from './state-table.ts'
+import { listCodec, type ListView } from './list-view.ts'
+import { plainCell, plainElements, plainEntries } from './plain-state.ts'
+import {
+  byteStringSubKeys,
+  NestedTable,
+  StateTtlMismatchError,
+  ValueTable,
+  type CheckpointedTable,
+} from './state-table.ts'
 import type {
+  AggregatingState,
+  AggregatingStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReducingState,
+  ReducingStateDescriptor,
+  TtlOptions,
   ValueState,
   ValueStateDescriptor,
 } from './state.ts'
+import { TimedCodec, type Timed } from './timed.ts'
+import { TimedCell, TimedElements, TimedEntries, type ExpiringValues } from './timed-state.ts'
 
 export type StateDescriptor =
-  ValueStateDescriptor<unknown> | ListStateDescriptor<unknown> | MapStateDescriptor<unknown, unknown>
-type StateHandle = ValueState<unknown> | ListState<unknown> | MapState<unknown, unknown>
+  | ValueStateDescriptor<unknown>
+  | ListStateDescriptor<unknown>
+  | MapStateDescriptor<unknown, unknown>
+  | ReducingStateDescriptor<unknown>
+  | AggregatingStateDescriptor<unknown, unknown, unknown>
+type StateHandle =
+  | ValueState<unknown>
+  | ListState<unknown>
+  | MapState<unknown, unknown>
+  | ReducingState<unknown>
+  | AggregatingState<unknown, unknown>
 
 export class StateDescriptorError extends Error {
   readonly code = 'STREAM_STATE_DESCRIPTOR'
   readonly handling = 'stop'
-  readonly remedy = 'Give each state of an operator its own name and declare its descriptor once.'
+  readonly remedy =
+    'Give each state of an operator its own name, whole numbers above 0 as TTL and bound, and declare it once.'
+}
+
+/** A table with the times of its values. */
+interface TimedTable<Table> {
+  readonly table: Table
+  readonly codec: TimedCodec<unknown>
 }
 
 /** The keyed state of one operator: handles bound to the key that is being processed, one for each descriptor. */
-export class KeyedState {
+export class KeyedState implements CurrentKey {
   /** Of the element or timer that is being processed. */
   key: ByteString = ''
+  /** The time for TTLs: see `TtlOptions`. */
   now: Timestamp = 0
   readonly #context: OperatorContext
+  readonly #timers: Timers
   readonly #handles = new WeakMap<object, StateHandle>()
   readonly #byName = new Map<string, { readonly descriptor: StateDescriptor; readonly handle: StateHandle }>()
+  readonly #timedCells = new Map<string, TimedTable<ValueTable<Timed<unknown>>>>()
+  readonly #timedLists = new Map<string, TimedTable<ValueTable<ListView<Timed<unknown>>>>>()
+  readonly #timedMaps = new Map<string, TimedTable<NestedTable<ByteString, Timed<unknown>>>>()
+  readonly #expiring = new Map<string, ExpiringValues>()
 
-  constructor(context: OperatorContext, _timers: Timers) {
+  constructor(context: OperatorContext, timers: Timers) {
     this.#context = context
+    this.#timers = timers
   }
 
   bind(descriptor: StateDescriptor): StateHandle {
     const handle = this.#handles.get(descriptor)
     if (handle !== undefined) return handle
-    const named = this.#byName.get(descriptor.name)
-    if (named !== undefined && named.descriptor.kind !== descriptor.kind) {
-      throw new StateDescriptorError(
-        `State "${descriptor.name}" of "${this.#context.name}" is declared as ${named.descriptor.kind} and as ${descriptor.kind}.`,
-      )
+    const { name, kind } = descriptor
+    const named = this.#byName.get(name)
+    if (named !== undefined && named.descriptor.kind !== kind) {
+      throw this.#refused(descriptor, `is declared as ${named.descriptor.kind} and as ${kind}`)
+    }
+    if (named !== undefined && lifeOf(named.descriptor) !== lifeOf(descriptor)) {
+      throw this.#refused(descriptor, 'is declared twice, with another TTL or bound')
     }
     const created = named?.handle ?? this.#create(descriptor)
     this.#handles.set(descriptor, created)
-    if (named === undefined) this.#byName.set(descriptor.name, { descriptor, handle: created })
+    if (named === undefined) this.#byName.set(name, { descriptor, handle: created })
     return created
   }
 
-  /** A timer of the state itself is due. */
-  expire(_timer: Timer): void {
-    return
+  /** A timer of the state itself is due. After a restore that can be before the state is asked for by its descriptor. */
+  expire({ namespace, key, at }: Timer): void {
+    const state = expiringStateOf(namespace)
+    if (state === undefined) throw new Error(`A timer of "${this.#context.name}" is of no state: ${namespace}.`)
+    const { name, shape, ttl } = state
+    const bound = this.#expiring.get(name)
+    if (bound !== undefined) bound.expire(key, at)
+    else if (!this.#byName.has(name)) this.#expiringBeforeBound(name, shape, { ttl }).expire(key, at)
+  }
+
+  #expiringBeforeBound(name: string, shape: StateShape, ttl: TtlOptions): ExpiringValues {
+    switch (shape) {
+      case 'cell':
+        return this.#timedCell(name, null, ttl)
+      case 'list':
+        return this.#timedElements(name, null, ttl)
+      case 'map':
+        return this.#timedEntries(name, null, ttl, Infinity)
+    }
   }
 
   #create(descriptor: StateDescriptor): StateHandle {
-    if (descriptor.name.startsWith('#')) {
-      throw new StateDescriptorError(`The state name "${descriptor.name}" begins with #, which is reserved.`)
+    const { name, ttl } = descriptor
+    if (name === '' || name.startsWith('#')) {
+      throw this.#refused(descriptor, 'has no name, or one that begins with #, which is reserved')
     }
-    if (descriptor.ttl !== undefined) {
-      throw new StateDescriptorError(`State "${descriptor.name}" asks for a TTL, which this version does not have yet.`)
+    if (ttl !== undefined && !(Number.isSafeInteger(ttl.ttl) && ttl.ttl > 0)) {
+      throw this.#refused(descriptor, `has a TTL of ${ttl.ttl} ms`)
     }
+    const { maxEntries = Infinity } = 'maxEntries' in descriptor ? descriptor : {}
+    if (maxEntries !== Infinity && !(Number.isSafeInteger(maxEntries) && maxEntries > 0)) {
+      throw this.#refused(descriptor, `is bounded to ${maxEntries} entries`)
+    }
+    const freeze = <T>(value: T): T => this.#context.freeze(value)
     switch (descriptor.kind) {
       case 'value':
-        return this.#createValue(descriptor)
+        return valueHandle(this.#cell(descriptor), freeze)
+      case 'reducing':
+        return reducingHandle(descriptor, this.#cell(descriptor), freeze)
+      case 'aggregating':
+        return aggregatingHandle(descriptor, this.#cell(descriptor), freeze)
       case 'list':
-        return this.#createList(descriptor)
+        return listHandle(this.#elements(descriptor), maxEntries, freeze)
       case 'map':
-        return this.#createMap(descriptor)
+        return mapHandle(descriptor, this.#entries(descriptor, maxEntries), freeze)
     }
   }
 
-  #createValue(descriptor: ValueStateDescriptor<unknown>): ValueState<unknown> {
-    const context = this.#context
-    const table = new ValueTable(descriptor.name, descriptor.codec, context.undo)
-    context.register(table)
-    // oxlint-disable-next-line typescript/no-this-alias -- the handle's own `this` is the handle
-    const operator = this
-    return {
-      get value() {
-        return table.get(operator.key)
-      },
-      set value(value) {
-        table.set(operator.key, context.freeze(value))
-      },
-      clear: () => table.set(operator.key, undefined),
-    }
+  #cell({ name, codec, ttl }: Pick<StateDescriptor, 'name' | 'codec' | 'ttl'>): Cell<unknown> {
+    if (ttl !== undefined) return this.#timedCell(name, codec, ttl)
+    return plainCell(this, this.#register(new ValueTable(name, codec, this.#context.undo)))
+  }
+  #elements({ name, codec, ttl }: ListStateDescriptor<unknown>): Elements<unknown> {
+    if (ttl !== undefined) return this.#timedElements(name, codec, ttl)
+    return plainElements(this, this.#register(new ValueTable(name, listCodec(codec), this.#context.undo)))
+  }
+  #entries({ name, codec, ttl }: MapStateDescriptor<unknown, unknown>, maxEntries: number): Entries<unknown> {
+    if (ttl !== undefined || maxEntries !== Infinity) return this.#timedEntries(name, codec, ttl, maxEntries)
+    return plainEntries(this, this.#register(new NestedTable(name, byteStringSubKeys, codec, this.#context.undo)))
   }
 
-  #createList(descriptor: ListStateDescriptor<unknown>): ListState<unknown> {
-    const context = this.#context
-    const table = new ValueTable<ListView<unknown>>(descriptor.name, listCodec(descriptor.codec), context.undo)
-    context.register(table)
-    const current = () => table.get(this.key)
-    return {
-      get size() {
-        return current()?.size ?? 0
-      },
-      get: () => current()?.toArray() ?? [],
-      add: (value) => {
-        const frozen = context.freeze(value)
-        table.set(this.key, current()?.append(frozen) ?? ListView.of([frozen]))
-      },
-      replace: (values) => {
-        const list = ListView.of(values.map((value) => context.freeze(value)))
-        table.set(this.key, list.size === 0 ? undefined : list)
-      },
-      clear: () => table.set(this.key, undefined),
-      [Symbol.iterator]: () => (current()?.toArray() ?? [])[Symbol.iterator](),
-    }
+  // The codec is null, and the table there before its state is asked for, when a timer came first.
+  #timedCell(name: string, codec: Codec<unknown> | null, ttl: TtlOptions): TimedCell<unknown> {
+    const at = this.#timedTable(
+      name,
+      codec,
+      this.#timedCells,
+      (timed) => new ValueTable(name, timed, this.#context.undo),
+    )
+    const cell = new TimedCell(this, at.table, new Expiry({ shape: 'cell', name }, ttl, this.#timers))
+    this.#expiring.set(name, cell)
+    return cell
+  }
+  #timedElements(name: string, codec: Codec<unknown> | null, ttl: TtlOptions): TimedElements<unknown> {
+    const at = this.#timedTable(
+      name,
+      codec,
+      this.#timedLists,
+      (timed) => new ValueTable(name, listCodec(timed), this.#context.undo),
+    )
+    const elements = new TimedElements(this, at.table, new Expiry({ shape: 'list', name }, ttl, this.#timers))
+    this.#expiring.set(name, elements)
+    return elements
+  }
+  #timedEntries(
+    name: string,
+    codec: Codec<unknown> | null,
+    ttl: TtlOptions | undefined,
+    maxEntries: number,
+  ): TimedEntries<unknown> {
+    const at = this.#timedTable(
+      name,
+      codec,
+      this.#timedMaps,
+      (timed) => new NestedTable(name, byteStringSubKeys, timed, this.#context.undo),
+    )
+    const expiry = ttl === undefined ? null : new Expiry({ shape: 'map', name }, ttl, this.#timers)
+    const entries = new TimedEntries(this, at.table, expiry, maxEntries)
+    this.#expiring.set(name, entries)
+    return entries
   }
 
-  #createMap(descriptor: MapStateDescriptor<unknown, unknown>): MapState<unknown, unknown> {
-    const context = this.#context
-    const { of, from } = byteStringsOf(descriptor.keyCodec)
-    const table = new NestedTable<string, unknown>(descriptor.name, byteStringSubKeys, descriptor.codec, context.undo)
-    context.register(table)
-    const current = () => table.of(this.key)
-    function* entries(): Generator<readonly [unknown, unknown]> {
-      const map = current()
-      for (const sub of map?.keys() ?? []) yield [from(sub), map?.get(sub)] as const
+  #timedTable<Table extends CheckpointedTable>(
+    name: string,
+    codec: Codec<unknown> | null,
+    tables: Map<string, TimedTable<Table>>,
+    create: (codec: TimedCodec<unknown>) => Table,
+  ): TimedTable<Table> {
+    const existing = tables.get(name)
+    if (existing !== undefined) {
+      if (codec !== null) existing.codec.bind(codec)
+      return existing
     }
-    function* keys(): Generator {
-      for (const sub of current()?.keys() ?? []) yield from(sub)
+    const timedCodec = new TimedCodec(name, codec)
+    const created = { table: this.#register(create(timedCodec)), codec: timedCodec }
+    tables.set(name, created)
+    return created
+  }
+  #register<Table extends CheckpointedTable>(table: Table): Table {
+    if (this.#expiring.has(table.name)) throw new StateTtlMismatchError(table.name, { stored: true })
+    this.#context.register(table)
+    return table
+  }
+  #refused({ name }: StateDescriptor, why: string): StateDescriptorError {
+    return new StateDescriptorError(`State "${name}" of "${this.#context.name}" ${why}.`)
+  }
+}
+
+const lifeOf = (descriptor: StateDescriptor): string =>
+  JSON.stringify([descriptor.ttl ?? null, 'maxEntries' in descriptor ? descriptor.maxEntries : null])
+
+type Freeze = <T>(value: T) => T
+
+const valueHandle = (cell: Cell<unknown>, freeze: Freeze): ValueState<unknown> => ({
+  get value() {
+    return cell.get()
+  },
+  set value(value) {
+    cell.set(freeze(value))
+  },
+  clear: () => cell.set(undefined),
+})
+
+const reducingHandle = (
+  descriptor: ReducingStateDescriptor<unknown>,
+  cell: Cell<unknown>,
+  freeze: Freeze,
+): ReducingState<unknown> => ({
+  get: () => cell.get(),
+  add: (value) => {
+    const before = cell.get()
+    cell.set(freeze(before === undefined ? value : descriptor.reduce(before, value)))
+  },
+  clear: () => cell.set(undefined),
+})
+
+const aggregatingHandle = (
+  { aggregate }: AggregatingStateDescriptor<unknown, unknown, unknown>,
+  cell: Cell<unknown>,
+  freeze: Freeze,
+): AggregatingState<unknown, unknown> => ({
+  get: () => {
+    const accumulator = cell.get()
+    return accumulator === undefined ? undefined : aggregate.getResult(accumulator)
+  },
+  add: (value) => {
+    const before = cell.get()
+    cell.set(freeze(aggregate.add(value, before === undefined ? aggregate.createAccumulator() : before)))
+  },
+  clear: () => cell.set(undefined),
+})
+
+const listHandle = (elements: Elements<unknown>, maxEntries: number, freeze: Freeze): ListState<unknown> => ({
+  get size() {
+    return elements.size
+  },
+  get: () => elements.get(),
+  add: (value) => elements.append(freeze(value), maxEntries),
+  replace: (values) => {
+    const kept = values.slice(Math.max(0, values.length - maxEntries))
+    elements.replace(kept.map((value) => freeze(value)))
+  },
+  clear: () => elements.replace([]),
+  [Symbol.iterator]: () => elements.get()[Symbol.iterator](),
+})
+
+const mapHandle = (
+  { name, keyCodec }: MapStateDescriptor<unknown, unknown>,
+  entries: Entries<unknown>,
+  freeze: Freeze,
+): MapState<unknown, unknown> => {
+  const { of, from } = byteStringsOf(keyCodec)
+  function* all(): Generator<readonly [unknown, unknown]> {
+    for (const sub of entries.subs()) {
+      const value = entries.get(sub)
+      if (value !== undefined) yield [from(sub), value]
     }
-    function* values(): Generator {
-      const map = current()
-      for (const sub of map?.keys() ?? []) yield map?.get(sub)
-    }
-    return {
-      get size() {
-        return current()?.size ?? 0
-      },
-      get: (key) => table.get(this.key, of(key)),
-      has: (key) => table.get(this.key, of(key)) !== undefined,
-      set: (key, value) => {
-        if (value === undefined) throw new StateDescriptorError(`Map "${descriptor.name}" cannot hold undefined.`)
-        table.set(this.key, of(key), context.freeze(value))
-      },
-      delete: (key) => table.set(this.key, of(key), undefined),
-      entries,
-      keys,
-      values,
-      clear: () => {
-        for (const sub of current()?.keys() ?? []) table.set(this.key, sub, undefined)
-      },
-      [Symbol.iterator]: entries,
-    }
+  }
+  return {
+    get size() {
+      return entries.size
+    },
+    get: (key) => entries.get(of(key)),
+    has: (key) => entries.get(of(key)) !== undefined,
+    set: (key, value) => {
+      if (value === undefined) throw new StateDescriptorError(`Map "${name}" cannot hold undefined.`)
+      entries.set(of(key), freeze(value))
+    },
+    delete: (key) => entries.set(of(key), undefined),
+    entries: all,
+    *keys() {
+      for (const [key] of all()) yield key
+    },
+    *values() {
+      for (const [, value] of all()) yield value
+    },
+    clear: () => {
+      for (const sub of entries.subs()) entries.set(sub, undefined)
+    },
+    [Symbol.iterator]: all,
   }
 }

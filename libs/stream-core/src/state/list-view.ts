@@ -1,28 +1,43 @@
 import type { Codec } from '../codec.ts'
 
 /**
- * An immutable list that appends in constant time: a view of the first `size` items of an array that later views share.
- * An earlier view stays what it was, so it can stand in the undo log.
+ * An immutable list that appends, and drops from its front, in constant time: a view of a stretch of an array that other
+ * views share. An earlier view stays what it was, so it can stand in the undo log.
  */
 export class ListView<T> implements Iterable<T> {
   readonly #items: T[]
+  readonly #start: number
   readonly size: number
 
-  private constructor(items: T[], size: number) {
+  private constructor(items: T[], start: number, size: number) {
     this.#items = items
+    this.#start = start
     this.size = size
   }
   static of<T>(items: readonly T[]): ListView<T> {
-    return new ListView(items.slice(), items.length)
+    return new ListView(items.slice(), 0, items.length)
   }
 
   append(item: T): ListView<T> {
-    const items = this.#items.length === this.size ? this.#items : this.#items.slice(0, this.size)
+    const [start, end] = [this.#start, this.#start + this.size]
+    // Shared as long as nobody appended to it from an earlier view, and most of it is still in use.
+    if (this.#items.length === end && start <= this.size) {
+      this.#items.push(item)
+      return new ListView(this.#items, start, this.size + 1)
+    }
+    const items = this.#items.slice(start, end)
     items.push(item)
-    return new ListView(items, items.length)
+    return new ListView(items, 0, items.length)
+  }
+  /** Without the first `count`, which is not above `size`. */
+  dropFirst(count: number): ListView<T> {
+    return count === 0 ? this : new ListView(this.#items, this.#start + count, this.size - count)
+  }
+  first(): T | undefined {
+    return this.size === 0 ? undefined : this.#items[this.#start]
   }
   toArray(): readonly T[] {
-    return this.#items.slice(0, this.size)
+    return this.#items.slice(this.#start, this.#start + this.size)
   }
   [Symbol.iterator](): Iterator<T> {
     return this.toArray()[Symbol.iterator]()

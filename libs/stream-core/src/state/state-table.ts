@@ -1,4 +1,10 @@
 export type { CheckpointedTable, EncodedCell } from './checkpointed-table.ts'
 export { byteStringSubKeys, integerSubKeys, NestedTable, type SubKeys } from './nested-table.ts'
 export { ValueTable } from './value-table.ts'
-export { decodeVersioned, encodeVersioned, StateCodecMismatchError } from './versioned.ts'
+export {
+  decodeVersioned,
+  encodeVersioned,
+  StateCodecMismatchError,
+  StateTtlMismatchError,
+  timedVersion,
+} from './versioned.ts'
