@@ -66,8 +66,8 @@ export interface OnTimerContext<Key, Out> extends KeyedContext<Key, Out> {
  * `ctx.timestamp` (ms, event time), never a clock, and need not know of reverts: these put state and timers back to the
  * end of the earlier epoch and retract what was emitted since. A timer at t fires once, when the watermark reaches t:
  * after every punctual element up to t. An exception undoes what the element changed and makes it a dead letter.
- * Source: Flink's KeyedProcessFunction. Differs: timers due together fire in the order (t, key bytes, namespace), and
- * what a processing-time timer emits carries the timer's time, where Flink's has no timestamp.
+ * What a processing-time timer emits has no timestamp (`noTimestamp`).
+ * Source: Flink's KeyedProcessFunction. Differs: timers due together fire in the order (t, key bytes, namespace).
  */
 export interface KeyedProcessFunction<Key, In, Out> {
   processElement(element: In, ctx: KeyedContext<Key, Out>): void

@@ -12,3 +12,22 @@ export const days = (n: number): DurationMs => n * 86_400_000
 export const minTimestamp: Timestamp = Number.MIN_SAFE_INTEGER
 /** Above every timestamp: nothing follows. Source: Flink's Watermark.MAX_WATERMARK. */
 export const maxTimestamp: Timestamp = Number.MAX_SAFE_INTEGER
+/**
+ * The timestamp of an element that has none: what a processing-time timer emits. Joins and windows of event time refuse
+ * it. Source: Flink's TimestampAssigner.NO_TIMESTAMP, which is Long.MIN_VALUE.
+ */
+export const noTimestamp: Timestamp = minTimestamp
+
+/** An operator of event time was given an element that has none. */
+export class NoTimestampError extends Error {
+  readonly code = 'STREAM_NO_TIMESTAMP'
+  readonly handling = 'dead-letter'
+  readonly remedy =
+    'Give every element a timestamp where a source decodes it; what a processing-time timer emits has none.'
+}
+
+/** @throws {NoTimestampError} */
+export const requireTimestamp = (timestamp: Timestamp): void => {
+  if (timestamp === noTimestamp)
+    throw new NoTimestampError('An element without a timestamp has no place in event time.')
+}

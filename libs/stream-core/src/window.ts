@@ -1,5 +1,5 @@
 import type { TimeDomain } from './process-function.ts'
-import type { DurationMs, Timestamp } from './time.ts'
+import { requireTimestamp, type DurationMs, type Timestamp } from './time.ts'
 import { globalWindow, windowStart, type TimeWindow } from './time-window.ts'
 
 /** Windows at fixed places: each has a size and an offset from the epoch. */
@@ -150,13 +150,15 @@ export const describeWindows = (assigner: WindowAssigner<never>): string => {
 
 /**
  * The windows of an element, newest first; `timestamp` is of the assigner's kind of time.
- * @throws {SessionGapError} if the element's own gap cannot be
+ * @throws {SessionGapError} if the element's own gap cannot be @throws {NoTimestampError}
  */
 export const assignWindows = <T>(
   assigner: WindowAssigner<T>,
   element: T,
   timestamp: Timestamp,
 ): readonly TimeWindow[] => {
+  const isOwn = assigner.type === 'global' || assigner.type === 'custom'
+  if (assigner.time === 'event' && !isOwn) requireTimestamp(timestamp)
   switch (assigner.type) {
     case 'tumbling':
       return slidingWindows(timestamp, assigner.size, assigner.size, assigner.offset)

@@ -5,7 +5,7 @@ import { ListView, listCodec } from '../state/list-view.ts'
 import type { UndoLog } from '../task/rewind.ts'
 import { integerSubKeys, NestedTable } from '../state/state-table.ts'
 import { Schedule } from '../schedule.ts'
-import { minTimestamp, type DurationMs, type Timestamp } from '../time.ts'
+import { minTimestamp, requireTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
 
@@ -101,6 +101,7 @@ export const intervalJoinOperator =
         const undoPosition = undo.position
         const outputPosition = outputs.position
         try {
+          requireTimestamp(timestamp)
           const { watermark } = context
           const element = context.freeze(value as Own) // the builder typed the stream that feeds the operator
           if (watermark !== minTimestamp && timestamp < watermark) {

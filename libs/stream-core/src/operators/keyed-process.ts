@@ -3,7 +3,7 @@ import type { KeyedCoProcessFunction, KeyedContext, KeyedProcessFunction, OnTime
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { KeyedState } from '../state/keyed-state.ts'
 import { Timers } from '../timers.ts'
-import { minTimestamp, type Timestamp } from '../time.ts'
+import { minTimestamp, noTimestamp, type Timestamp } from '../time.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
 
 /** How a keyed stream finds an element's key. */
@@ -31,6 +31,8 @@ const keyedOperator =
     context.register(processingTimers)
     const state = new KeyedState(context, timers)
     let key: Key
+    /** Of what is emitted. */
+    let stamp: Timestamp = noTimestamp
     const keyed: { -readonly [Name in keyof OnTimerContext<Key, Out>]: OnTimerContext<Key, Out>[Name] } = {
       get key() {
         return key
@@ -49,8 +51,8 @@ const keyedOperator =
         registerProcessingTimeTimer: (timestamp) => processingTimers.register(state.key, timestamp),
         deleteProcessingTimeTimer: (timestamp) => processingTimers.delete(state.key, timestamp),
       },
-      emit: (value) => main.emit(value, keyed.timestamp),
-      output: (tag, value) => context.side(tag.id).emit(value, keyed.timestamp),
+      emit: (value) => main.emit(value, stamp),
+      output: (tag, value) => context.side(tag.id).emit(value, stamp),
       state: state.bind.bind(state) as KeyedContext<Key, Out>['state'], // `bind` returns the handle of its descriptor
     }
     const receivers = logic.inputs.map(({ keyOf, process }): Receiver => ({
@@ -60,7 +62,7 @@ const keyedOperator =
         try {
           key = keyOf(value)
           state.key = of(key)
-          keyed.timestamp = timestamp
+          keyed.timestamp = stamp = timestamp
           state.now = Math.max(timestamp, context.watermark)
           process(value, keyed)
         } catch (error) {
@@ -78,7 +80,7 @@ const keyedOperator =
         const outputPosition = outputs.position
         try {
           state.key = timer.key
-          keyed.timestamp = state.now = timer.at
+          keyed.timestamp = stamp = state.now = timer.at
           keyed.timeDomain = 'event'
           if (timer.namespace !== '') state.expire(timer)
           else {
@@ -99,6 +101,7 @@ const keyedOperator =
         try {
           state.key = timer.key
           keyed.timestamp = timer.at
+          stamp = noTimestamp
           // State lives in event time, which the clock does not move.
           state.now = context.watermark === minTimestamp ? timer.at : context.watermark
           keyed.timeDomain = 'processing'

@@ -4,7 +4,7 @@ import { byteStringsOf } from '../state/key-encoding.ts'
 import { Schedule } from '../schedule.ts'
 import { integerSubKeys, NestedTable } from '../state/state-table.ts'
 import type { UndoLog } from '../task/rewind.ts'
-import { maxTimestamp, type DurationMs, type Timestamp } from '../time.ts'
+import { maxTimestamp, requireTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import { windowStart, type TimeWindow } from '../time-window.ts'
 import type { AlignedWindowAssigner } from '../window.ts'
 import type { Incremental } from './incremental.ts'
@@ -96,6 +96,7 @@ export const paneWindowOperator =
             const undoPosition = undo.position
             const outputPosition = outputs.position
             try {
+              requireTimestamp(timestamp)
               const element = value as T // the builder typed the stream that feeds the operator
               const userKey = keyOf(element)
               const { watermark } = context
