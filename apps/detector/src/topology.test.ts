@@ -112,11 +112,10 @@ describe('detectionTopology', () => {
       Sub-topology 0
         #0 source prices (topic tocsin.prices, in-log watermarks)
         #1 filter <- #0
-        #3 keyBy <- #1
-      Sub-topology 1
         #2 source transactions (topic tocsin.1.transactions, in-log watermarks, epochs)
+        #3 keyBy <- #1
         #4 keyBy <- #2
-      Sub-topology 2
+      Sub-topology 1
         #5 coProcess priced-transactions <- #3, #4
         #6 sideOutput (feed) <- #5
         #7 flatMap <- #5
@@ -129,32 +128,32 @@ describe('detectionTopology', () => {
         #25 keyBy <- #24
         #30 flatMap <- #5
         #31 keyBy <- #30
-      Sub-topology 3
+      Sub-topology 2
         #9 process address-profile <- #8
         #10 flatMap <- #9
         #11 keyBy <- #10
-      Sub-topology 4
+      Sub-topology 3
         #12 process pass-through-receipts <- #11
         #13 keyBy <- #12
-      Sub-topology 5
+      Sub-topology 4
         #14 process pass-through-alerts <- #13
         #15 sink pass-through-sink (topic tocsin.alerts) <- #14
-      Sub-topology 6
+      Sub-topology 5
         #20 coProcess price-deviation-join <- #16, #19
         #21 keyBy <- #20
-      Sub-topology 7
+      Sub-topology 6
         #22 process price-deviation-alerts <- #21
         #23 sink price-deviation-sink (topic tocsin.alerts) <- #22
-      Sub-topology 8
+      Sub-topology 7
         #26 process running-total-totals <- #25
         #27 keyBy <- #26
-      Sub-topology 9
+      Sub-topology 8
         #28 process running-total-alerts <- #27
         #29 sink running-total-sink (topic tocsin.alerts) <- #28
-      Sub-topology 10
+      Sub-topology 9
         #32 window transfer-volume-windows (sliding 600000 ms by 60000 ms) <- #31
         #33 keyBy <- #32
-      Sub-topology 11
+      Sub-topology 10
         #34 process transfer-volume-alerts <- #33
         #35 sink transfer-volume-sink (topic tocsin.alerts) <- #34"
     `)

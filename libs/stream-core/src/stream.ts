@@ -1,4 +1,4 @@
-import type { KeyCodec } from './codec.ts'
+import type { Codec, KeyCodec } from './codec.ts'
 import { connectedStreams, type ConnectedStreams } from './connected-streams.ts'
 import { intervalJoinedStreams, type IntervalJoinedStreams } from './interval-joined-streams.ts'
 import { flatMapOperator } from './operators/flat-map.ts'
@@ -10,6 +10,8 @@ import { sinkOperator } from './operators/sink.ts'
 import type { KeyedProcessFunction, OutputTag } from './process-function.ts'
 import type { PlainSinkCodec, SinkCodec } from './sink.ts'
 import type { SourceCodec } from './source.ts'
+import { byteStringsOf } from './state/key-encoding.ts'
+import { jsonStateCodec } from './state/value-codecs.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
 import { verifyWatermarkStrategy, type WatermarkStrategy } from './watermark-strategy.ts'
 import type { WindowAssigner } from './window.ts'
@@ -44,7 +46,7 @@ const addNode = (built: Built, node: NewNode): number => {
     built.uids.add(uid)
   }
   const id = built.nodes.length
-  built.nodes.push({ detail: '', tag: null, source: null, sink: null, ...node, uid, id })
+  built.nodes.push({ detail: '', tag: null, source: null, sink: null, edge: null, ...node, uid, id })
   return id
 }
 
@@ -155,9 +157,21 @@ export class DataStream<T> {
     const create = passOperator(inputs.length)
     return new DataStream(this.built, addNode(this.built, { operator: 'union', inputs, create }))
   }
-  /** State, timers and order of what follows belong to the key. */
-  keyBy<Key>(keyOf: (value: T) => Key, keyCodec: KeyCodec<Key>): KeyedStream<Key, T> {
-    const id = addNode(this.built, { operator: 'keyBy', inputs: [this.node], create: passOperator(1) })
+  /**
+   * State, timers and order of what follows belong to the key. Where the job runs distributed, elements cross to the
+   * shard of their key as bytes of `elementCodec`; default `jsonStateCodec`, for plain values.
+   */
+  keyBy<Key>(
+    keyOf: (value: T) => Key,
+    keyCodec: KeyCodec<Key>,
+    { elementCodec = jsonStateCodec<T>() }: { readonly elementCodec?: Codec<T> } = {},
+  ): KeyedStream<Key, T> {
+    const { of } = byteStringsOf(keyCodec)
+    const edge = {
+      keyOf: (value: unknown) => of(keyOf(value as T)), // what this stream emits
+      codec: elementCodec as Codec<unknown>,
+    }
+    const id = addNode(this.built, { operator: 'keyBy', inputs: [this.node], edge, create: passOperator(1) })
     return new KeyedStream(this.built, id, { keyOf, codec: keyCodec })
   }
   /** What the operator before sent to `tag`. */

@@ -1,5 +1,7 @@
+import type { Codec } from './codec.ts'
 import type { CreateOperator } from './operators/operator.ts'
 import type { SourceCodec } from './source.ts'
+import type { ByteString } from './state/key-encoding.ts'
 import type { WatermarkStrategy } from './watermark-strategy.ts'
 
 /** An immutable job graph: operators in order of construction, each with its inputs. Printable as text. */
@@ -24,7 +26,16 @@ export interface TopologyNode {
   readonly source: TopologySource | null
   /** Of a sink. */
   readonly sink: { readonly topic: string; readonly idOf: ((output: unknown) => string) | null } | null
+  /** Of a `keyBy`, and of other nodes behind which the topology can be cut. */
+  readonly edge: TopologyEdge | null
   readonly create: CreateOperator
+}
+
+/** How the elements behind a node reach those who read them when these are other tasks. */
+export interface TopologyEdge {
+  /** The bytes of an element's key: its shard has the element. Null: every shard has every element. */
+  readonly keyOf: ((value: unknown) => ByteString) | null
+  readonly codec: Codec<unknown>
 }
 
 export interface TopologySource {
@@ -42,23 +53,89 @@ export class TopologyError extends Error {
 
 export const nameOfNode = ({ uid, operator, id }: TopologyNode): string => uid ?? `${operator}#${id}`
 
-/** The nodes that stay together when the topology is cut after each `keyBy`, by their lowest id. */
-const subTopologies = (nodes: readonly TopologyNode[]): readonly (readonly TopologyNode[])[] => {
-  const root = nodes.map(({ id }) => id)
-  const find = (id: number): number => {
-    const above = root[id] ?? id
-    return above === id ? id : find(above)
-  }
-  for (const { id, inputs } of nodes) {
+/** What stays together when the topology is cut behind each `keyBy`. */
+export interface SubTopology {
+  /** The uid of its first operator that has one. */
+  readonly name: string
+  /** How many cuts lie before it at most: it reads from lower levels only. */
+  readonly level: number
+  readonly nodes: readonly TopologyNode[]
+  /** The nodes of lower levels that it reads across a cut. */
+  readonly edges: readonly number[]
+}
+
+/**
+ * How many cuts lie before each node, at most. Where streams of several levels meet, in a union, what follows stands in
+ * each of them: it has no state that is shared, and no task may wait for itself.
+ */
+const levelsOf = (nodes: readonly TopologyNode[]): readonly (readonly number[])[] => {
+  const levels: (readonly number[])[] = []
+  for (const { inputs } of nodes) {
+    const own = new Set(inputs.length === 0 ? [0] : [])
+    let behindCuts = 0
     for (const input of inputs) {
-      if (nodes[input]?.operator === 'keyBy') continue
-      const [a, b] = [find(id), find(input)]
-      root[Math.max(a, b)] = Math.min(a, b)
+      const above = levels[input] ?? []
+      if (nodes[input]?.edge) behindCuts = Math.max(behindCuts, 1 + Math.max(...above))
+      else for (const level of above) own.add(level)
     }
+    if (behindCuts > 0) own.add(behindCuts)
+    levels.push([...own].sort((a, b) => a - b))
   }
-  const groups = new Map<number, TopologyNode[]>()
-  for (const node of nodes) groups.set(find(node.id), [...(groups.get(find(node.id)) ?? []), node])
+  return levels
+}
+
+/**
+ * The nodes in the order in which they hear of a watermark: those behind fewer cuts first. So what the operators of one
+ * level emit then is all told when it is the next level's turn, be that in the same task or in another.
+ */
+export const inWatermarkOrder = (nodes: readonly TopologyNode[]): readonly number[] => {
+  const levels = levelsOf(nodes).map((of) => Math.max(...of))
+  return nodes.map(({ id }) => id).sort((a, b) => (levels[a] ?? 0) - (levels[b] ?? 0) || a - b)
+}
+
+/** The topology cut behind each `keyBy`, lower levels first. */
+export const subTopologiesOf = (nodes: readonly TopologyNode[]): readonly SubTopology[] => {
+  const levels = levelsOf(nodes)
+  const root = new Map<string, string>()
+  const find = (name: string): string => {
+    const above = root.get(name) ?? name
+    return above === name ? name : find(above)
+  }
+  const join = (a: string, b: string): void => {
+    if (find(a) !== find(b)) root.set(find(b), find(a))
+  }
+  const hasEpochs = nodes.some(({ source }) => source?.epochs === true)
+  nodes.forEach(({ inputs }, id) => {
+    for (const level of levels[id] ?? []) {
+      // Epochs span the other sources, so these are read together with the one that has them.
+      if (level === 0 && hasEpochs) join('sources', `${id}@0`)
+      for (const input of inputs) {
+        if (nodes[input]?.edge) join(`${id}@${level}`, `edge ${input}@${level}`)
+        else if (levels[input]?.includes(level)) join(`${id}@${level}`, `${input}@${level}`)
+      }
+    }
+  })
+  const groups = new Map<string, { readonly level: number; readonly nodes: TopologyNode[] }>()
+  nodes.forEach((node, id) => {
+    for (const level of levels[id] ?? []) {
+      const name = find(`${id}@${level}`)
+      const group = groups.get(name)
+      if (group === undefined) groups.set(name, { level, nodes: [node] })
+      else group.nodes.push(node)
+    }
+  })
+  const names = new Set<string>()
   return [...groups.values()]
+    .sort((a, b) => a.level - b.level)
+    .map((group) => {
+      const first = group.nodes.find(({ uid, sink }) => uid !== null && sink === null) ?? group.nodes[0]
+      const plain = first?.uid ?? `${first?.operator}-${first?.id}`
+      const name = names.has(plain) ? `${plain}.${group.level}` : plain
+      names.add(name)
+      const inputs = group.nodes.flatMap((node) => node.inputs)
+      const edges = [...new Set(inputs)].filter((input) => nodes[input]?.edge).sort((a, b) => a - b)
+      return { ...group, name, edges }
+    })
 }
 
 export const describeTopology = (job: string, version: string, nodes: readonly TopologyNode[]): string => {
@@ -68,6 +145,7 @@ export const describeTopology = (job: string, version: string, nodes: readonly T
     const inputs = node.inputs.length === 0 ? '' : ` <- ${node.inputs.map((id) => `#${id}`).join(', ')}`
     return `  #${node.id} ${node.operator}${uid}${detail}${inputs}`
   }
-  const groups = subTopologies(nodes).map((group, index) => [`Sub-topology ${index}`, ...group.map(line)].join('\n'))
+  const byFirstNode = subTopologiesOf(nodes).toSorted((a, b) => (a.nodes[0]?.id ?? 0) - (b.nodes[0]?.id ?? 0))
+  const groups = byFirstNode.map((of, index) => [`Sub-topology ${index}`, ...of.nodes.map(line)].join('\n'))
   return [`Job ${job}, version ${version}`, ...groups].join('\n')
 }

@@ -99,6 +99,9 @@ class Bytes {
     this.#buffer.set(value, this.#size)
     this.#size += value.length
   }
+  get size(): number {
+    return this.#size
+  }
   taken(): Uint8Array {
     return this.#buffer.subarray(0, this.#size)
   }
@@ -116,19 +119,17 @@ export class FrameWriter {
   readonly #bytes = new Bytes(256)
   #step: Step = firstStamp.step
   #phase = 0
-  #count = 0
 
   constructor() {
     this.#bytes.byte(format)
   }
 
-  get items(): number {
-    return this.#count
+  get bytes(): number {
+    return this.#bytes.size
   }
 
   add(item: ExchangeItem): void {
     const bytes = this.#bytes
-    this.#count += 1
     const isAtPlace = item.type === 'element' && item.timestamp === item.stamp.step.place
     this.#stamp(numberOf[item.type] | (isAtPlace ? atPlace : 0), item.stamp)
     switch (item.type) {
@@ -158,7 +159,8 @@ export class FrameWriter {
     }
   }
 
-  finish(progress: Stamp): Uint8Array {
+  /** The frame; nothing can be added to it any more. */
+  finished(progress: Stamp): Uint8Array {
     this.#stamp(15, progress)
     this.#bytes.text(progress.tag)
     return this.#bytes.taken()
@@ -282,5 +284,5 @@ export const decodeFrame = (value: Uint8Array): Frame => new FrameReader(value).
 export const encodeFrame = ({ items, progress }: Frame): Uint8Array => {
   const writer = new FrameWriter()
   for (const item of items) writer.add(item)
-  return writer.finish(progress)
+  return writer.finished(progress)
 }

@@ -48,6 +48,9 @@ export const stampBefore = (section: number, place: Timestamp, input: number): S
   tag: '',
 })
 
+/** At or below all that comes behind `stamp`. */
+export const stampAfter = ({ step, phase, tag }: Stamp): Stamp => ({ step, phase, tag: `${tag}\0` })
+
 /** Nothing follows. */
 export const endStamp: Stamp = stampBefore(Number.MAX_SAFE_INTEGER, maxTimestamp, 0)
 /** Nothing came yet. */

@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto'
+import { createHash, hash, type Hash } from 'node:crypto'
 import type { NewRecord } from '@tocsin/event-log'
+import type { Crossing } from '../distributed/frame-buffer.ts'
 import type { SinkRecord, Transition } from '../sink.ts'
 
 /** Where an element stands in the one sequence of a task: by place, then input, then offset, then order within it. */
@@ -27,6 +28,8 @@ export interface OutputProof {
 
 /** The name under which dead letters are counted and proven, beside the sinks. */
 export const deadLetterSink = '#dead-letters'
+/** The name under which elements are proven that cross to other tasks. */
+export const exchangeSink = '#exchange'
 
 const sha256 = (parts: readonly Uint8Array[]): string => hash('sha256', Buffer.concat(parts), 'hex')
 
@@ -42,6 +45,12 @@ const hashOf = (bytes: Uint8Array): number => {
 /** The outputs since the last commit, in order, and what proves all outputs so far. */
 export class OutputBuffer {
   #pending: Emission[] = []
+  /** What crosses to other tasks; `position` is its own in the order of all that is emitted. */
+  #crossings: { readonly position: number; readonly crossing: Crossing }[] = []
+  /** Of elements that crossed since the last proof, and how many. */
+  #crossed: { readonly hash: Hash; count: number } | null = null
+  /** Crossings that are part of that hash. */
+  #hashed = 0
   #provenUpTo = 0
   #origin: Origin = { place: 0, input: 0, offset: 0, ordinal: 0 }
   readonly #proofs = new Map<string, OutputProof>()
@@ -52,7 +61,7 @@ export class OutputBuffer {
   }
 
   get position(): number {
-    return this.#pending.length
+    return this.#pending.length + this.#crossings.length
   }
   begin(origin: Origin): void {
     this.#origin = origin
@@ -64,9 +73,14 @@ export class OutputBuffer {
     this.#pending.push({ sink, record: { topic, partition, key, value }, output, transition, origin: this.#origin })
   }
 
+  cross(crossing: Crossing): void {
+    this.#crossings.push({ position: this.position, crossing })
+  }
+
   /** Takes back what an element emitted before it failed. */
   rollback(position: number): void {
-    this.#pending.length = position
+    while ((this.#crossings.at(-1)?.position ?? -1) >= position) this.#crossings.pop()
+    this.#pending.length = position - this.#crossings.length
   }
 
   /**
@@ -104,8 +118,39 @@ export class OutputBuffer {
     return drained
   }
 
+  /** What crossed since the last time, to be committed or withheld. */
+  drainCrossings(): readonly Crossing[] {
+    this.#hashCrossings()
+    const drained = this.#crossings.map(({ crossing }) => crossing)
+    this.#crossings = []
+    this.#hashed = 0
+    return drained
+  }
+  #hashCrossings(): void {
+    for (const { crossing } of this.#crossings.slice(this.#hashed)) {
+      const { target, shard, item } = crossing
+      if (item.type !== 'element') continue
+      const crossed = (this.#crossed ??= this.#beginCrossed())
+      crossed.hash.update(`${target} ${shard} ${item.edge} ${item.timestamp} ${item.value.length} `).update(item.value)
+      crossed.count += 1
+    }
+    this.#hashed = this.#crossings.length
+  }
+  #beginCrossed(): { readonly hash: Hash; count: number } {
+    return { hash: createHash('sha256').update(this.#proofs.get(exchangeSink)?.hash ?? firstHash), count: 0 }
+  }
+  /** Where proofs are asked for, at marks and commits, is part of the sequence: a replay asks at the same steps. */
+  #proveCrossed(): void {
+    this.#hashCrossings()
+    if (this.#crossed === null) return
+    const count = (this.#proofs.get(exchangeSink)?.count ?? 0) + this.#crossed.count
+    this.#proofs.set(exchangeSink, { count, hash: this.#crossed.hash.digest('hex') })
+    this.#crossed = null
+  }
+
   /** By sink, sorted by name. */
   proofs(): Readonly<Record<string, OutputProof>> {
+    this.#proveCrossed()
     return Object.fromEntries([...this.#proofs].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
   restore(proofs: Readonly<Record<string, OutputProof>>): void {
