@@ -12,8 +12,8 @@ const costOfRevert = (keys: number) => {
     partitions: () => 1,
     deadLetters: { topic: 'dead', encode: () => new Uint8Array() },
   })
-  const chain = task.inputs.find(({ source }) => source.epochs)
-  const prices = task.inputs.find(({ source }) => !source.epochs)
+  const chain = task.inputs.find(({ source }) => source.topic === 'chain')
+  const prices = task.inputs.find(({ source }) => source.topic === 'prices')
   const offer = (input: typeof chain, ...records: readonly object[]) => {
     const from = input?.fetchOffset ?? 0
     const values = records.map((record, index) => ({

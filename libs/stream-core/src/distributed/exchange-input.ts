@@ -25,9 +25,9 @@ export class ExchangeInput {
   #ordinal = 0
   readonly #order = new Stamper()
   isIdle = false
-  /** Of what it carries: the watermarks of sources are told apart behind it. */
-  watermark: Timestamp = minTimestamp
-  place: Timestamp = minTimestamp
+  readonly isSilent = false
+  /** None of its own: what it carries tells the watermarks of the sources. */
+  readonly watermark: Timestamp = minTimestamp
 
   constructor(topic: string, partition: number) {
     this.source = { topic }
@@ -94,9 +94,6 @@ export class ExchangeInput {
     this.#offset = record.offset
     if (this.#ordinal >= frame.items.length) this.#leave(record, frame)
   }
-
-  /** An exchange is never read again: who wrote it tells what is new after a revert. */
-  release(): void {}
 
   snapshot(): ExchangeInputSnapshot {
     return { offset: this.#offset, ordinal: this.#ordinal, bound: this.bound, isIdle: this.isIdle }

@@ -76,6 +76,7 @@ const keyedOperator =
         if (timers.sortNext(watermark)) return true
         const timer = timers.take(watermark)
         if (timer === undefined) return false
+        context.fires(timer.at, timer.key, timer.namespace)
         const undoPosition = undo.position
         const outputPosition = outputs.position
         try {
@@ -96,6 +97,7 @@ const keyedOperator =
         if (processingTimers.sortNext(time)) return true
         const timer = processingTimers.take(time)
         if (timer === undefined) return false
+        context.fires(timer.at, timer.key)
         const undoPosition = undo.position
         const outputPosition = outputs.position
         try {

@@ -2,6 +2,7 @@ import type { OutputBuffer } from '../task/output-buffer.ts'
 import type { Segment, UndoLog } from '../task/rewind.ts'
 import type { Timestamp } from '../time.ts'
 import type { CheckpointedTable } from '../state/checkpointed-table.ts'
+import type { ByteString } from '../state/key-encoding.ts'
 
 /** One input of an operator. */
 export interface Receiver {
@@ -65,6 +66,11 @@ export interface OperatorContext {
   registerSink(sink: LifecycleSink): void
   /** Freezes a value that enters state, in tests. */
   freeze<T>(value: T): T
+  /**
+   * What is emitted from here on, until the next call or the end of the unit, fires at `time` for `key`. Shards that fire
+   * for different keys are put in one order by it; within a node and a watermark it is the order of firing.
+   */
+  fires(time: Timestamp, key: ByteString, namespace?: string): void
   /** An element came too late to count. */
   countLate(): void
   /**

@@ -130,6 +130,7 @@ export const paneWindowOperator =
           return cleanup !== undefined
         }
         const { time, key } = due
+        context.fires(time, key)
         const undoPosition = undo.position
         const outputPosition = outputs.position
         const held = panes.of(key)

@@ -199,6 +199,7 @@ export const windowOperator =
       fireNext(watermark) {
         const timer = eventTimers.take(watermark)
         if (timer !== undefined) {
+          context.fires(timer.at, timer.key, timer.namespace)
           onTimer(timer, (window) => trigger.onEventTime(timer.at, window, triggerContext), isEventTime)
         }
         return timer !== undefined
@@ -206,6 +207,7 @@ export const windowOperator =
       fireNextProcessingTime(time) {
         const timer = processingTimers.take(time)
         if (timer !== undefined) {
+          context.fires(timer.at, timer.key, timer.namespace)
           onTimer(timer, (window) => trigger.onProcessingTime(timer.at, window, triggerContext), !isEventTime)
         }
         return timer !== undefined

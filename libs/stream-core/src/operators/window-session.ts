@@ -134,6 +134,7 @@ export const sessionWindowOperator =
           return true
         }
         const { key, time } = due
+        context.fires(time, key)
         const session = at(key, time)
         if (session === undefined || session.end - 1 < time) return true
         if (session.end - 1 > time) {

@@ -63,6 +63,10 @@ export class OutputBuffer {
   get position(): number {
     return this.#pending.length + this.#crossings.length
   }
+  /** Outputs that wait to be drained. */
+  get waiting(): number {
+    return this.#pending.length
+  }
   begin(origin: Origin): void {
     this.#origin = origin
   }

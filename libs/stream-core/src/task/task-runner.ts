@@ -8,10 +8,11 @@ import {
   type Producer,
   type Reader,
 } from '@tocsin/event-log'
+import { FrameBuffer } from '../distributed/frame-buffer.ts'
+import type { TaskPart } from '../distributed/task-part.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
-import { inputsToPause } from './alignment.ts'
 import { inputNames, restoreCheckpoint, writeCheckpoint, type CheckpointReport } from './checkpoint.ts'
 import { StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
@@ -51,8 +52,9 @@ export interface TaskPace {
 }
 
 export interface TaskRunnerOptions extends TaskPace {
-  /** The whole of a job's, or one of its sub-topologies. */
   readonly topology: Topology
+  /** What of it this task does. Default: all. */
+  readonly part?: TaskPart | undefined
   readonly log: EventLog
   /** Of this task alone; closed with it. */
   readonly store: StateStore
@@ -124,6 +126,12 @@ export class TaskRunner {
   /** Ends of the progress topic after commits that may yet be needed, oldest first. */
   #commitEnds: { readonly steps: number; readonly end: number }[] = []
   #pending: NewRecord[] = []
+  /** What other tasks are told. */
+  readonly #frames: FrameBuffer
+  /** By input: below it the log of an exchange was trimmed. */
+  readonly #trimmed: number[] = []
+  /** Of the checkpoint that is being written. */
+  #neededOfExchanges: readonly Position[] = []
   #pendingSince: number | null = null
   #checkpointSteps: number
   #checkpointAt: number
@@ -164,6 +172,7 @@ export class TaskRunner {
     }
     this.#eventLoop = options.eventLoop ?? nodeEventLoop
     this.#store = options.store
+    this.#frames = new FrameBuffer(options.part?.writes ?? [])
     this.#task = parts.task
     this.#slice = new Slice(options.clock, { units: this.#settings.batchSize, ms: this.#settings.sliceMs })
     this.#starts = parts.starts
@@ -182,13 +191,13 @@ export class TaskRunner {
    * @throws {StateLostError | StateMismatchError}
    */
   static async open(options: TaskRunnerOptions): Promise<TaskRunner> {
-    const { topology, log, store, progress, deadLetters } = options
+    const { topology, part, log, store, progress, deadLetters } = options
     const partitions = new Map<string, number>()
     for (const { source, sink } of topology.nodes) {
       const topic = source?.topic ?? sink?.topic
       if (topic !== undefined) partitions.set(topic, await log.partitions(topic))
     }
-    const task = new Task({ topology, deadLetters, partitions: (topic) => partitions.get(topic) ?? 1 })
+    const task = new Task({ topology, part, deadLetters, partitions: (topic) => partitions.get(topic) ?? 1 })
     // First the producer: from here on an earlier owner can commit nothing more, and what is read is the last word.
     const producer = await log.openProducer(progress.transactionalId)
     const markers = await readMarkers(log, progress)
@@ -254,7 +263,7 @@ export class TaskRunner {
       for (;;) {
         const taken = await this.#fold(signal)
         await this.#keepPace(signal)
-        const waiting = inputsToPause(inputs, maxQueuedBytes)
+        const waiting = this.#task.inputsToPause(maxQueuedBytes)
         const isRead = inputs.every(
           ({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0) || waiting.has(index),
         )
@@ -332,7 +341,7 @@ export class TaskRunner {
 
   async #read(waitMs: number, signal: AbortSignal): Promise<void> {
     const { inputs } = this.#task
-    const toPause = inputsToPause(inputs, maxQueuedBytes)
+    const toPause = this.#task.inputsToPause(maxQueuedBytes)
     inputs.forEach(({ source, partition }, index) => {
       const at = { topic: source.topic, partition }
       const [shouldPause, isPaused] = [toPause.has(index), this.#paused.has(index)]
@@ -388,8 +397,10 @@ export class TaskRunner {
   }
 
   #collect(): void {
-    const emissions = this.#task.outputs.drain()
-    if (emissions.length === 0) return
+    const { outputs } = this.#task
+    const emissions = outputs.drain()
+    this.#frames.add(outputs.drainCrossings())
+    if (emissions.length === 0 && !this.#frames.hasNews(this.#task.progress)) return
     for (const { record } of emissions) this.#pending.push(record)
     this.#pendingSince ??= this.#options.clock()
   }
@@ -398,6 +409,7 @@ export class TaskRunner {
   #compareReplay(marker: ProgressMarker): void {
     const task = this.#task
     task.outputs.drain()
+    task.outputs.drainCrossings()
     if (task.steps < marker.steps) return
     this.#replay.shift()
     const proofs = task.outputs.proofs()
@@ -418,7 +430,7 @@ export class TaskRunner {
     this.#report(now)
     if (this.#replay.length > 0 || this.#task.isInStep) return
     const isDue = this.#pendingSince !== null && now - this.#pendingSince >= commitIntervalMs
-    if (isDue || this.#pending.length >= maxPendingOutputs) await this.#commit(signal)
+    if (isDue || this.#pending.length + this.#frames.items >= maxPendingOutputs) await this.#commit(signal)
     if (this.#checkpointOutcome !== null) await this.#endCheckpoint(signal)
     if (this.#checkpointing !== null || this.#task.isInStep) return
     if (now - this.#checkpointAt >= checkpointIntervalMs) await this.#beginCheckpoint(signal)
@@ -431,10 +443,12 @@ export class TaskRunner {
   }
 
   async #commit(signal: AbortSignal): Promise<void> {
-    if (this.#pending.length === 0 && this.#task.steps === this.#lastMarkerSteps) return
+    const hasStepped = this.#task.steps !== this.#lastMarkerSteps
+    const told = this.#task.progress
+    if (this.#pending.length === 0 && !hasStepped && !this.#frames.hasNews(told)) return
     const { log, progress } = this.#options
     const marker = this.#marker()
-    const records = [...this.#pending, markerRecord(progress, marker)]
+    const records = [...this.#pending, ...this.#frames.records(told), markerRecord(progress, marker)]
     let isUnknown = false
     await this.#retrying(async () => {
       if (isUnknown) {
@@ -442,7 +456,8 @@ export class TaskRunner {
         this.#producer = await log.openProducer(progress.transactionalId)
         const last = (await readMarkers(log, progress)).at(-1)
         isUnknown = false
-        if (last !== undefined && last.steps >= marker.steps) {
+        // Without a step it only tells how far it has come: that may be told twice.
+        if (last !== undefined && (hasStepped ? last.steps >= marker.steps : last.steps > marker.steps)) {
           if (last.steps === marker.steps && differingSinks(last.proofs, marker.proofs).length === 0) return
           throw new ProducerFencedError(progress.transactionalId) // someone else has gone on from the same place
         }
@@ -457,6 +472,7 @@ export class TaskRunner {
       }
     }, signal)
     this.#pending = []
+    this.#frames.sent(told)
     this.#pendingSince = null
     this.#lastMarkerSteps = marker.steps
     this.#commits += 1
@@ -486,6 +502,7 @@ export class TaskRunner {
     const steps = this.#task.checkpointableSteps
     if (steps === this.#checkpointSteps) return
     if (this.#lastMarkerSteps < steps) await this.#commit(signal)
+    this.#neededOfExchanges = this.#task.neededOfExchanges
     this.#checkpointing = writeCheckpoint({
       task: this.#task,
       store,
@@ -515,6 +532,16 @@ export class TaskRunner {
     this.#checkpointFailure = null
     this.#checkpoints += 1
     await this.#trimMarkers(signal)
+    await this.#trimExchanges(signal)
+  }
+
+  /** Only this task reads what is written for it, so what lies below its checkpoint is of no more use. */
+  async #trimExchanges(signal: AbortSignal): Promise<void> {
+    for (const [index, { topic, partition, offset }] of this.#neededOfExchanges.entries()) {
+      if (offset <= (this.#trimmed[index] ?? 0)) continue
+      await this.#retrying(() => this.#options.log.trim({ topic, partition }, offset), signal)
+      this.#trimmed[index] = offset
+    }
   }
 
   /** Markers below the checkpoint are of no more use, but one must stay. */

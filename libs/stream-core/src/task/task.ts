@@ -1,15 +1,31 @@
-import type { LogRecord } from '@tocsin/event-log'
+import type { LogRecord, Position } from '@tocsin/event-log'
+import { ExchangeInput, nextOfExchange, type ExchangeInputSnapshot } from '../distributed/exchange-input.ts'
+import { exchangeReceiver } from '../distributed/exchange-receiver.ts'
+import { Exchange, type Told } from '../distributed/exchange.ts'
+import type { ExchangeItem } from '../distributed/frame.ts'
+import {
+  compareStamps,
+  controlTag,
+  endStamp,
+  phases,
+  stampBefore,
+  type Stamp,
+  type StamperSnapshot,
+  type Step,
+} from '../distributed/stamp.ts'
+import type { TaskPart } from '../distributed/task-part.ts'
 import { Output, type LifecycleSink, type Operator, type OperatorContext } from '../operators/operator.ts'
 import type { CheckpointedTable } from '../state/checkpointed-table.ts'
 import type { TableLayout } from '../state/state-cells.ts'
 import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
 import { Timers } from '../timers.ts'
-import { nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
+import { inWatermarkOrder, nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
 import { watermarkAfter } from '../watermark-strategy.ts'
 import { WatermarkMultiplexer } from '../watermark-multiplexer.ts'
 import { WatermarkValve, type ValveSnapshot, type WatermarkCombiner } from '../watermark.ts'
+import { inputsToPause } from './alignment.ts'
 import { EpochError, SourceError } from './errors.ts'
-import { Input, type InputSnapshot, type Undecodable } from './input.ts'
+import { Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
 import { deadLetterSink, OutputBuffer, type OutputProof } from './output-buffer.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
@@ -27,6 +43,8 @@ export interface TaskOptions {
   readonly topology: Topology
   readonly partitions: (topic: string) => number
   readonly deadLetters: { readonly topic: string; readonly encode: (letter: TaskDeadLetter) => Uint8Array }
+  /** Of a distributed job. Default: the whole topology. */
+  readonly part?: TaskPart | undefined
   /** Deep-freezes what enters state, so that a test sees who edits it. Default: as it is. */
   readonly freeze?: <T>(value: T) => T
   /** Sees all that goes to side outputs, in tests. */
@@ -48,6 +66,25 @@ export interface TaskSnapshot {
   readonly finalized: number | null
   /** What the journaled clock last showed. */
   readonly processingTime: Timestamp
+  /** Of a task that reads what other tasks write, instead of `inputs`. */
+  readonly exchanges: readonly ExchangeInputSnapshot[]
+  /** What it has told other tasks; null if it is the whole job. */
+  readonly told: StamperSnapshot | null
+}
+
+/** What a task reads: partitions of sources, or what other tasks write for it. */
+export interface TaskInput {
+  readonly source: { readonly topic: string }
+  readonly partition: number
+  readonly position: InputPosition
+  /** The offset from which the log is to be read on. */
+  readonly fetchOffset: number
+  readonly queuedBytes: number
+  readonly queuedRecords: number
+  readonly watermark: Timestamp
+  readonly isIdle: boolean
+  readonly isSilent: boolean
+  offer(records: readonly LogRecord[], nextOffset: number): void
 }
 
 /** An idle input went on: with what record the others let it cannot be told from the logs, so it is written down. */
@@ -69,7 +106,7 @@ export interface StoredState {
 }
 
 /** A source record that is being folded. */
-interface Step {
+interface SourceStep {
   readonly input: Input
   readonly logRecord: LogRecord
   readonly record: SourceRecord<unknown> | Undecodable
@@ -77,8 +114,19 @@ interface Step {
   readonly channel: number
 }
 
+/** What another task told that is being folded. */
+interface ItemStep {
+  readonly input: ExchangeInput
+  readonly logRecord: LogRecord
+  readonly item: ExchangeItem
+}
+
 interface Node {
   readonly spec: TopologyNode
+  /** Its turn among all nodes to hear of a watermark, the same in all tasks of the job. */
+  readonly rank: number
+  /** The same among those that matter here. */
+  turn: number
   readonly name: string
   readonly valve: WatermarkCombiner
   readonly operator: Operator
@@ -92,27 +140,40 @@ interface Node {
  */
 export class Task {
   readonly topology: Topology
-  readonly inputs: readonly Input[]
+  /** Either partitions of sources or exchanges. */
+  readonly inputs: readonly TaskInput[]
   readonly outputs: OutputBuffer
+  readonly #sources: readonly Input[]
+  readonly #exchanges: readonly ExchangeInput[]
+  /** Null where the task is the whole job. */
+  readonly #exchange: Exchange | null
   readonly #options: TaskOptions
   readonly #hasEpochs: boolean
   readonly #undo: UndoLog
   readonly #nodes: Node[] = []
-  readonly #nodeOfInput: { readonly node: Node; readonly channel: number }[] = []
+  /** Those that work here and those before them, in the order in which they hear of a watermark. */
+  readonly #order: readonly Node[]
+  /** By partition, over all sources of the topology. */
+  readonly #channels: { readonly node: Node; readonly channel: number }[] = []
+  /** Of each of `#sources` its number among all. */
+  readonly #inputIds: number[] = []
   readonly #sinks: LifecycleSink[] = []
   readonly #tables = new Map<string, CheckpointedTable>()
   #stored: StoredState | null = null
   #tablesInCheckpoint: readonly CheckpointedTable[] = []
   /** Ends of epochs that can be returned to, oldest first; the first is the base, which no revert goes below. */
   #marks: TaskSnapshot[]
-  /** Of the input with epochs; -1 if there is none. */
-  readonly #epochIndex: number
+  /** Of the input with epochs, among all; -1 if there is none. */
+  readonly #epochInputId: number
   #steps = 0
   #lateElements = 0
   #finalized: number | null = null
   #place: Timestamp | null = null
   #processingTime = minTimestamp
-  #current: Step | null = null
+  #current: SourceStep | null = null
+  #item: ItemStep | null = null
+  /** Of the source record in hand, for the tasks behind this one. */
+  #stepInHand: Step | null = null
   /** What is left of the step in hand, in order. Each does one unit of its work and says whether it has more. */
   readonly #rest: (() => boolean)[] = []
   /** How far the watermark of the step in hand has come: this node is next, or fires. */
@@ -122,37 +183,53 @@ export class Task {
   /** Outputs that waited when the step in hand began. */
   #emittedBefore = 0
   #isFiring = false
+  #isFiringTime = false
   #resumptions: readonly Resumption[] = []
   #replay: { readonly resumptions: readonly Resumption[]; readonly until: number } | null = null
 
   constructor(options: TaskOptions) {
-    const { topology, partitions } = options
+    const { topology, partitions, part } = options
     this.#options = options
     this.topology = topology
     this.#hasEpochs = topology.nodes.some(({ source }) => source?.epochs === true)
     this.#undo = new UndoLog(this.#hasEpochs)
     this.outputs = new OutputBuffer(partitions)
-    const inputs: Input[] = []
+    this.#exchange = part === undefined ? null : new Exchange(part.writes, this.outputs)
+    const order = inWatermarkOrder(topology.nodes)
+    const sources: Input[] = []
+    let epochInputId = -1
     for (const spec of topology.nodes) {
-      const node = this.#createNode(spec, spec.source === null ? 1 : partitions(spec.source.topic))
-      if (spec.source === null) continue
-      const count = partitions(spec.source.topic)
-      if (spec.source.epochs && count !== 1) {
+      const { source } = spec
+      const count = source === null ? 1 : partitions(source.topic)
+      const node = this.#createNode(spec, count, order.indexOf(spec.id))
+      if (source === null) continue
+      if (source.epochs && count !== 1) {
         throw new SourceError(`The source "${node.name}" has epochs and ${count} partitions; epochs need one order.`)
       }
       for (let partition = 0; partition < count; partition += 1) {
-        inputs.push(new Input(spec.source, partition, this.#hasEpochs && !spec.source.epochs))
-        this.#nodeOfInput.push({ node, channel: partition })
-        if (spec.source.watermarks.type === 'clock') node.valve.setIdle(partition, true)
+        const id = this.#channels.push({ node, channel: partition }) - 1
+        if (source.epochs) epochInputId = id
+        if (source.watermarks.type === 'clock') node.valve.setIdle(partition, true)
+        if (part !== undefined && !part.inputs.includes(id)) continue
+        sources.push(new Input(source, partition, this.#hasEpochs && !source.epochs))
+        this.#inputIds.push(id)
       }
     }
-    this.inputs = inputs
-    this.#epochIndex = inputs.findIndex(({ source }) => source.epochs)
+    this.#order = order.flatMap((id) => this.#nodes[id] ?? []).filter(this.#leadsHere())
+    this.#order.forEach((node, turn) => (node.turn = turn))
+    this.#sources = sources
+    this.#exchanges = part?.reads.map(({ topic, partition }) => new ExchangeInput(topic, partition)) ?? []
+    this.inputs = this.#exchanges.length > 0 ? this.#exchanges : sources
+    this.#epochInputId = epochInputId
     this.#marks = [this.#snapshot(null)]
   }
 
-  get #epochInput(): Input | undefined {
-    return this.inputs[this.#epochIndex]
+  /** The source with epochs has said that nothing follows. */
+  get #haveEpochsEnded(): boolean {
+    const id = this.#epochInputId
+    if (id === -1) return false
+    const own = this.#sources[this.#inputIds.indexOf(id)]
+    return own === undefined ? (this.#channels[id]?.node.valve.watermark ?? 0) >= maxTimestamp : own.hasEnded
   }
   get steps(): number {
     return this.#steps
@@ -196,6 +273,46 @@ export class Task {
   get tables(): ReadonlyMap<string, CheckpointedTable> {
     return this.#tables
   }
+  /** Those to read no further for now. */
+  inputsToPause(maxQueuedBytes: number): ReadonlySet<number> {
+    if (this.#exchanges.length === 0) return inputsToPause(this.#sources, maxQueuedBytes)
+    return new Set(this.#exchanges.flatMap(({ queuedBytes }, index) => (queuedBytes > maxQueuedBytes ? [index] : [])))
+  }
+  /** From where on a checkpoint of now would need what other tasks wrote for this one. */
+  get neededOfExchanges(): readonly Position[] {
+    const base = this.#hasEpochs ? this.#marks[0] : undefined
+    return this.#exchanges.map(({ source, partition, position }, index) => {
+      const { offset } = base?.exchanges[index] ?? position
+      return { topic: source.topic, partition, offset }
+    })
+  }
+  /** What this task tells others from here on stands at or behind it. Ask between steps. */
+  get progress(): Stamp {
+    const exchange = this.#exchange
+    if (exchange === null) return endStamp
+    let first: Stamp | undefined
+    let hasEnded = true
+    const waitFor = (stamp: Stamp): void => {
+      if (first === undefined || compareStamps(stamp, first) < 0) first = stamp
+    }
+    this.#sources.forEach((input, index) => {
+      const record = input.peek()
+      if (record === undefined && input.hasEnded) return
+      hasEnded = false
+      if (record === undefined && input.isIdle) return
+      const place = record === undefined ? input.bound : placeOf(record, input)
+      waitFor(stampBefore(exchange.section, place, this.#inputIds[index] ?? 0))
+    })
+    for (const input of this.#exchanges) {
+      const stamp = input.peek()?.stamp
+      if (stamp === undefined && input.hasEnded) continue
+      hasEnded = false
+      if (stamp !== undefined || !input.isIdle) waitFor(stamp ?? input.bound)
+    }
+    if (hasEnded) return endStamp
+    const { progress } = exchange
+    return first === undefined || compareStamps(first, progress) < 0 ? progress : first
+  }
   get undoSize(): number {
     return this.#undo.size
   }
@@ -215,7 +332,8 @@ export class Task {
       if (!this.isInStep) {
         const next = this.#next()
         if (next === undefined) return ended
-        this.#begin(next.input, next.place)
+        if (this.#exchanges.length > 0) this.#beginItem(next.input)
+        else this.#begin(next.input, next.place)
       }
       for (let unit = this.#rest[0]; unit !== undefined; unit = this.#rest[0]) {
         if (!unit()) this.#rest.shift()
@@ -229,7 +347,8 @@ export class Task {
 
   /** Begins to read at these offsets, in order of the inputs. Call before anything is offered. */
   start(offsets: readonly number[]): void {
-    this.inputs.forEach((input, index) => input.startAt(offsets[index] ?? 0))
+    this.#sources.forEach((input, index) => input.startAt(offsets[index] ?? 0))
+    this.#exchanges.forEach((input, index) => input.startAt(offsets[index] ?? 0))
     this.#marks = [this.#snapshot(null)]
   }
 
@@ -285,10 +404,15 @@ export class Task {
     this.#finalized = snapshot.finalized
     this.#processingTime = snapshot.processingTime
     this.outputs.restore(snapshot.proofs)
-    this.inputs.forEach((input, index) => {
+    this.#sources.forEach((input, index) => {
       const at = snapshot.inputs[index]
       if (at !== undefined) input.start(at)
     })
+    this.#exchanges.forEach((input, index) => {
+      const at = snapshot.exchanges[index]
+      if (at !== undefined) input.start(at)
+    })
+    if (snapshot.told !== null) this.#exchange?.restore(snapshot.told)
     this.#nodes.forEach(({ valve }, index) => {
       const at = snapshot.valves[index]
       if (at !== undefined) valve.restore(at)
@@ -297,7 +421,17 @@ export class Task {
     this.#marks = [snapshot]
   }
 
-  #createNode(spec: TopologyNode, channels: number): Node {
+  /** Nodes whose watermark matters here. */
+  #leadsHere(): (node: Node) => boolean {
+    const { part } = this.#options
+    const isNeeded = this.#nodes.map(({ spec }) => part === undefined || part.nodes.includes(spec.id))
+    for (const { spec } of this.#nodes.toReversed()) {
+      if (isNeeded[spec.id]) for (const input of spec.inputs) isNeeded[input] = true
+    }
+    return ({ spec }) => isNeeded[spec.id] === true
+  }
+
+  #createNode(spec: TopologyNode, channels: number, rank: number): Node {
     const name = nameOfNode(spec)
     const main = new Output()
     const sides = new Map<string, Output>()
@@ -337,6 +471,7 @@ export class Task {
       register: (table) => this.#register(`${name}/${table.name}`, table),
       registerSink: (sink) => this.#sinks.push(sink),
       freeze: this.#options.freeze ?? ((value) => value),
+      fires: (time, key, namespace = '') => this.#exchange?.fires(time, key, namespace),
       countLate: () => (this.#lateElements += 1),
       fail: (error, undoPosition, outputPosition) => {
         this.#undo.rollback(undoPosition)
@@ -345,16 +480,23 @@ export class Task {
         this.#deadLetter(name, error, 'STREAM_FUNCTION_FAILED')
       },
     }
-    const operator = spec.create(context)
-    spec.inputs.forEach((input, index) => {
-      const receiver = operator.receivers[index]
-      const upstream = this.#nodes[input]
-      if (receiver === undefined || upstream === undefined) throw new Error(`Node ${spec.id} has no input ${index}.`)
-      // A tag is read from the operator that feeds the side-output node.
-      if (spec.tag === null) upstream.main.connect(receiver)
-      else upstream.side(spec.tag).connect(receiver)
-    })
-    const node: Node = { spec, name, valve, operator, main, side }
+    const { part } = this.#options
+    const isHere = part === undefined || part.nodes.includes(spec.id)
+    const operator = isHere ? spec.create(context) : { receivers: [] }
+    if (isHere && this.#exchange !== null && part !== undefined && spec.edge !== null) {
+      const crossing = exchangeReceiver(this.#exchange, spec.id, spec.edge, part.maxParallelism, context)
+      if (crossing !== null) main.connect(crossing)
+    }
+    if (isHere)
+      spec.inputs.forEach((input, index) => {
+        const receiver = operator.receivers[index]
+        const upstream = this.#nodes[input]
+        if (receiver === undefined || upstream === undefined) throw new Error(`Node ${spec.id} has no input ${index}.`)
+        // A tag is read from the operator that feeds the side-output node.
+        if (spec.tag === null) upstream.main.connect(receiver)
+        else upstream.side(spec.tag).connect(receiver)
+      })
+    const node: Node = { spec, rank, turn: -1, name, valve, operator, main, side }
     this.#nodes.push(node)
     return node
   }
@@ -371,10 +513,15 @@ export class Task {
 
   #next(): Placed | undefined {
     const replay = this.#replay
-    if (replay === null || this.#steps >= replay.until) return nextInSequence(this.inputs)
-    const resumption = replay.resumptions.find(({ step }) => step === this.#steps + 1)
-    if (resumption === undefined) return nextInSequence(this.inputs, true)
-    const input = this.inputs[resumption.input]
+    const isReplay = replay !== null && this.#steps < replay.until
+    const resumption = isReplay ? replay.resumptions.find(({ step }) => step === this.#steps + 1) : undefined
+    if (this.#exchanges.length > 0) {
+      if (resumption === undefined) return nextOfExchange(this.#exchanges, isReplay)
+      const item = this.#exchanges[resumption.input]?.peek()
+      return item && { input: resumption.input, place: item.stamp.step.place }
+    }
+    if (resumption === undefined) return nextInSequence(this.#sources, isReplay)
+    const input = this.#sources[resumption.input]
     const record = input?.peek()
     if (input === undefined || record === undefined) return undefined
     return { input: resumption.input, place: placeOf(record, input) }
@@ -382,27 +529,110 @@ export class Task {
 
   /** Takes the next record of an input and puts what is to be done with it into `#rest`. */
   #begin(index: number, place: Timestamp): void {
-    const input = this.inputs[index]
-    const at = this.#nodeOfInput[index]
+    const input = this.#sources[index]
+    const id = this.#inputIds[index] ?? -1
+    const at = this.#channels[id]
     const record = input?.peek()
     const logRecord = input?.headRecord
     if (input === undefined || at === undefined || record === undefined || logRecord === undefined) {
       throw new Error(`Input ${index} has nothing to take.`) // the merge has just seen it
     }
     const { ordinal } = input.position
-    this.outputs.begin({ place, input: index, offset: logRecord.offset, ordinal })
+    const origin = { place, input: id, offset: logRecord.offset, ordinal }
+    this.outputs.begin(origin)
+    if (this.#exchange !== null) this.#stepInHand = { section: this.#exchange.section, ...origin }
     this.#steps += 1
     this.#place = place
     input.place = place
     input.take()
     if (input.isIdle) this.#resumptions = [...this.#resumptions, { step: this.#steps, input: index }]
-    this.#emittedBefore = this.outputs.position
+    this.#emittedBefore = this.outputs.waiting
     this.#current = { input, logRecord, record, node: at.node, channel: at.channel }
     if (record.type !== 'idle' && record.type !== 'clock' && input.speak()) {
       at.node.valve.setIdle(at.channel, false)
+      this.#enter(phases.resumption)
       this.#propagate(at.node)
+      this.#tell({ type: 'active', input: id })
     }
     this.#rest.push(this.#foldStep)
+  }
+
+  /** Takes the next item of a writer. */
+  #beginItem(index: number): void {
+    const input = this.#exchanges[index]
+    const item = input?.peek()
+    const logRecord = input?.headRecord
+    if (input === undefined || item === undefined || logRecord === undefined) {
+      throw new Error(`Input ${index} has nothing to take.`) // the merge has just seen it
+    }
+    this.outputs.begin(item.stamp.step)
+    this.#steps += 1
+    this.#place = item.stamp.step.place
+    input.take()
+    if (input.isIdle) this.#resumptions = [...this.#resumptions, { step: this.#steps, input: index }]
+    input.isIdle = item.type === 'rest'
+    this.#emittedBefore = this.outputs.waiting
+    this.#item = { input, logRecord, item }
+    this.#rest.push(this.#foldItemStep)
+  }
+  readonly #foldItemStep = (): boolean => {
+    if (this.#item !== null) this.#foldItem(this.#item.item)
+    this.#rest.push(this.#endStep)
+    return false
+  }
+
+  /** What is emitted now belongs to this phase of the source record in hand. */
+  #enter(phase: number): void {
+    const step = this.#stepInHand
+    if (step === null || this.#exchange === null) return
+    this.#exchange.enter({ step, phase, tag: phase === phases.element ? '' : controlTag })
+  }
+  /** Tells the tasks behind this one, after what is still to be done first. */
+  #tell(control: Told): void {
+    const exchange = this.#exchange
+    if (exchange === null || exchange.targets.length === 0) return
+    this.#rest.push(() => {
+      exchange.tell(control)
+      return false
+    })
+  }
+
+  #foldItem(item: ExchangeItem): void {
+    const exchange = this.#exchange
+    if (exchange === null || item.type === 'rest') return
+    // Of several writers each tells what all of them know.
+    if (item.type !== 'element' && exchange.isKnown(item.stamp)) return
+    exchange.enter(item.stamp)
+    switch (item.type) {
+      case 'element': {
+        const node = this.#nodes[item.edge]
+        node?.main.emit(node.spec.edge?.codec.decode(item.value), item.timestamp)
+        return
+      }
+      case 'watermark':
+      case 'idle':
+      case 'active': {
+        const { stamp: _, ...told } = item
+        const at = this.#channels[item.input]
+        if (at === undefined) return
+        if (item.type === 'watermark') at.node.valve.advance(at.channel, item.watermark)
+        else at.node.valve.setIdle(at.channel, item.type === 'idle')
+        this.#propagate(at.node)
+        this.#tell(told)
+        return
+      }
+      case 'clock':
+        this.#showTime(item.time)
+        return
+      case 'sealed':
+        this.#setMark(item.epoch)
+        return
+      case 'reverted':
+        this.#revert(item.epoch, null)
+        return
+      case 'finalized':
+        this.#finalize(item.epoch)
+    }
   }
 
   readonly #foldStep = (): boolean => {
@@ -417,15 +647,25 @@ export class Task {
       this.#rest.push(this.#endStep)
       return false
     }
-    if (this.#hasEpochs && this.#epochInput?.hasEnded === true) this.#finishEnded()
+    if (this.#hasEpochs && this.#haveEpochsEnded) this.#finishEnded()
+    if (this.#options.part?.tellsRest === true && this.#isAtRest()) {
+      this.#enter(phases.epoch)
+      this.#exchange?.tell({ type: 'rest' })
+    }
     this.#undo.settle()
     this.outputs.settle()
     return false
   }
 
-  #fold({ record, input, node, channel }: Step): void {
+  #isAtRest(): boolean {
+    const open = this.#sources.filter(({ hasEnded }) => !hasEnded)
+    return open.length > 0 && open.every(({ isIdle }) => isIdle)
+  }
+
+  #fold({ record, input, node, channel }: SourceStep): void {
     switch (record.type) {
       case 'element': {
+        this.#enter(phases.element)
         node.main.emit(record.value, record.timestamp)
         const { watermarks } = input.source
         if (watermarks.type === 'in-log') return
@@ -439,18 +679,17 @@ export class Task {
         return
       case 'idle':
         input.isIdle = true
-        node.valve.setIdle(channel, true)
-        this.#propagate(node)
+        this.#setIdle(input, node, channel)
         return
       case 'clock':
-        if (input.tick(record.time)) {
-          node.valve.setIdle(channel, true)
-          this.#propagate(node)
+        if (input.tick(record.time)) this.#setIdle(input, node, channel)
+        if (record.time > this.#processingTime) {
+          this.#rest.push(() => {
+            this.#enter(phases.clock)
+            return false
+          })
+          this.#showTime(record.time)
         }
-        if (record.time <= this.#processingTime) return
-        this.#processingTime = record.time
-        this.#clockCursor = 0
-        this.#rest.push(this.#fireNextProcessingTime)
         return
       case 'undecodable':
         if (shouldStop(record.error)) throw record.error
@@ -491,22 +730,40 @@ export class Task {
     if (watermark <= input.watermark) return
     input.watermark = watermark
     node.valve.advance(channel, watermark)
+    this.#enter(phases.watermark)
     this.#propagate(node)
+    if (this.#exchange !== null) this.#tell({ type: 'watermark', input: this.#idOf(input), watermark })
+  }
+  #setIdle(input: Input, node: Node, channel: number): void {
+    node.valve.setIdle(channel, true)
+    this.#enter(phases.watermark)
+    this.#propagate(node)
+    if (this.#exchange !== null) this.#tell({ type: 'idle', input: this.#idOf(input) })
+  }
+  #idOf(input: Input): number {
+    return this.#inputIds[this.#sources.indexOf(input)] ?? -1
+  }
+  #showTime(time: Timestamp): void {
+    this.#processingTime = time
+    this.#clockCursor = 0
+    this.#rest.push(this.#fireNextProcessingTime)
+    this.#tell({ type: 'clock', time })
   }
 
   /** An operator processes a watermark wholly before the ones downstream hear of it: nodes are in topological order. */
   #propagate(source: Node): void {
-    this.#cursor = source.spec.id + 1
+    this.#cursor = source.turn + 1
     this.#rest.push(this.#propagateNext)
   }
   readonly #propagateNext = (): boolean => {
-    const nodes = this.#nodes
+    const nodes = this.#order
     for (let node = nodes[this.#cursor]; node !== undefined; node = nodes[this.#cursor]) {
       const { valve, operator } = node
       if (!this.#isFiring) {
         const before = valve.watermark
         this.#align(node)
         this.#isFiring = valve.watermark > before
+        if (this.#isFiring) this.#exchange?.beginFiring(node.rank)
       }
       if (this.#isFiring && operator.fireNext?.(valve.watermark) === true) {
         this.#undo.settle()
@@ -521,11 +778,15 @@ export class Task {
 
   /** What the clock makes due, operator by operator: one downstream sees what those before it emit. */
   readonly #fireNextProcessingTime = (): boolean => {
-    for (let node = this.#nodes[this.#clockCursor]; node !== undefined; node = this.#nodes[this.#clockCursor]) {
+    const nodes = this.#order
+    for (let node = nodes[this.#clockCursor]; node !== undefined; node = nodes[this.#clockCursor]) {
+      if (!this.#isFiringTime) this.#exchange?.beginFiring(node.rank)
+      this.#isFiringTime = true
       if (node.operator.fireNextProcessingTime?.(this.#processingTime) === true) {
         this.#undo.settle()
         return true
       }
+      this.#isFiringTime = false
       this.#clockCursor += 1
     }
     return false
@@ -551,7 +812,12 @@ export class Task {
       throw new EpochError(`Epoch ${epoch} of "${node.name}" is sealed after epoch ${last}; epochs ascend.`)
     }
     this.#advance(watermark, input, node, channel)
+    this.#setMark(epoch)
+  }
+  #setMark(epoch: number): void {
     this.#rest.push(() => {
+      this.#enter(phases.epoch)
+      this.#exchange?.tell({ type: 'sealed', epoch })
       this.outputs.settle()
       this.#undo.seal(epoch)
       this.#marks.push(this.#snapshot(epoch))
@@ -560,7 +826,7 @@ export class Task {
   }
   readonly #compactNext = (): boolean => this.#undo.compactNext()
 
-  #revert(epoch: number, source: Input): void {
+  #revert(epoch: number, source: Input | null): void {
     const base = this.#marks[0]?.epoch ?? null
     if (base !== null && epoch <= base) {
       throw new EpochError(`Epoch ${epoch} is to be reverted, but epoch ${base} is final and so is all before it.`)
@@ -572,16 +838,22 @@ export class Task {
     this.#marks.length = index + 1
     this.#rest.push(this.#rewindNext, () => {
       this.#returnTo(mark, source)
+      this.#enter(phases.epoch)
+      this.#exchange?.tell({ type: 'reverted', epoch })
+      if (source !== null) this.#exchange?.revert()
       return false
     })
   }
   readonly #rewindNext = (): boolean => this.#undo.rewindNext()
 
-  /** Keyed state is put back: now all else, and the sinks answer. `source` is the one that reverts, and reads on. */
-  #returnTo(mark: TaskSnapshot, source: Input): void {
+  /**
+   * Keyed state is put back: now all else, and the sinks answer. `source` is the one that reverts, and reads on, as do
+   * exchanges: who writes them tells again what is to be told again.
+   */
+  #returnTo(mark: TaskSnapshot, source: Input | null): void {
     this.#lateElements = mark.lateElements
     this.#processingTime = mark.processingTime
-    this.inputs.forEach((input, at) => {
+    this.#sources.forEach((input, at) => {
       const snapshot = mark.inputs[at]
       if (snapshot === undefined) return
       if (input === source) input.rewindPlace(snapshot)
@@ -612,6 +884,8 @@ export class Task {
       this.#finalized = Math.max(this.#finalized ?? epoch, epoch)
       const index = this.#marks.findLastIndex((mark) => mark.epoch !== null && mark.epoch <= epoch)
       if (index > 0) this.#raiseBase(index)
+      this.#enter(phases.epoch)
+      this.#exchange?.tell({ type: 'finalized', epoch })
       return false
     })
   }
@@ -622,7 +896,7 @@ export class Task {
     this.#rest.push(this.#finalizeNext)
     this.#marks = this.#marks.slice(index)
     const base = this.#marks[0]
-    this.inputs.forEach((input, at) => {
+    this.#sources.forEach((input, at) => {
       const position = base?.inputs[at]
       if (position !== undefined) input.release(position)
     })
@@ -635,10 +909,13 @@ export class Task {
    * once what that watermark, and what the other inputs still hold, brings about. What emits nothing can wait.
    */
   #finishEnded(): void {
-    const hasEmitted = this.outputs.position > this.#emittedBefore
+    const hasEmitted = this.outputs.waiting > this.#emittedBefore
     // What came before the last watermark and after the last epoch is due with the watermark, whoever emitted it.
-    const isDue = this.#current?.input === this.#epochInput || hasEmitted || this.#undo.position > maxTailChanges
-    if (!isDue || this.#undo.position === 0) return
+    const input = this.#item?.item.stamp.step.input ?? this.#stepInput
+    const isDue = input === this.#epochInputId || hasEmitted || this.#undo.position > maxTailChanges
+    // Who has no state of its own must yet be able to forget what it has read.
+    const isLong = this.#exchange !== null && this.#steps - (this.#marks.at(-1)?.steps ?? 0) > maxTailChanges
+    if (!isLong && (!isDue || this.#undo.position === 0)) return
     const last = this.#marks.at(-1)?.epoch ?? null
     if (last !== null && last > (this.#finalized ?? minTimestamp)) return
     // A mark stands at the end of a step. So sinks confirm before it is set: what they say in this step would otherwise
@@ -655,11 +932,17 @@ export class Task {
     })
   }
 
+  get #stepInput(): number {
+    return this.#current === null ? -1 : this.#idOf(this.#current.input)
+  }
+
   #snapshot(epoch: number | null): TaskSnapshot {
     return {
       epoch,
       steps: this.#steps,
-      inputs: this.inputs.map((input) => input.snapshot()),
+      inputs: this.#sources.map((input) => input.snapshot()),
+      exchanges: this.#exchanges.map((input) => input.snapshot()),
+      told: this.#exchange?.snapshot() ?? null,
       valves: this.#nodes.map(({ valve }) => valve.snapshot()),
       proofs: this.outputs.proofs(),
       sequences: this.#sinks.map(({ sequence }) => sequence),
@@ -669,15 +952,23 @@ export class Task {
     }
   }
 
+  /** The source record that what is in hand comes from, be it read here or by another task. */
+  #originInHand(): string {
+    const step = this.#item?.item.stamp.step
+    const input = step?.input ?? this.#stepInput
+    const offset = step?.offset ?? this.#current?.logRecord.offset
+    const at = this.#channels[input]
+    return at === undefined ? '' : `${at.node.spec.source?.topic}/${at.channel}@${offset}`
+  }
+
   #deadLetter(operator: string, error: unknown, fallbackCode: string): void {
     const { topic, encode } = this.#options.deadLetters
-    const at = this.#current
-    const origin = at === null ? '' : `${at.input.source.topic}/${at.input.partition}@${at.logRecord.offset}`
+    const at = this.#current ?? this.#item
     const letter: TaskDeadLetter = {
       operator,
       code: codeOf(error) ?? fallbackCode,
       reason: error instanceof Error ? error.message : String(error),
-      origin,
+      origin: this.#originInHand(),
       payload: at?.logRecord.value ?? new Uint8Array(),
     }
     const record = { key: null, value: encode(letter), partition: 0 }

@@ -1,0 +1,273 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { priceHistory, storm, stormTopology, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
+import {
+  jsonStateCodec,
+  listState,
+  numberCodec,
+  outputTag,
+  sliding,
+  StreamBuilder,
+  stringKey,
+  tumbling,
+  valueState,
+  type KeyedProcessFunction,
+  type SourceCodec,
+  type SourceRecord,
+  type Topology,
+} from '../index.ts'
+import { Task } from '../task/task.ts'
+import { FrameBuffer } from './frame-buffer.ts'
+import { planJob } from './plan.ts'
+
+const runs = Number(process.env['STREAM_RUNS'] ?? 100)
+
+type Logs = Readonly<Record<string, readonly (readonly object[])[]>>
+
+const deadLetters = {
+  topic: 'dead',
+  encode: ({ operator, reason, origin }: { operator: string; reason: string; origin: string }) =>
+    Buffer.from(`${operator}: ${reason} at ${origin}`),
+}
+
+/** Outputs by sink and key, in order: what must not depend on how many tasks there are. */
+class Outputs {
+  readonly byKey = new Map<string, string[]>()
+
+  take(task: Task): void {
+    for (const { sink, record } of task.outputs.drain()) {
+      const value = Buffer.from(record.value).toString()
+      const key = record.key === null ? value : Buffer.from(record.key).toString()
+      const name = `${sink} ${key}`
+      this.byKey.set(name, [...(this.byKey.get(name) ?? []), value])
+    }
+  }
+  get sorted(): readonly (readonly [string, readonly string[]])[] {
+    return [...this.byKey].sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+}
+
+const recordsOf = (records: readonly object[], from = 0) =>
+  records.map((record, index) => ({
+    offset: from + index,
+    key: null,
+    value: Buffer.from(JSON.stringify(record)),
+  }))
+
+const runLocal = (topology: Topology, logs: Logs) => {
+  const task = new Task({ topology, partitions: (topic) => logs[topic]?.length ?? 3, deadLetters })
+  for (const input of task.inputs) {
+    const records = logs[input.source.topic]?.[input.partition] ?? []
+    input.offer(recordsOf(records), records.length)
+  }
+  const outputs = new Outputs()
+  task.advance(Infinity)
+  outputs.take(task)
+  return outputs.sorted
+}
+
+/** All tasks of the plan, stepped in an order of `turns`; each commits after each of its turns. */
+const runDistributed = (topology: Topology, logs: Logs, shards: number, turns: readonly [number, number][]) => {
+  const partitions = (topic: string) => logs[topic]?.length ?? 3
+  const plan = planJob({ topology, partitions, shards, topicOf: (name) => `internal.${name}` })
+  const internal = new Map<string, { offset: number; key: null; value: Uint8Array }[]>()
+  const outputs = new Outputs()
+  let crossed = 0
+  const tasks = plan.tasks.map((part) => {
+    const task = new Task({ topology, partitions, deadLetters, part })
+    return { task, frames: new FrameBuffer(part.writes), part }
+  })
+  const turn = ({ task, frames }: (typeof tasks)[number], limit: number): boolean => {
+    for (const input of task.inputs) {
+      const { topic } = input.source
+      const log = logs[topic]?.[input.partition]
+      const all = log === undefined ? (internal.get(`${topic}/${input.partition}`) ?? []) : recordsOf(log)
+      const some = all.slice(input.fetchOffset, input.fetchOffset + limit)
+      input.offer(some, input.fetchOffset + some.length)
+    }
+    const taken = task.advance(limit)
+    outputs.take(task)
+    frames.add(task.outputs.drainCrossings())
+    const { progress } = task
+    if (!frames.hasNews(progress)) return taken > 0
+    crossed += frames.items
+    for (const { topic, partition, value } of frames.records(progress)) {
+      const name = `${topic}/${partition}`
+      const records = internal.get(name) ?? []
+      records.push({ offset: records.length, key: null, value })
+      internal.set(name, records)
+    }
+    frames.sent(progress)
+    return true
+  }
+  for (const [index, limit] of turns) {
+    const task = tasks[index % tasks.length]
+    if (task !== undefined) turn(task, limit)
+  }
+  for (let isMoving = true; isMoving;) isMoving = tasks.map((task) => turn(task, 1e6)).some((moved) => moved)
+  expect(tasks.flatMap(({ task }) => task.inputs.map(({ queuedRecords }) => queuedRecords))).toEqual(
+    tasks.flatMap(({ task }) => task.inputs.map(() => 0)),
+  )
+  return { outputs: outputs.sorted, crossed, tasks: tasks.length }
+}
+
+const turnsOf = fc.array(fc.tuple(fc.nat(1000), fc.integer({ min: 1, max: 9 })), { maxLength: 60 })
+const shardsOf = fc.constantFrom(1, 2, 3, 8)
+
+interface Tick {
+  readonly key: string
+  readonly other: string
+  readonly n: number
+}
+const tickCodec: SourceCodec<Tick> = {
+  decode: (value) => JSON.parse(Buffer.from(value).toString()) as SourceRecord<Tick>,
+}
+
+/** Each function remembers the order in which it met what, so that any difference of order is one of outputs. */
+const witnessed = <In>(name: string, describeIn: (value: In) => string): KeyedProcessFunction<string, In, Tick> => {
+  const seen = listState(`${name}-seen`, jsonStateCodec<string>())
+  const count = valueState(`${name}-count`, numberCodec)
+  return {
+    processElement(value, ctx) {
+      const text = describeIn(value)
+      ctx.state(seen).add(text)
+      const n = (ctx.state(count).value ?? 0) + 1
+      ctx.state(count).value = n
+      ctx.timers.registerEventTimeTimer(ctx.timestamp + (n % 3) * 40)
+      const all = ctx.state(seen).get()
+      ctx.emit({ key: all.length % 2 === 0 ? 'a' : 'b', other: `${name}(${[...all].slice(-3).join(' ')})`, n })
+      if (n % 2 === 0) ctx.emit({ key: 'c', other: `${name}2(${text})`, n: -n })
+    },
+    onTimer(timestamp, ctx) {
+      const all = ctx.state(seen).get()
+      if (timestamp % 3 === 0) ctx.timers.registerEventTimeTimer(timestamp - 7)
+      ctx.emit({ key: ctx.key, other: `${name}@${timestamp}(${[...all].length})`, n: 0 })
+      if (timestamp % 5 === 0) ctx.emit({ key: 'd', other: `${name}@@${ctx.key}${timestamp}`, n: 0 })
+    },
+  }
+}
+
+/** Three stages deep, with windows and a join of a stream with what was made of it; every stage depends on order. */
+const deepTopology = (): Topology => {
+  const builder = new StreamBuilder({ job: 'deep', version: '1' })
+  const source = (topic: string, delay: number) =>
+    builder.source<Tick>(topic, {
+      topic,
+      codec: tickCodec,
+      watermarks: { type: 'bounded-out-of-orderness', delay },
+    })
+  const left = source('left', 0)
+  const right = source('right', 30)
+  const text = ({ key, other, n }: Tick) => `${key}/${other}/${n}`
+  const short = (value: Tick) => text(value).slice(0, 60)
+  const keyed = left.keyBy(({ key }) => key, stringKey)
+  const first = keyed.process('first', witnessed('f', short))
+  const side = outputTag<Tick>('late')
+  const windows = right
+    .union(left)
+    .keyBy(({ other }) => other, stringKey)
+    .window(sliding(90, 30))
+    .allowedLateness(20)
+    .sideOutputLateData(side)
+    .aggregate<string, string, Tick>(
+      'windows',
+      {
+        createAccumulator: () => '',
+        add: ({ n }, all) => `${all}.${n}`,
+        merge: (a, b) => a + b,
+        getResult: (all) => all,
+      },
+      jsonStateCodec<string>(),
+      (all, window, key, emit) => emit({ key, other: `w${window.start}${all}`, n: window.start }),
+    )
+  const joined = keyed.connect(first.keyBy(({ key }) => key, stringKey)).process<Tick>('joined', {
+    processElement1: (value, ctx) => witnessed<Tick>('j', short).processElement({ ...value, key: 'l' }, ctx),
+    processElement2: (value, ctx) => witnessed<Tick>('j', short).processElement({ ...value, key: 'r' }, ctx),
+    onTimer: (timestamp, ctx) => witnessed<Tick>('j', short).onTimer?.(timestamp, ctx),
+  })
+  const late = windows.sideOutput(side).map((value) => ({ ...value, other: `late ${value.other}` }))
+  const merged = first
+    .union(windows, joined, late)
+    .keyBy(({ key }) => key, stringKey)
+    .process('merged', witnessed('m', short))
+  const counts = merged
+    .keyBy(({ key }) => key, stringKey)
+    .window(tumbling(50))
+    .aggregate<readonly string[], readonly string[], Tick>(
+      'counts',
+      {
+        createAccumulator: () => [],
+        add: (value, all) => [...all, short(value)],
+        merge: (a, b) => [...a, ...b],
+        getResult: (all) => all,
+      },
+      jsonStateCodec<readonly string[]>(),
+      (all, window, key, emit) => emit({ key, other: `${window.start} ${all.join('|')}`, n: all.length }),
+    )
+  const encode = (value: Tick) => ({ key: Buffer.from(value.key), value: Buffer.from(text(value)) })
+  counts.sinkPlainTo('counts-out', { topic: 'out', codec: { encode } })
+  merged
+    .keyBy(({ other }) => other.slice(0, 1), stringKey)
+    .process('last', witnessed('z', short))
+    .map((value) => ({ ...value, key: 'one' }))
+    .keyBy(({ key }) => key, stringKey)
+    .process('all', witnessed('all', short))
+    .map((value) => ({ ...value, key: 'one' }))
+    .sinkPlainTo('last-out', { topic: 'out', codec: { encode } })
+  return builder.build()
+}
+
+const ticks: fc.Arbitrary<readonly SourceRecord<Tick>[]> = fc
+  .array(
+    fc.record({
+      gap: fc.nat(40),
+      back: fc.nat(50),
+      key: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+      other: fc.constantFrom('x', 'y', 'z'),
+    }),
+    { maxLength: 14 },
+  )
+  .map((all) => {
+    const records: SourceRecord<Tick>[] = []
+    let now = 0
+    all.forEach(({ gap, back, key, other }, n) => {
+      now += gap
+      records.push({ type: 'element', timestamp: now - back, value: { key, other, n } })
+    })
+    return [...records, { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }]
+  })
+
+describe('planJob', () => {
+  test('property: without epochs, many tasks give the outputs of one, in its order, however they take turns', () => {
+    let crossings = 0
+    fc.assert(
+      fc.property(ticks, ticks, ticks, shardsOf, turnsOf, (first, second, third, shards, turns) => {
+        const logs = { left: [first, second], right: [third] }
+        const topology = deepTopology()
+        const { outputs, crossed } = runDistributed(topology, logs, shards, turns)
+        crossings += crossed
+        expect(outputs).toEqual(runLocal(topology, logs))
+      }),
+      { numRuns: runs },
+    )
+    expect(crossings).toBeGreaterThan(100 * runs)
+  })
+
+  test('property: with epochs and reverts, many tasks give the outputs of one, in its order', () => {
+    let retracted = 0
+    fc.assert(
+      fc.property(storm, priceHistory(0), priceHistory(1), shardsOf, turnsOf, ({ stormy }, a, b, shards, turns) => {
+        const logs: Record<string, readonly (readonly (ChainRecord | PriceRecord)[])[]> = {
+          prices: [a, b],
+          chain: [stormy],
+        }
+        const topology = stormTopology()
+        const { outputs } = runDistributed(topology, logs, shards, turns)
+        retracted += outputs.flatMap(([, values]) => values).filter((value) => value.includes('retracted')).length
+        expect(outputs).toEqual(runLocal(topology, logs))
+      }),
+      { numRuns: runs },
+    )
+    expect(retracted).toBeGreaterThan(runs)
+  })
+})
