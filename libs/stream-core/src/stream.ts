@@ -15,6 +15,13 @@ import { jsonStateCodec } from './state/value-codecs.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
 import { verifyWatermarkStrategy, type WatermarkStrategy } from './watermark-strategy.ts'
 import type { WindowAssigner } from './window.ts'
+import {
+  coGroupedStreams,
+  windowJoinedStreams,
+  type CoGroupedWindows,
+  type WindowJoinable,
+  type WindowJoinedStreams,
+} from './window-joined-streams.ts'
 import { windowsOf, type WindowedStream } from './windowed-stream.ts'
 
 export interface SourceOptions<T> {
@@ -174,6 +181,10 @@ export class DataStream<T> {
     const id = addNode(this.built, { operator: 'keyBy', inputs: [this.node], edge, create: passOperator(1) })
     return new KeyedStream(this.built, id, { keyOf, codec: keyCodec })
   }
+  /** The stream keeps the keys by which it came here. @internal */
+  keyedAs<Key>(selector: KeySelector<Key, T>): KeyedStream<Key, T> {
+    return new KeyedStream(this.built, this.node, selector)
+  }
   /** What the operator before sent to `tag`. */
   sideOutput<Side>(tag: OutputTag<Side>): DataStream<Side> {
     const create = passOperator(1)
@@ -218,6 +229,14 @@ export class KeyedStream<Key, T> extends DataStream<T> {
   }
   window(assigner: WindowAssigner<T>): WindowedStream<Key, T> {
     return windowsOf(this.add, this, assigner)
+  }
+  /** All that both streams have of a key in a window, also where one of them has nothing. Source: Flink's `coGroup`. */
+  coGroup<Right>(right: KeyedStream<Key, Right>): WindowJoinable<T, Right, CoGroupedWindows<Key, T, Right>> {
+    return coGroupedStreams(this.add, this, right)
+  }
+  /** Pairs of equal key in the same window. Source: Flink's `join`. */
+  windowJoin<Right>(right: KeyedStream<Key, Right>): WindowJoinable<T, Right, WindowJoinedStreams<Key, T, Right>> {
+    return windowJoinedStreams(this.add, this, right)
   }
   intervalJoin<Right>(right: KeyedStream<Key, Right>): IntervalJoinedStreams<Key, T, Right> {
     return intervalJoinedStreams(this.add, this, right)

@@ -134,6 +134,10 @@ export const forkedHistory: fc.Arbitrary<ForkedHistory> = fc
     return { canonical, stormy }
   })
 
+/** What was emitted, in order. */
+export const emitted = (driver: TestDriver): readonly unknown[] =>
+  driver.outputs('out').flatMap(({ output, transition }) => (transition.type === 'added' ? [output] : []))
+
 /** State, timers and standing outputs after the whole history, then after all has ended. */
 export const afterHistory = (create: () => TestDriver, records: readonly SidedRecord[]) => {
   const driver = create()
