@@ -1,37 +1,54 @@
-import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { runStorm, StormError } from './chaos/storm.ts'
+import { soakChaos } from './soak/chaos.ts'
+import { soakKills, soakReorgs, soakSimulator } from './soak/stream-core.ts'
 
-/** `npm run soak -- chaos --rounds N [--seed S] [--steps M]`: storms with fresh seeds, or one seed after the other. */
+const usage = `Usage: npm run soak -- <what> [options]
+  chaos                  storms over the whole program: reorgs, outages, kill -9
+      --rounds N           how many, default 10
+      --steps M            events in each, default 40
+  stream-core            simulated jobs under crashes, fences, full disks and nested reverts
+      --seeds N            how many, default 10000
+  stream-core --storm    reverts of depth 1 to 64 over generated and recorded blocks
+      --reverts N          how many over each, default 10000
+  stream-core --kills N  kill -9 of a real process on the embedded log, N times
+  --seed S               the first seed, or the one to play again; default: a fresh one, which is printed
+Exits with 1 when a law is broken; the first broken run is shown with its seed.
+`
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '10' },
-    seed: { type: 'string' },
     steps: { type: 'string', default: '40' },
+    seeds: { type: 'string', default: '10000' },
+    storm: { type: 'boolean', default: false },
+    reverts: { type: 'string', default: '10000' },
+    kills: { type: 'string' },
+    seed: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 })
-if (positionals.join(' ') !== 'chaos') {
-  process.stderr.write('Usage: npm run soak -- chaos [--rounds N] [--seed S] [--steps M]\n')
+const count = (name: string, text: string): number => {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  process.stderr.write(`--${name} is "${text}"; give a whole number.\n`)
   process.exit(2)
 }
-const [rounds, steps] = [Number(values.rounds), Number(values.steps)]
-let broken = 0
-for (let round = 1; round <= rounds; round++) {
-  const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed) + round - 1
-  const started = performance.now()
-  try {
-    const { events, alerts, retracted, transitions } = await runStorm(seed, steps)
-    const seconds = ((performance.now() - started) / 1_000).toFixed(0)
-    process.stdout.write(
-      `round ${round} SEED=${seed}: held, ${alerts} alerts (${retracted} retracted), ${transitions} transitions, ` +
-        `${seconds} s; ${events.join(', ')}\n`,
-    )
-  } catch (error) {
-    if (!(error instanceof StormError)) throw error
-    broken++
-    process.stderr.write(`round ${round}: BROKEN ${error.message}\n`)
+const seed = values.seed === undefined ? undefined : count('seed', values.seed)
+
+const soak = async (): Promise<boolean> => {
+  switch (positionals.join(' ')) {
+    case 'chaos':
+      return soakChaos({ rounds: count('rounds', values.rounds), steps: count('steps', values.steps), seed })
+    case 'stream-core':
+      if (values.kills !== undefined) return soakKills({ kills: count('kills', values.kills), seed })
+      if (values.storm) return soakReorgs({ reverts: count('reverts', values.reverts), seed })
+      return soakSimulator({ seeds: count('seeds', values.seeds), seed })
+    default:
+      process.stderr.write(usage)
+      process.exit(2)
   }
 }
-process.stdout.write(`${rounds - broken} of ${rounds} storms held.\n`)
-process.exitCode = broken === 0 ? 0 : 1
+
+if (values.help) process.stdout.write(usage)
+else process.exitCode = (await soak()) ? 0 : 1

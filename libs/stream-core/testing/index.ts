@@ -1,3 +1,6 @@
+export * from './kill-storm.ts'
+export * from './recorded-transfers.ts'
+export * from './reorg-storm.ts'
 export * from './seeded-random.ts'
 export * from './simulator.ts'
 export * from './test-driver.ts'

@@ -1,49 +1,52 @@
+import { readFileSync } from 'node:fs'
 import { openEmbeddedLog } from '@tocsin/event-log'
-import { openJob, type SourceRecord } from '../src/index.ts'
-import { stormTopology } from './storm.ts'
+import { openJob } from '../src/index.ts'
+import { watchTopology } from './simulation/market.ts'
 
-// The child process of the `kill -9` test: writes the history to an embedded log where it left off, folds it, and prints
-// a line at each commit. Arguments: a folder, and the history as JSON, by topic and partition.
-const [folder = '', history = ''] = process.argv.slice(2)
-const inputs = JSON.parse(history) as {
-  readonly topic: string
-  readonly partition: number
-  readonly records: readonly SourceRecord<unknown>[]
-}[] // the parent's own words
+// The child process of the `kill -9` storm: writes the history to an embedded log where it left off, and folds it.
+// Arguments: a folder, and a file with the history as JSON lines, each a topic, a partition and a record as text.
+const batchLines = 4
+const [folder = '', file = ''] = process.argv.slice(2)
+const lines = readFileSync(file, 'utf8')
+  .split('\n')
+  .map((line) => JSON.parse(line) as readonly [topic: string, partition: number, record: string]) // the parent's words
 
 const log = await openEmbeddedLog(`${folder}/log`)
 await log.createTopics([
   { topic: 'chain', partitions: 1 },
   { topic: 'prices', partitions: 2 },
   { topic: 'findings', partitions: 3 },
-  { topic: 'dead', partitions: 1 },
+  { topic: 'outcomes', partitions: 1 },
+  { topic: 'dead-letters', partitions: 1 },
+  { topic: 'written', partitions: 1 },
 ])
 const job = await openJob({
-  topology: stormTopology(),
+  topology: watchTopology({ maxFinishedIds: 100 }),
   log,
   stateFolder: `${folder}/state`,
   progressTopic: 'progress',
-  deadLetters: { topic: 'dead', encode: ({ operator, origin }) => Buffer.from(`${operator} ${origin}`) },
+  deadLetters: { topic: 'dead-letters', encode: ({ operator, origin }) => Buffer.from(`${operator} ${origin}`) },
   clock: () => performance.now(),
-  commitIntervalMs: 0,
-  checkpointIntervalMs: 0,
-  batchSize: 5,
-  progressIntervalMs: 0,
-  onProgress: ({ commits, checkpoints }) => process.stdout.write(`${commits} ${checkpoints}\n`),
+  commitIntervalMs: 2,
+  checkpointIntervalMs: 10,
+  batchSize: 50,
 })
+process.stdout.write('open\n')
 const stop = new AbortController()
 const running = job.run(stop.signal)
 const producer = await log.openProducer('writer')
-const written = await Promise.all(inputs.map((at) => log.offsets(at).then(({ end }) => end)))
-for (let round = 0; inputs.some(({ records }, index) => (written[index] ?? 0) < records.length); round += 1) {
-  for (const [index, { topic, partition, records }] of inputs.entries()) {
-    const from = written[index] ?? 0
-    const batch = records.slice(from, from + 1 + (round % 5))
-    if (batch.length === 0) continue
-    const value = (record: SourceRecord<unknown>) => Buffer.from(JSON.stringify(record))
-    await producer.append(batch.map((record) => ({ topic, partition, key: null, value: value(record) })))
-    written[index] = from + batch.length
-  }
+// One record a transaction of this topic beside each batch: where to go on.
+let next = await log.offsets({ topic: 'written', partition: 0 }).then(({ end }) => end * batchLines)
+while (next < lines.length) {
+  const batch = lines.slice(next, next + batchLines)
+  const records = batch.map(([topic, partition, record]) => ({
+    topic,
+    partition,
+    key: null,
+    value: Buffer.from(record),
+  }))
+  await producer.append([...records, { topic: 'written', partition: 0, key: null, value: new Uint8Array() }])
+  next += batchLines
 }
 stop.abort()
 await running

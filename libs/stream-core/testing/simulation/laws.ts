@@ -114,7 +114,8 @@ const verifyOutputs = (job: string, log: SimulatedLog, at: string, expected: rea
   verifyLines(`${at} of "${job}"`, texts(found), texts(expected))
 }
 
-const verifyLines = (what: string, found: readonly string[], expected: readonly string[]): void => {
+/** @throws {BrokenLawError} at the first line that differs */
+export const verifyLines = (what: string, found: readonly string[], expected: readonly string[]): void => {
   for (let at = 0; at < Math.max(found.length, expected.length); at += 1) {
     if (found[at] === expected[at]) continue
     const [is, should] = aroundDifference(found[at] ?? 'nothing', expected[at] ?? 'nothing')
