@@ -12,6 +12,7 @@ import type { PlainSinkCodec, SinkCodec } from './sink.ts'
 import type { SourceCodec } from './source.ts'
 import { byteStringsOf } from './state/key-encoding.ts'
 import { jsonStateCodec } from './state/value-codecs.ts'
+import { temporalJoinedStreams, type TemporalJoinedStreams } from './temporal-joined-streams.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
 import { verifyWatermarkStrategy, type WatermarkStrategy } from './watermark-strategy.ts'
 import type { WindowAssigner } from './window.ts'
@@ -229,6 +230,10 @@ export class KeyedStream<Key, T> extends DataStream<T> {
   }
   window(assigner: WindowAssigner<T>): WindowedStream<Key, T> {
     return windowsOf(this.add, this, assigner)
+  }
+  /** With the version of the right side, a table of versions, that is valid at each element's time. */
+  temporalJoin<Right>(right: KeyedStream<Key, Right>): TemporalJoinedStreams<Key, T, Right, Right> {
+    return temporalJoinedStreams(this.add, this, right)
   }
   /** All that both streams have of a key in a window, also where one of them has nothing. Source: Flink's `coGroup`. */
   coGroup<Right>(right: KeyedStream<Key, Right>): WindowJoinable<T, Right, CoGroupedWindows<Key, T, Right>> {
