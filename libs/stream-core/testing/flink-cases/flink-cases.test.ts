@@ -19,9 +19,7 @@ describe.runIf(areCasesThere)('deviations', () => {
   })
 })
 
-/** Kinds whose operators are being built. */
-const pending = new Set(['ttl', 'window-cogroup', 'window-join'])
-const ordinary = cases.filter(({ id, kind }) => !(id in deviations) && !pending.has(kind))
+const ordinary = cases.filter(({ id }) => !(id in deviations))
 describe.runIf(areCasesThere).for([...new Set(ordinary.map(({ kind }) => kind))])('%s', (kind) => {
   test.for(ordinary.filter((one) => one.kind === kind))('$id', async (one) => {
     await expect(runCase(one)).resolves.toBeUndefined()

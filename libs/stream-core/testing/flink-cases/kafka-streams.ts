@@ -63,7 +63,8 @@ interface Told {
 }
 
 export const runKafkaSession: CaseRunner<SessionCase> = (one) => {
-  const { gapMs, graceMs, agg = 'count' } = one.config
+  const { gapMs, graceMs, agg = 'count', cache = true } = one.config
+  expectEqual(cache, one.expectedOnUpdate === undefined, 'a cache, which holds updates back')
   if (agg !== 'count') throw new Error(`There is no aggregate "${agg}".`)
   // Kafka's stream time closes a session when it is above its end + gap + grace: two below it is our watermark. Closed
   // sessions stay in Kafka's store for its retention and still merge, ours are gone; so time passes only where a case asks

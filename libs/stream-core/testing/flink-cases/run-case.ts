@@ -4,6 +4,7 @@ import { runKafkaJoin, runKafkaSession, runPartitionGroup, runPunctuator } from 
 import { runKeyedProcess } from './keyed-process.ts'
 import { runKeyGroupDefault, runKeyGroupOwner, runKeyGroupRange } from './key-groups.ts'
 import { runTimerService } from './timer-service.ts'
+import { runTtl } from './ttl.ts'
 import { runTrigger } from './trigger.ts'
 import { runIdlenessTimer, runWatermarkGenerator, runWatermarkMultiplexer, runWatermarkValve } from './watermarks.ts'
 import {
@@ -14,6 +15,7 @@ import {
   runWindowIntersect,
   runWindowStart,
 } from './window-assigner.ts'
+import { runCoGroup, runWindowJoin } from './window-join.ts'
 import { runWindowOperator } from './window-operator.ts'
 
 /** A runner reads the fields of its own kind, which are what the file's conventions say. */
@@ -34,7 +36,10 @@ const runners: Readonly<Record<string, CaseRunner<FlinkCase>>> = {
   'merging-window-set': forKind(runMergingWindowSet),
   trigger: forKind(runTrigger),
   'timer-service': forKind(runTimerService),
+  ttl: forKind(runTtl),
   'keyed-process': forKind(runKeyedProcess),
+  'window-cogroup': forKind(runCoGroup),
+  'window-join': forKind(runWindowJoin),
   'key-group-range': forKind(runKeyGroupRange),
   'key-group-owner': forKind(runKeyGroupOwner),
   'key-group-default': forKind(runKeyGroupDefault),

@@ -39,8 +39,11 @@ const resultNames: Readonly<Record<TriggerResult, string>> = {
 }
 
 export const runTrigger: CaseRunner<TriggerCase> = (one) => {
-  if (one.mapping !== undefined) runPurging(one.mapping)
-  else runSteps(one)
+  if (one.mapping === undefined) runSteps(one)
+  else {
+    expectEqual(one.config.trigger, 'purging(inner)', 'trigger')
+    runPurging(one.mapping)
+  }
 }
 
 const windowOf = ([start, end]: Bounds): TimeWindow => ({ start, end })

@@ -127,6 +127,7 @@ export const runSessionMerge: CaseRunner<SessionMergeCase> = ({ windows, expecte
 }
 
 interface MergingSetCase extends FlinkCase {
+  readonly config: { readonly assigner: string }
   readonly steps: readonly (readonly [type: string, window: Bounds, outcome?: unknown])[]
 }
 
@@ -140,7 +141,8 @@ interface Outcome {
   readonly mergedStateWindowsCount?: number
 }
 
-export const runMergingWindowSet: CaseRunner<MergingSetCase> = ({ steps }) => {
+export const runMergingWindowSet: CaseRunner<MergingSetCase> = ({ config, steps }) => {
+  expectEqual(config.assigner, 'session', 'the assigner that this runner knows')
   const set = new MergingWindows(new UndoLog(false))
   for (const step of steps) {
     const [type, bounds, outcome] = step

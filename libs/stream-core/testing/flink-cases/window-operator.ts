@@ -3,7 +3,6 @@ import {
   countEvictor,
   countTrigger,
   deltaEvictor,
-  endOfStreamTrigger,
   eventTimeTrigger,
   global,
   inProcessingTime,
@@ -53,6 +52,7 @@ interface WindowOperatorCase extends FlinkCase {
       readonly max: number
       readonly windowMs: number
       readonly threshold: number
+      readonly delta?: string
     }
     readonly function: string
     readonly allowedLateness: number
@@ -70,9 +70,11 @@ export const runWindowOperator: CaseRunner<WindowOperatorCase> = async (one) => 
   const driver = testDriver(probedTopology<Element, unknown>((source) => windowed(source, one, late)))
   const take = probeOf(driver)
   const got: Item[] = []
-  const expected = one.expected.map((item): Item =>
-    item[0] === 'wm' ? ['wm', timeOf(item[1])] : ['rec', item[1], timeOf(item[2])],
-  )
+  const expected = one.expected.map((item): Item => {
+    if (item[0] === 'wm') return ['wm', timeOf(item[1])]
+    expectEqual(item[0], 'rec', 'what is expected')
+    return ['rec', item[1], timeOf(item[2])]
+  })
   const lates = () => driver.sideOutput('window', late).map(({ value, timestamp }) => [value, timestamp])
   let checkpoint: DriverCheckpoint | undefined
   for (const [index, step] of one.steps.entries()) {
@@ -101,7 +103,8 @@ export const runWindowOperator: CaseRunner<WindowOperatorCase> = async (one) => 
   expectEqual(unreached, [], 'checks after steps that are not there')
   expectEqual(inRuns(got), inRuns(expected), 'outputs')
   expectEqual(lates(), expectedLate, 'late elements')
-  expectEqual(config.lateSideOutput ? 0 : driver.lateElements, 0, 'elements late without a side output')
+  expectEqual(config.lateSideOutput, one.expectedLate !== undefined, 'a side output of late elements')
+  if (!config.lateSideOutput) expectEqual(driver.lateElements, 0, 'elements late without a side output')
 }
 
 /** Flink compares what comes between two watermarks without its order. */
@@ -125,11 +128,10 @@ const windowed = (
 ): DataStream<unknown> => {
   const codec = jsonStateCodec<Element>()
   const keyed = source.keyBy(([key]) => key, stringKey)
-  const triggered = keyed
-    .window(assignerOf(config.assigner))
-    .trigger(triggerOf(config, test))
-    .allowedLateness(config.allowedLateness)
-    .sideOutputLateData(late)
+  const assigned = keyed.window(assignerOf(config.assigner))
+  const trigger = triggerOf(config, test)
+  const allowed = (trigger === null ? assigned : assigned.trigger(trigger)).allowedLateness(config.allowedLateness)
+  const triggered = config.lateSideOutput ? allowed.sideOutputLateData(late) : allowed
   const windows = config.evictor === undefined ? triggered : triggered.evictor(evictorOf(config.evictor), codec)
   const result = resultOf(config.function)
   if (/^(incremental|evicting)/.test(config.function)) {
@@ -145,19 +147,29 @@ const windowed = (
   )
 }
 
-/** The case says in words what its function emits; this says it again. */
-const resultOf = (
-  description: string,
-): ((elements: readonly Element[], window: TimeWindow, key: string) => readonly unknown[]) => {
-  const sumOf = (elements: readonly Element[]) => elements.reduce((sum, [, value]) => sum + value, 0)
-  if (description.endsWith('emits (key-sum, windowStart, windowEnd)'))
-    return (elements, { start, end }, key) => [[`${key}-${sumOf(elements)}`, start, end]]
-  if (/emits (the reduced )?\(key, ?sum/.test(description)) return (elements, _window, key) => [[key, sumOf(elements)]]
-  if (description.endsWith('emits every buffered element')) return (elements) => elements
-  if (description.endsWith('emits nothing')) return () => []
-  if (description.endsWith('emits "GOT: " + elements'))
-    return (elements) => [`GOT: ${elements.map(([key, value]) => `(${key},${value})`).join(',')}`]
-  throw new Error(`There is no function "${description}".`)
+type ResultOf = (elements: readonly Element[], window: TimeWindow, key: string) => readonly unknown[]
+
+const sumOf = (elements: readonly Element[]) => elements.reduce((sum, [, value]) => sum + value, 0)
+const keyAndSum: ResultOf = (elements, _window, key) => [[key, sumOf(elements)]]
+const sumAndBounds: ResultOf = (elements, { start, end }, key) => [[`${key}-${sumOf(elements)}`, start, end]]
+
+/** The cases say in words what their functions emit; these say it again. */
+const results: Readonly<Record<string, ResultOf>> = {
+  'incremental reduce(sum); emits (key, sum)': keyAndSum,
+  'apply: emits (key, sum of buffered values)': keyAndSum,
+  'evicting + reduce: emits the reduced (key,sum)': keyAndSum,
+  'incremental reduce(sum); emits (key-sum, windowStart, windowEnd)': sumAndBounds,
+  'buffered; emits (key-sum, windowStart, windowEnd)': sumAndBounds,
+  'buffered; emits every buffered element': (elements) => elements,
+  'buffered; emits nothing': () => [],
+  'buffered; emits "GOT: " + elements': (elements) => [
+    `GOT: ${elements.map(([key, value]) => `(${key},${value})`).join(',')}`,
+  ],
+}
+const resultOf = (description: string): ResultOf => {
+  const result = results[description]
+  if (result === undefined) throw new Error(`There is no function "${description}".`)
+  return result
 }
 
 /** As the case's note says it in words: key1 3000; key2 1000 for a value of 10, else 2000; else 0. */
@@ -169,6 +181,7 @@ const gapOf = ([key, value]: Element): number => {
 
 const assignerOf = (assigner: WindowOperatorCase['config']['assigner']): WindowAssigner<Element> => {
   const { type, size, slide, gap, time } = assigner
+  if (time !== 'event' && time !== 'processing') throw new Error(`There is no time "${time as string}".`)
   if (type === 'global') return global({ firesAtEnd: assigner.endOfStream })
   const inEventTime = () => {
     if (type === 'tumbling') return tumbling(size)
@@ -182,21 +195,21 @@ const assignerOf = (assigner: WindowOperatorCase['config']['assigner']): WindowA
       assign: ([, value], start) => [{ start, end: value === 33 ? start : start + gap }],
     })
   }
-  if (time !== 'event' && time !== 'processing') throw new Error(`There is no time "${time}".`)
   const assigned = inEventTime()
   if (time === 'event') return assigned
   if (assigned.type === 'global') throw new Error('Global windows have no time.')
   return inProcessingTime(assigned)
 }
 
-const triggerOf = (config: WindowOperatorCase['config'], test: string | null): Trigger<Element> => {
+/** Null: the one that the assigner has by itself. */
+const triggerOf = (config: WindowOperatorCase['config'], test: string | null): Trigger<Element> | null => {
   const { type, n, interval, purging = false } = config.trigger
+  if (type === 'end-of-stream' && config.assigner.type === 'global') return null
   const triggers: Readonly<Record<string, () => Trigger<Element>>> = {
     'event-time': () => eventTimeTrigger,
     'processing-time': () => processingTimeTrigger,
     count: () => countTrigger(n),
     'continuous-event-time': () => continuousEventTimeTrigger(interval),
-    'end-of-stream': () => endOfStreamTrigger,
     custom: () => customTrigger(test, config.allowedLateness),
   }
   const create = triggers[type]
@@ -224,10 +237,11 @@ const customTrigger = (test: string | null, lateness: number): Trigger<Element> 
 }
 
 const evictorOf = (evictor: NonNullable<WindowOperatorCase['config']['evictor']>): Evictor<Element> => {
-  const { type, when, max, windowMs, threshold } = evictor
+  const { type, when, max, windowMs, threshold, delta } = evictor
   if (when !== 'before' && when !== 'after') throw new Error(`An evictor is before or after, not "${String(when)}".`)
   if (type === 'count') return countEvictor(max, { when })
   if (type === 'time') return timeEvictor(windowMs, { when })
-  if (type === 'delta') return deltaEvictor<Element>(threshold, ([, old], [, newest]) => newest - old, { when })
+  if (type === 'delta' && delta === 'newest.value - old.value')
+    return deltaEvictor<Element>(threshold, ([, old], [, newest]) => newest - old, { when })
   throw new Error(`There is no evictor "${type}".`)
 }
