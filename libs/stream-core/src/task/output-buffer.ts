@@ -26,6 +26,9 @@ export interface OutputProof {
   readonly hash: string
 }
 
+/** How many outputs went to each partition of each topic, over all commits. */
+export type SentCounts = Readonly<Record<string, readonly number[]>>
+
 /** The name under which dead letters are counted and proven, beside the sinks. */
 export const deadLetterSink = '#dead-letters'
 /** The name under which elements are proven that cross to other tasks. */
@@ -54,6 +57,7 @@ export class OutputBuffer {
   #provenUpTo = 0
   #origin: Origin = { place: 0, input: 0, offset: 0, ordinal: 0 }
   readonly #proofs = new Map<string, OutputProof>()
+  readonly #sent = new Map<string, number[]>()
   readonly #partitions: (topic: string) => number
 
   constructor(partitions: (topic: string) => number) {
@@ -95,6 +99,7 @@ export class OutputBuffer {
     if (this.#pending.length - this.#provenUpTo < atLeast) return
     const bySink = new Map<string, Emission[]>()
     for (const emission of this.#pending.slice(this.#provenUpTo)) {
+      this.#count(emission.record)
       const emissions = bySink.get(emission.sink)
       if (emissions === undefined) bySink.set(emission.sink, [emission])
       else emissions.push(emission)
@@ -112,6 +117,15 @@ export class OutputBuffer {
       this.#proofs.set(sink, { count: count + emissions.length, hash: sha256(parts) })
     }
     this.#provenUpTo = this.#pending.length
+  }
+
+  #count({ topic, partition }: NewRecord): void {
+    let counts = this.#sent.get(topic)
+    if (counts === undefined) {
+      counts = Array.from({ length: this.#partitions(topic) }, () => 0)
+      this.#sent.set(topic, counts)
+    }
+    counts[partition] = (counts[partition] ?? 0) + 1
   }
 
   /** The outputs since the last time, to be committed or withheld. */
@@ -157,9 +171,14 @@ export class OutputBuffer {
     this.#proveCrossed()
     return Object.fromEntries([...this.#proofs].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
-  restore(proofs: Readonly<Record<string, OutputProof>>): void {
+  sent(): SentCounts {
+    return Object.fromEntries([...this.#sent].map(([topic, counts]) => [topic, counts.slice()]))
+  }
+  restore(proofs: Readonly<Record<string, OutputProof>>, sent: SentCounts): void {
     this.#proofs.clear()
     for (const [sink, proof] of Object.entries(proofs)) this.#proofs.set(sink, proof)
+    this.#sent.clear()
+    for (const [topic, counts] of Object.entries(sent)) this.#sent.set(topic, counts.slice())
   }
   count(where: (sink: string) => boolean): number {
     let count = 0

@@ -1,12 +1,10 @@
 import {
   EventLogError,
-  LogFullError,
   ProducerFencedError,
   type EventLog,
-  type NewRecord,
   type Position,
-  type Producer,
   type Reader,
+  type TopicPartition,
 } from '@tocsin/event-log'
 import { FrameBuffer } from '../distributed/frame-buffer.ts'
 import type { TaskPart } from '../distributed/task-part.ts'
@@ -14,11 +12,13 @@ import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
 import { inputNames, restoreCheckpoint, writeCheckpoint, type CheckpointReport } from './checkpoint.ts'
+import { Commits, type Retrying } from './commits.ts'
 import { StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
-import { determinismError, differingSinks, type ProgressMarker } from './marker.ts'
+import type { ProgressMarker } from './marker.ts'
 import { deadLetterSink } from './output-buffer.ts'
-import { markerRecord, readMarkers, type ProgressPosition } from './progress-log.ts'
+import { readMarkers, type ProgressPosition } from './progress-log.ts'
+import { endOf, Replay } from './replay.ts'
 import { Slice } from './slice.ts'
 import { Task, type TaskDeadLetter } from './task.ts'
 
@@ -116,29 +116,21 @@ export class TaskRunner {
   readonly #task: Task
   readonly #slice: Slice
   readonly #starts: readonly number[]
-  #producer: Producer
+  readonly #commits: Commits
+  readonly #replay: Replay
   #reader: Reader | null
   readonly #paused = new Set<number>()
   readonly #ends: number[]
-  /** What the run before committed after the checkpoint, oldest first; done when empty. */
-  readonly #replay: ProgressMarker[]
-  #lastMarkerSteps: number
-  /** Ends of the progress topic after commits that may yet be needed, oldest first. */
-  #commitEnds: { readonly steps: number; readonly end: number }[] = []
-  #pending: NewRecord[] = []
-  /** What other tasks are told. */
-  readonly #frames: FrameBuffer
   /** By input: below it the log of an exchange was trimmed. */
   readonly #trimmed: number[] = []
   /** Of the checkpoint that is being written. */
   #neededOfExchanges: readonly Position[] = []
-  #pendingSince: number | null = null
   #checkpointSteps: number
   #checkpointAt: number
   #status: TaskProgress['status'] = 'restoring'
   #reason: string | null = null
   #checkpointFailure: string | null = null
-  #commits = 0
+  #commitCount = 0
   #checkpoints = 0
   #failedCheckpoints = 0
   #lastCheckpoint: CheckpointReport | null = null
@@ -153,11 +145,10 @@ export class TaskRunner {
     parts: {
       readonly task: Task
       readonly starts: readonly number[]
-      readonly producer: Producer
+      readonly commits: Commits
+      readonly replay: Replay
       readonly reader: Reader
       readonly ends: number[]
-      readonly replay: ProgressMarker[]
-      readonly lastMarkerSteps: number
     },
   ) {
     const { commitIntervalMs, checkpointIntervalMs, batchSize, sliceMs, progressIntervalMs, retryWaitMs } = options
@@ -172,15 +163,13 @@ export class TaskRunner {
     }
     this.#eventLoop = options.eventLoop ?? nodeEventLoop
     this.#store = options.store
-    this.#frames = new FrameBuffer(options.part?.writes ?? [])
     this.#task = parts.task
     this.#slice = new Slice(options.clock, { units: this.#settings.batchSize, ms: this.#settings.sliceMs })
     this.#starts = parts.starts
-    this.#producer = parts.producer
+    this.#commits = parts.commits
+    this.#replay = parts.replay
     this.#reader = parts.reader
     this.#ends = parts.ends
-    this.#replay = parts.replay
-    this.#lastMarkerSteps = parts.lastMarkerSteps
     this.#checkpointSteps = parts.task.steps
     this.#checkpointAt = options.clock()
   }
@@ -227,14 +216,30 @@ export class TaskRunner {
       }
     })
     const reader = await log.openReader(positionsOf(task))
+    const { clock } = options
+    const outputs: TopicPartition[] = [{ topic: deadLetters.topic, partition: 0 }]
+    for (const topic of new Set(topology.nodes.flatMap(({ sink }) => sink?.topic ?? []))) {
+      for (let partition = 0; partition < (partitions.get(topic) ?? 1); partition += 1)
+        outputs.push({ topic, partition })
+    }
+    const ends = await Promise.all(
+      outputs.map(async ({ topic, partition }) => ({ topic, partition, end: await endOf(log, topic, partition) })),
+    )
     return new TaskRunner(options, {
       task,
       starts,
-      producer,
       reader,
+      commits: new Commits({
+        log,
+        position: progress,
+        clock,
+        producer,
+        lastSteps: last?.steps ?? 0,
+        ends,
+        frames: new FrameBuffer(part?.writes ?? []),
+      }),
+      replay: new Replay({ log, topology, markers, from: { steps: task.steps, sent: task.outputs.sent() } }),
       ends: ranges.map(({ end }) => end),
-      replay: markers.filter(({ steps }) => steps > task.steps),
-      lastMarkerSteps: last?.steps ?? 0,
     })
   }
 
@@ -268,7 +273,7 @@ export class TaskRunner {
           ({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0) || waiting.has(index),
         )
         if (isRead && taken === 0) {
-          if (this.#replay.length > 0) await this.#verifyReplayCanGoOn()
+          if (this.#isReplaying) await this.#verifyReplayCanGoOn()
           return
         }
         if (!isRead) await this.#read(pollWaitMs, signal)
@@ -296,7 +301,7 @@ export class TaskRunner {
         watermark: watermark === minTimestamp ? null : watermark,
         idle: isIdle || isSilent,
       })),
-      commits: this.#commits,
+      commits: this.#commitCount,
       checkpoints: this.#checkpoints,
       lastCheckpointMs: this.#lastCheckpoint?.durationMs ?? null,
       lastCheckpoint: this.#lastCheckpoint,
@@ -310,16 +315,16 @@ export class TaskRunner {
   async close(): Promise<void> {
     await this.#checkpointing
     await this.#reader?.close()
-    await this.#producer.close()
+    await this.#commits.close()
     await this.#store.close()
   }
 
   /** Around each run: status, a clean end, and the error that stopped it told before it is thrown on. */
   async #running(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    this.#setStatus(this.#replay.length > 0 ? 'replaying' : 'running')
+    this.#setStatus(this.#isReplaying ? 'replaying' : 'running')
     try {
       await work()
-      if (this.#replay.length === 0) {
+      if (!this.#isReplaying) {
         await this.#commit(signal)
         await this.#endCheckpoint(signal)
         await this.#beginCheckpoint(signal)
@@ -370,7 +375,7 @@ export class TaskRunner {
       inputs[index]?.offer(records, nextOffset)
       this.#ends[index] = Math.max(this.#ends[index] ?? 0, nextOffset)
     }
-    if (batches.length === 0 && this.#replay.length > 0) await this.#verifyReplayCanGoOn()
+    if (batches.length === 0 && this.#isReplaying) await this.#verifyReplayCanGoOn()
   }
 
   /** Folds what has been read, in slices, until the merge needs more. A step once begun is ended. @returns how many */
@@ -379,7 +384,7 @@ export class TaskRunner {
     const slice = this.#slice
     let total = 0
     for (;;) {
-      const next = this.#replay[0]
+      const { next } = this.#replay
       // The step in hand is counted already.
       const limit = next === undefined ? Infinity : next.steps - task.steps + (task.isInStep ? 1 : 0)
       slice.begin()
@@ -387,8 +392,8 @@ export class TaskRunner {
       total += ended
       // What a step emits is whole only at its end.
       if (!task.isInStep) {
-        if (next === undefined) this.#collect()
-        else this.#compareReplay(next)
+        if (next === undefined) this.#commits.add(task.outputs.drain(), task.outputs.drainCrossings(), task.progress)
+        else await this.#withhold(next)
         if (signal.aborted || (ended < limit && !slice.hasEnded)) return total
       }
       await this.#keepPace(signal)
@@ -396,30 +401,14 @@ export class TaskRunner {
     }
   }
 
-  #collect(): void {
-    const { outputs } = this.#task
-    const emissions = outputs.drain()
-    this.#frames.add(outputs.drainCrossings())
-    if (emissions.length === 0 && !this.#frames.hasNews(this.#task.progress)) return
-    for (const { record } of emissions) this.#pending.push(record)
-    this.#pendingSince ??= this.#options.clock()
-  }
-
-  /** Outputs before the last marker were sent by the run before: withheld, and compared with what it proved. */
-  #compareReplay(marker: ProgressMarker): void {
-    const task = this.#task
-    task.outputs.drain()
-    task.outputs.drainCrossings()
-    if (task.steps < marker.steps) return
-    this.#replay.shift()
-    const proofs = task.outputs.proofs()
-    if (differingSinks(marker.proofs, proofs).length > 0) {
-      if (marker.version === task.topology.version) {
-        throw determinismError(marker, { proofs, stepsBefore: this.#checkpointSteps })
-      }
-      this.#divergences += 1
-    }
-    if (this.#replay.length === 0) this.#setStatus('running')
+  /** Outputs before the last marker were sent by the run before. */
+  async #withhold(marker: ProgressMarker): Promise<void> {
+    const { steps, outputs } = this.#task
+    this.#replay.withhold(outputs.drain())
+    outputs.drainCrossings()
+    if (steps < marker.steps) return
+    if ((await this.#replay.pass(outputs.proofs(), outputs.sent())) === 'differs') this.#divergences += 1
+    if (!this.#isReplaying) this.#setStatus('running')
   }
 
   /** Commits and checkpoints that are due. */
@@ -428,59 +417,25 @@ export class TaskRunner {
     const { commitIntervalMs, checkpointIntervalMs } = this.#settings
     const now = clock()
     this.#report(now)
-    if (this.#replay.length > 0 || this.#task.isInStep) return
-    const isDue = this.#pendingSince !== null && now - this.#pendingSince >= commitIntervalMs
-    if (isDue || this.#pending.length + this.#frames.items >= maxPendingOutputs) await this.#commit(signal)
+    if (this.#isReplaying || this.#task.isInStep) return
+    const { pending, pendingSince } = this.#commits
+    const isDue = pendingSince !== null && now - pendingSince >= commitIntervalMs
+    if (isDue || pending >= maxPendingOutputs) await this.#commit(signal)
     if (this.#checkpointOutcome !== null) await this.#endCheckpoint(signal)
     if (this.#checkpointing !== null || this.#task.isInStep) return
     if (now - this.#checkpointAt >= checkpointIntervalMs) await this.#beginCheckpoint(signal)
   }
 
   #waitMs(): number {
-    if (this.#pendingSince === null) return pollWaitMs
-    const due = this.#pendingSince + this.#settings.commitIntervalMs - this.#options.clock()
+    const { pendingSince } = this.#commits
+    if (pendingSince === null) return pollWaitMs
+    const due = pendingSince + this.#settings.commitIntervalMs - this.#options.clock()
     return Math.max(0, Math.min(pollWaitMs, due))
   }
 
   async #commit(signal: AbortSignal): Promise<void> {
-    const hasStepped = this.#task.steps !== this.#lastMarkerSteps
-    const told = this.#task.progress
-    if (this.#pending.length === 0 && !hasStepped && !this.#frames.hasNews(told)) return
-    const { log, progress } = this.#options
-    const marker = this.#marker()
-    const records = [...this.#pending, ...this.#frames.records(told), markerRecord(progress, marker)]
-    let isUnknown = false
-    await this.#retrying(async () => {
-      if (isUnknown) {
-        // A new producer of the same id ends what the old one may still have open; then the topic is the last word.
-        this.#producer = await log.openProducer(progress.transactionalId)
-        const last = (await readMarkers(log, progress)).at(-1)
-        isUnknown = false
-        // Without a step it only tells how far it has come: that may be told twice.
-        if (last !== undefined && (hasStepped ? last.steps >= marker.steps : last.steps > marker.steps)) {
-          if (last.steps === marker.steps && differingSinks(last.proofs, marker.proofs).length === 0) return
-          throw new ProducerFencedError(progress.transactionalId) // someone else has gone on from the same place
-        }
-      }
-      try {
-        const positions = await this.#producer.append(records)
-        const end = positions.find(({ topic, partition }) => isAt(progress, topic, partition))?.offset
-        if (end !== undefined) this.#commitEnds.push({ steps: marker.steps, end })
-      } catch (error) {
-        isUnknown = !(error instanceof LogFullError)
-        throw error
-      }
-    }, signal)
-    this.#pending = []
-    this.#frames.sent(told)
-    this.#pendingSince = null
-    this.#lastMarkerSteps = marker.steps
-    this.#commits += 1
-  }
-
-  #marker(): ProgressMarker {
     const { topology, inputs, outputs, steps } = this.#task
-    return {
+    const marker = {
       job: topology.job,
       version: topology.version,
       steps,
@@ -491,8 +446,11 @@ export class TaskRunner {
         start: this.#starts[index] ?? 0,
       })),
       proofs: outputs.proofs(),
+      sent: outputs.sent(),
       resumptions: this.#task.resumptionsSince(this.#checkpointSteps),
     }
+    const report = await this.#commits.commit(marker, this.#task.progress, this.#retryingUntil(signal))
+    if (report !== null) this.#commitCount += 1
   }
 
   /** A store ahead of the log would lose outputs: so first a commit that covers what the checkpoint holds. */
@@ -501,7 +459,7 @@ export class TaskRunner {
     this.#checkpointAt = clock()
     const steps = this.#task.checkpointableSteps
     if (steps === this.#checkpointSteps) return
-    if (this.#lastMarkerSteps < steps) await this.#commit(signal)
+    if (this.#commits.lastSteps < steps) await this.#commit(signal)
     this.#neededOfExchanges = this.#task.neededOfExchanges
     this.#checkpointing = writeCheckpoint({
       task: this.#task,
@@ -531,7 +489,7 @@ export class TaskRunner {
     this.#checkpointSteps = outcome.report.steps
     this.#checkpointFailure = null
     this.#checkpoints += 1
-    await this.#trimMarkers(signal)
+    await this.#commits.trimBelow(this.#checkpointSteps, this.#retryingUntil(signal))
     await this.#trimExchanges(signal)
   }
 
@@ -544,26 +502,23 @@ export class TaskRunner {
     }
   }
 
-  /** Markers below the checkpoint are of no more use, but one must stay. */
-  async #trimMarkers(signal: AbortSignal): Promise<void> {
-    const keepFrom = this.#commitEnds.findLastIndex(({ steps }) => steps <= this.#checkpointSteps)
-    const before = this.#commitEnds[keepFrom - 1]
-    if (before === undefined) return
-    this.#commitEnds = this.#commitEnds.slice(keepFrom)
-    const { log, progress } = this.#options
-    await this.#retrying(() => log.trim({ topic: progress.topic, partition: progress.partition }, before.end), signal)
-  }
-
   async #verifyReplayCanGoOn(): Promise<void> {
     const { inputs } = this.#task
     const ends = await Promise.all(
       inputs.map(({ source, partition }) => this.#options.log.offsets({ topic: source.topic, partition })),
     )
     if (inputs.some(({ fetchOffset }, index) => fetchOffset < (ends[index]?.end ?? 0))) return
-    const steps = this.#replay[0]?.steps ?? 0
+    const steps = this.#replay.next?.steps ?? 0
     throw new StateLostError(
       `The inputs end at step ${this.#task.steps}, but the job had gone to step ${steps} before: records are missing.`,
     )
+  }
+
+  get #isReplaying(): boolean {
+    return this.#replay.next !== undefined
+  }
+  #retryingUntil(signal: AbortSignal): Retrying {
+    return (work) => this.#retrying(work, signal)
   }
 
   /** Until it succeeds, with longer and longer waits; status says so meanwhile. What cannot be retried is thrown on. */
@@ -611,9 +566,6 @@ const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   return 'remedy' in error && typeof error.remedy === 'string' ? `${error.message} ${error.remedy}` : error.message
 }
-
-const isAt = (position: ProgressPosition, topic: string, partition: number): boolean =>
-  position.topic === topic && position.partition === partition
 
 const verifyMarkers = (
   { progress, topology }: TaskRunnerOptions,

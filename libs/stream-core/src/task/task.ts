@@ -27,7 +27,7 @@ import { inputsToPause } from './alignment.ts'
 import { EpochError, SourceError } from './errors.ts'
 import { Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
-import { deadLetterSink, OutputBuffer, type OutputProof } from './output-buffer.ts'
+import { deadLetterSink, OutputBuffer, type OutputProof, type SentCounts } from './output-buffer.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
 import { UndoLog } from './rewind.ts'
 
@@ -61,6 +61,7 @@ export interface TaskSnapshot {
   /** By node, in order of id; of a source, one channel a partition. */
   readonly valves: readonly ValveSnapshot[]
   readonly proofs: Readonly<Record<string, OutputProof>>
+  readonly sent: SentCounts
   readonly sequences: readonly number[]
   readonly lateElements: number
   readonly finalized: number | null
@@ -403,7 +404,7 @@ export class Task {
     this.#lateElements = snapshot.lateElements
     this.#finalized = snapshot.finalized
     this.#processingTime = snapshot.processingTime
-    this.outputs.restore(snapshot.proofs)
+    this.outputs.restore(snapshot.proofs, snapshot.sent)
     this.#sources.forEach((input, index) => {
       const at = snapshot.inputs[index]
       if (at !== undefined) input.start(at)
@@ -945,6 +946,7 @@ export class Task {
       told: this.#exchange?.snapshot() ?? null,
       valves: this.#nodes.map(({ valve }) => valve.snapshot()),
       proofs: this.outputs.proofs(),
+      sent: this.outputs.sent(),
       sequences: this.#sinks.map(({ sequence }) => sequence),
       lateElements: this.#lateElements,
       finalized: this.#finalized,

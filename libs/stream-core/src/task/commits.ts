@@ -1,0 +1,146 @@
+import {
+  LogFullError,
+  ProducerFencedError,
+  type EventLog,
+  type NewRecord,
+  type Producer,
+  type TopicPartition,
+} from '@tocsin/event-log'
+import { differingSinks, newMarker, type ProgressMarker, type WrittenRange } from './marker.ts'
+import type { Emission } from './output-buffer.ts'
+import { markerRecord, readMarkers, type ProgressPosition } from './progress-log.ts'
+
+/** Repeats `work` until it succeeds, with waits between; what cannot be repeated is thrown. */
+export type Retrying = <T>(work: () => Promise<T>) => Promise<T>
+
+export interface CommitReport {
+  /** Of the append, with what was repeated. */
+  readonly durationMs: number
+  readonly records: number
+  /** Of keys and values. */
+  readonly bytes: number
+}
+
+/** Outputs on their way to the log, and the marker that goes with them in one atomic write. */
+export class Commits {
+  readonly #log: EventLog
+  readonly #position: ProgressPosition
+  readonly #clock: () => number
+  #producer: Producer
+  #lastSteps: number
+  #pending: NewRecord[] = []
+  #pendingSince: number | null = null
+  /** Where the next record of a partition cannot lie below. */
+  readonly #ends: Map<string, number>
+  /** Ends of the progress topic after commits that may yet be needed, oldest first. */
+  #markerEnds: { readonly steps: number; readonly end: number }[] = []
+
+  constructor(options: {
+    readonly log: EventLog
+    readonly position: ProgressPosition
+    readonly clock: () => number
+    readonly producer: Producer
+    /** Of the newest marker in the log. */
+    readonly lastSteps: number
+    /** Of each partition that the task may write to, as of now. */
+    readonly ends: readonly (TopicPartition & { readonly end: number })[]
+  }) {
+    this.#log = options.log
+    this.#position = options.position
+    this.#clock = options.clock
+    this.#producer = options.producer
+    this.#lastSteps = options.lastSteps
+    this.#ends = new Map(options.ends.map(({ topic, partition, end }) => [`${topic}/${partition}`, end]))
+  }
+
+  get pending(): number {
+    return this.#pending.length
+  }
+  /** When the oldest output that waits was made; null when none waits. */
+  get pendingSince(): number | null {
+    return this.#pendingSince
+  }
+  /** Steps that the newest marker covers. */
+  get lastSteps(): number {
+    return this.#lastSteps
+  }
+
+  add(emissions: readonly Emission[]): void {
+    if (emissions.length === 0) return
+    for (const { record } of emissions) this.#pending.push(record)
+    this.#pendingSince ??= this.#clock()
+  }
+
+  /**
+   * Writes what waits, with the marker.
+   * @returns null when there was nothing to say
+   * @throws {ProducerFencedError} someone else has gone on from here.
+   */
+  async commit(marker: Omit<ProgressMarker, 'format' | 'written'>, retrying: Retrying): Promise<CommitReport | null> {
+    if (this.#pending.length === 0 && marker.steps === this.#lastSteps) return null
+    const began = this.#clock()
+    const whole = newMarker({ ...marker, written: this.#written() })
+    const records = [...this.#pending, markerRecord(this.#position, whole)]
+    let isUnknown = false
+    await retrying(async () => {
+      if (isUnknown) {
+        // A new producer of the same id ends what the old one may still have open; then the topic is the last word.
+        this.#producer = await this.#log.openProducer(this.#position.transactionalId)
+        const last = (await readMarkers(this.#log, this.#position)).at(-1)
+        isUnknown = false
+        if (last !== undefined && last.steps >= marker.steps) {
+          if (last.steps === marker.steps && differingSinks(last.proofs, marker.proofs).length === 0) return
+          throw new ProducerFencedError(this.#position.transactionalId) // someone else has gone on from the same place
+        }
+      }
+      try {
+        for (const { topic, partition, offset } of await this.#producer.append(records)) {
+          this.#ends.set(`${topic}/${partition}`, offset)
+          if (topic === this.#position.topic && partition === this.#position.partition) {
+            this.#markerEnds.push({ steps: marker.steps, end: offset })
+          }
+        }
+      } catch (error) {
+        isUnknown = !(error instanceof LogFullError)
+        throw error
+      }
+    })
+    this.#pending = []
+    this.#pendingSince = null
+    this.#lastSteps = marker.steps
+    return { durationMs: this.#clock() - began, records: records.length, bytes: bytesOf(records) }
+  }
+
+  /** Markers below a checkpoint are of no more use, but one must stay. */
+  async trimBelow(checkpointSteps: number, retrying: Retrying): Promise<void> {
+    const keepFrom = this.#markerEnds.findLastIndex(({ steps }) => steps <= checkpointSteps)
+    const before = this.#markerEnds[keepFrom - 1]
+    if (before === undefined) return
+    this.#markerEnds = this.#markerEnds.slice(keepFrom)
+    const { topic, partition } = this.#position
+    await retrying(() => this.#log.trim({ topic, partition }, before.end))
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.close()
+  }
+
+  #written(): readonly WrittenRange[] {
+    const ranges = new Map<string, { topic: string; partition: number; count: number }>()
+    for (const { topic, partition } of this.#pending) {
+      const name = `${topic}/${partition}`
+      const range = ranges.get(name)
+      if (range === undefined) ranges.set(name, { topic, partition, count: 1 })
+      else range.count += 1
+    }
+    return [...ranges].map(([name, { topic, partition, count }]) => ({
+      topic,
+      partition,
+      count,
+      from: this.#ends.get(name) ?? 0,
+    }))
+  }
+}
+
+const bytesOf = (records: readonly NewRecord[]): number =>
+  records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + value.length, 0)
