@@ -92,6 +92,7 @@ export class StreamCoreBench {
       progressTopic: `${name}.progress`,
       deadLetters: { topic: topics.deadLetters, encode: ({ reason }) => bytesOf(reason) },
       checkpointIntervalMs: 1000,
+      restart: { type: 'none' },
       clock: () => performance.now(),
     })
     await rest()

@@ -60,6 +60,8 @@ export async function openDetection(options: DetectionJob): Promise<Job> {
     progressTopic: progressTopic(prefix, chainId, 'detection'),
     deadLetters: { topic: deadLettersTopic(prefix), encode: encodeAndTell(options.onDeadLetter) },
     clock,
+    // Whoever runs it opens it again, or tells the failure.
+    restart: { type: 'none' },
     ...(options.commitIntervalMs !== undefined && { commitIntervalMs: options.commitIntervalMs }),
     ...(options.checkpointIntervalMs !== undefined && { checkpointIntervalMs: options.checkpointIntervalMs }),
     ...(options.batchSize !== undefined && { batchSize: options.batchSize }),

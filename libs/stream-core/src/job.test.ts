@@ -87,6 +87,7 @@ const optionsOf = (
   progressTopic: 'progress',
   deadLetters: { topic: 'dead', encode: (letter) => Buffer.from(`${letter.operator} ${letter.code} ${letter.origin}`) },
   clock: () => 0,
+  restart: { type: 'none' },
   ...more,
 })
 

@@ -1,7 +1,9 @@
 import type { EventLog } from '@tocsin/event-log'
 import { openLevelStore } from './state/level-store.ts'
 import type { StateStore } from './state/state-store.ts'
-import type { EventLoop } from './task/event-loop.ts'
+import { defaultRestartStrategy, type RestartStrategy } from './restart-strategy.ts'
+import { nodeEventLoop, type EventLoop } from './task/event-loop.ts'
+import { RestartingJob } from './task/restarting-job.ts'
 import { TaskRunner, type TaskPace, type TaskProgress } from './task/task-runner.ts'
 import type { TaskDeadLetter } from './task/task.ts'
 import type { Topology } from './topology.ts'
@@ -19,6 +21,10 @@ export interface JobOptions extends TaskPace {
   readonly clock: () => number
   /** Called at most every `progressIntervalMs`, and at each change of status. */
   readonly onProgress?: (progress: JobProgress) => void
+  /** What a failure that may pass leads to. Default: restarts, with a wait that grows from 1 s to 1 min. */
+  readonly restart?: RestartStrategy
+  /** In [0, 1): spreads the waits of jobs that failed together. Default: none is spread. */
+  readonly random?: () => number
   /** Instead of the store in `stateFolder`, for tests. */
   readonly store?: StateStore
   /** Turns and waits, so that a simulation can run a job in virtual time. Default: Node's own. */
@@ -29,7 +35,18 @@ export interface JobOptions extends TaskPace {
 export type JobDeadLetter = TaskDeadLetter
 
 /** For dashboards and progress bars; not part of any result. */
-export type JobProgress = TaskProgress
+export interface JobProgress extends Omit<TaskProgress, 'status'> {
+  /** `restarting`: it failed, and `reason` says why, and waits to be opened again; `failed`: for good. */
+  readonly status: TaskProgress['status'] | 'restarting'
+  readonly restarts: {
+    /** Since the job was opened. */
+    readonly count: number
+    /** By the job's clock; null while it runs. */
+    readonly nextAt: number | null
+    /** One line with the remedy; null if it never failed. */
+    readonly lastFailure: string | null
+  }
+}
 
 export interface Job {
   /** Runs until `signal` aborts (then commits and checkpoints cleanly) or an error that stops it. */
@@ -47,17 +64,28 @@ export type OpenJob = (options: JobOptions) => Promise<Job>
 
 /**
  * Opens a job on its log: fences an earlier owner of its progress topic, restores the newest checkpoint, and reads where
- * the last commit stood. Replaying up to there is the first thing that `run` does.
+ * the last commit stood. Replaying up to there is the first thing that `run` does. What fails later restarts by the
+ * job's strategy.
  * @throws {StateLostError | StateMismatchError | StoreOpenError}
  */
 export const openJob: OpenJob = async (options) => {
-  const store = options.store ?? (await openLevelStore(options.stateFolder))
-  try {
-    const { progressTopic: topic, stateFolder: _, ...of } = options
-    await options.log.createTopics([{ topic, partitions: 1 }])
-    return await TaskRunner.open({ ...of, store, progress: { topic, partition: 0, key: '0', transactionalId: topic } })
-  } catch (error) {
-    await store.close()
-    throw error
-  }
+  const { progressTopic: topic, stateFolder, restart, random, onProgress, ...of } = options
+  const progress = { topic, partition: 0, key: '0', transactionalId: topic }
+  return RestartingJob.open({
+    strategy: restart ?? defaultRestartStrategy,
+    random: random ?? (() => 0.5),
+    clock: options.clock,
+    eventLoop: options.eventLoop ?? nodeEventLoop,
+    onProgress: onProgress ?? (() => undefined),
+    open: async (tell) => {
+      const store = options.store ?? (await openLevelStore(stateFolder))
+      try {
+        await options.log.createTopics([{ topic, partitions: 1 }])
+        return await TaskRunner.open({ ...of, store, progress, onProgress: tell })
+      } catch (error) {
+        await store.close()
+        throw error
+      }
+    },
+  })
 }

@@ -6,6 +6,8 @@ import {
   type Producer,
   type TopicPartition,
 } from '@tocsin/event-log'
+import type { Crossing, FrameBuffer } from '../distributed/frame-buffer.ts'
+import type { Stamp } from '../distributed/stamp.ts'
 import { differingSinks, newMarker, type ProgressMarker, type WrittenRange } from './marker.ts'
 import type { Emission } from './output-buffer.ts'
 import { markerRecord, readMarkers, type ProgressPosition } from './progress-log.ts'
@@ -26,6 +28,8 @@ export class Commits {
   readonly #log: EventLog
   readonly #position: ProgressPosition
   readonly #clock: () => number
+  /** What other tasks are told. */
+  readonly #frames: FrameBuffer
   #producer: Producer
   #lastSteps: number
   #pending: NewRecord[] = []
@@ -44,17 +48,19 @@ export class Commits {
     readonly lastSteps: number
     /** Of each partition that the task may write to, as of now. */
     readonly ends: readonly (TopicPartition & { readonly end: number })[]
+    readonly frames: FrameBuffer
   }) {
     this.#log = options.log
     this.#position = options.position
     this.#clock = options.clock
+    this.#frames = options.frames
     this.#producer = options.producer
     this.#lastSteps = options.lastSteps
     this.#ends = new Map(options.ends.map(({ topic, partition, end }) => [`${topic}/${partition}`, end]))
   }
 
   get pending(): number {
-    return this.#pending.length
+    return this.#pending.length + this.#frames.items
   }
   /** When the oldest output that waits was made; null when none waits. */
   get pendingSince(): number | null {
@@ -65,8 +71,10 @@ export class Commits {
     return this.#lastSteps
   }
 
-  add(emissions: readonly Emission[]): void {
-    if (emissions.length === 0) return
+  /** `told`: how far the task has come, which is news to others even without an item for them. */
+  add(emissions: readonly Emission[], crossings: readonly Crossing[], told: Stamp): void {
+    this.#frames.add(crossings)
+    if (emissions.length === 0 && !this.#frames.hasNews(told)) return
     for (const { record } of emissions) this.#pending.push(record)
     this.#pendingSince ??= this.#clock()
   }
@@ -76,11 +84,16 @@ export class Commits {
    * @returns null when there was nothing to say
    * @throws {ProducerFencedError} someone else has gone on from here.
    */
-  async commit(marker: Omit<ProgressMarker, 'format' | 'written'>, retrying: Retrying): Promise<CommitReport | null> {
-    if (this.#pending.length === 0 && marker.steps === this.#lastSteps) return null
+  async commit(
+    marker: Omit<ProgressMarker, 'format' | 'written'>,
+    told: Stamp,
+    retrying: Retrying,
+  ): Promise<CommitReport | null> {
+    const hasStepped = marker.steps !== this.#lastSteps
+    if (this.#pending.length === 0 && !hasStepped && !this.#frames.hasNews(told)) return null
     const began = this.#clock()
     const whole = newMarker({ ...marker, written: this.#written() })
-    const records = [...this.#pending, markerRecord(this.#position, whole)]
+    const records = [...this.#pending, ...this.#frames.records(told), markerRecord(this.#position, whole)]
     let isUnknown = false
     await retrying(async () => {
       if (isUnknown) {
@@ -88,7 +101,8 @@ export class Commits {
         this.#producer = await this.#log.openProducer(this.#position.transactionalId)
         const last = (await readMarkers(this.#log, this.#position)).at(-1)
         isUnknown = false
-        if (last !== undefined && last.steps >= marker.steps) {
+        // Without a step it only tells how far it has come: that may be told twice.
+        if (last !== undefined && (hasStepped ? last.steps >= marker.steps : last.steps > marker.steps)) {
           if (last.steps === marker.steps && differingSinks(last.proofs, marker.proofs).length === 0) return
           throw new ProducerFencedError(this.#position.transactionalId) // someone else has gone on from the same place
         }
@@ -106,6 +120,7 @@ export class Commits {
       }
     })
     this.#pending = []
+    this.#frames.sent(told)
     this.#pendingSince = null
     this.#lastSteps = marker.steps
     return { durationMs: this.#clock() - began, records: records.length, bytes: bytesOf(records) }

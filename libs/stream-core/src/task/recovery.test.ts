@@ -44,6 +44,7 @@ const optionsOf = (log: SimulatedLog, store: StateStore, more: Partial<JobOption
     progressTopic: 'progress',
     deadLetters: { topic: 'dead', encode: ({ operator, origin }) => Buffer.from(`${operator} ${origin}`) },
     clock: () => (now += 1),
+    restart: { type: 'none' },
     checkpointIntervalMs: 0,
     commitIntervalMs: 0,
     batchSize: 3,

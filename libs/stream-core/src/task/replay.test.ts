@@ -54,6 +54,7 @@ const open = async (log: SimulatedLog, topology: Topology, more: Partial<JobOpti
     progressTopic: 'progress',
     deadLetters: { topic: 'dead', encode: ({ reason }) => Buffer.from(reason) },
     clock: () => 0,
+    restart: { type: 'none' },
     ...more,
   })
 

@@ -314,9 +314,12 @@ export class TaskRunner {
 
   async close(): Promise<void> {
     await this.#checkpointing
-    await this.#reader?.close()
-    await this.#commits.close()
-    await this.#store.close()
+    try {
+      await this.#reader?.close()
+      await this.#commits.close()
+    } finally {
+      await this.#store.close()
+    }
   }
 
   /** Around each run: status, a clean end, and the error that stopped it told before it is thrown on. */
@@ -559,10 +562,12 @@ const positionsOf = (task: Task): readonly Position[] =>
 type CheckpointOutcome = { readonly report: CheckpointReport } | { readonly error: unknown }
 
 const isRetryable = (error: unknown): boolean => error instanceof EventLogError && error.handling === 'retry'
-const isStopping = (error: unknown): boolean =>
+/** It will not pass by itself: no restart helps. */
+export const isStopping = (error: unknown): boolean =>
   error instanceof ProducerFencedError || (error instanceof Error && 'handling' in error && error.handling === 'stop')
 
-const reasonOf = (error: unknown): string => {
+/** One line, with the remedy where there is one. */
+export const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   return 'remedy' in error && typeof error.remedy === 'string' ? `${error.message} ${error.remedy}` : error.message
 }

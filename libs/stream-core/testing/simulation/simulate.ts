@@ -267,6 +267,8 @@ class Supervisor {
         },
         clock: () => time.now,
         retryWaitMs: 5,
+        // What a process survives by itself would hide what its owner must see.
+        restart: { type: 'none' },
         eventLoop: owner.eventLoop(),
         ...pace,
       })
