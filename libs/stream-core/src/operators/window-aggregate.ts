@@ -2,6 +2,7 @@ import type { WindowFunction } from '../aggregate.ts'
 import type { Codec } from '../codec.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { Schedule } from '../schedule.ts'
+import type { OrderedMap } from '../state/ordered-map.ts'
 import { integerSubKeys, NestedTable } from '../state/state-table.ts'
 import type { UndoLog } from '../task/rewind.ts'
 import { maxTimestamp, requireTimestamp, type DurationMs, type Timestamp } from '../time.ts'
@@ -74,8 +75,10 @@ export const paneWindowOperator =
     const cleanupTime = (end: Timestamp): Timestamp => Math.min(end - 1 + allowedLateness, maxTimestamp)
 
     const merge = (before: Acc, next: Acc): Acc => aggregate.merge(before, next)
-    const fire = (key: string, userKey: () => Key, window: TimeWindow): void => {
-      const merged = panes.of(key)?.reduceBetween(window.start, window.end - 1, merge)
+    let firingKey = ''
+    const userKeyOfFiring = (): Key => from(firingKey)
+    const fire = (held: OrderedMap<number, Acc>, window: TimeWindow, userKey: () => Key): void => {
+      const merged = held.reduceBetween(window.start, window.end - 1, merge)
       if (merged !== undefined) emitResult(aggregate.result(merged), window, userKey)
     }
 
@@ -89,6 +92,34 @@ export const paneWindowOperator =
       }
     }
 
+    // Elements of a block share their time, and the keys of a window its bounds.
+    let timestampAt = NaN
+    let newestAt = 0
+    let startAt = 0
+    let ended: TimeWindow = windowEnding(0)
+    let next: TimeWindow = windowEnding(step)
+
+    /** The window that ends after `time`, of one key. */
+    const fireAt = (time: Timestamp, key: string): void => {
+      const held = panes.of(key)
+      if (held === undefined) return
+      if (ended.end !== time + 1) {
+        ended = windowEnding(time + 1)
+        next = windowEnding(time + 1 + step)
+      }
+      const undoPosition = undo.position
+      const outputPosition = outputs.position
+      if (held.hasBetween(next.start, next.end - 1)) ends.addNext(next.end - 1, key)
+      try {
+        firingKey = key
+        fire(held, ended, userKeyOfFiring)
+      } catch (error) {
+        context.fail(error, undoPosition, outputPosition) // the window is lost, not the ones after it
+      }
+      // A pane that the next window does not reach is of no more use.
+      if (allowedLateness === 0 && (held.first() ?? Infinity) < next.start) dropPanes(key, time)
+    }
+
     return {
       receivers: [
         {
@@ -100,19 +131,23 @@ export const paneWindowOperator =
               const element = value as T // the builder typed the stream that feeds the operator
               const userKey = keyOf(element)
               const { watermark } = context
-              const newest = newestEnd(timestamp)
-              if (timestamp >= newest || cleanupTime(newest) <= watermark) {
+              if (timestamp !== timestampAt) {
+                timestampAt = timestamp
+                newestAt = newestEnd(timestamp)
+                startAt = windowStart(timestamp, offset, pane)
+              }
+              if (timestamp >= newestAt || cleanupTime(newestAt) <= watermark) {
                 if (timestamp + allowedLateness > watermark) return // a gap between windows, when slide > size
                 context.countLate()
                 if (options.lateTag !== null) context.side(options.lateTag).emit(element, timestamp)
                 return
               }
               const key = of(userKey)
-              const start = windowStart(timestamp, offset, pane)
-              panes.set(key, start, context.freeze(aggregate.add(element, panes.get(key, start))))
-              if (allowedLateness === 0) return
-              for (let end = newest; end > timestamp; end -= step) {
-                if (end - 1 <= watermark && cleanupTime(end) > watermark) fire(key, () => userKey, windowEnding(end))
+              panes.set(key, startAt, context.freeze(aggregate.add(element, panes.get(key, startAt))))
+              const held = allowedLateness === 0 ? undefined : panes.of(key)
+              if (held === undefined) return
+              for (let end = newestAt; end > timestamp; end -= step) {
+                if (end - 1 <= watermark && cleanupTime(end) > watermark) fire(held, windowEnding(end), () => userKey)
               }
             } catch (error) {
               context.fail(error, undoPosition, outputPosition)
@@ -123,27 +158,15 @@ export const paneWindowOperator =
       fireNext(watermark) {
         if (ends.sortNext(watermark)) return true
         const due = ends.take(watermark)
-        if (due === undefined) {
-          if (cleanups.sortNext(watermark)) return true
-          const cleanup = cleanups.take(watermark)
-          if (cleanup !== undefined) dropPanes(cleanup.key, cleanup.time)
-          return cleanup !== undefined
+        if (due !== undefined) {
+          context.fires(due.time, due.key)
+          fireAt(due.time, due.key)
+          return true
         }
-        const { time, key } = due
-        context.fires(time, key)
-        const undoPosition = undo.position
-        const outputPosition = outputs.position
-        const held = panes.of(key)
-        if (held === undefined) return true
-        const next = windowEnding(time + 1 + step)
-        if (held.hasBetween(next.start, next.end - 1)) ends.addNext(next.end - 1, key)
-        try {
-          fire(key, () => from(key), windowEnding(time + 1))
-        } catch (error) {
-          context.fail(error, undoPosition, outputPosition) // the window is lost, not the ones after it
-        }
-        if (allowedLateness === 0) dropPanes(key, time)
-        return true
+        if (cleanups.sortNext(watermark)) return true
+        const cleanup = cleanups.take(watermark)
+        if (cleanup !== undefined) dropPanes(cleanup.key, cleanup.time)
+        return cleanup !== undefined
       },
     }
   }
