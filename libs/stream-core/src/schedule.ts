@@ -12,6 +12,16 @@ interface Due {
   readonly others: Set<string>
 }
 
+/** Keys in the order of their bytes, and which of them came by `add`. */
+interface MergedKeys {
+  readonly keys: readonly string[]
+  readonly isNew: Uint8Array
+}
+interface Taken extends MergedKeys {
+  readonly time: Timestamp
+  next: number
+}
+
 /** What a time takes in memory, and a key of it, about. */
 const bytesATime = 200
 const bytesAKey = 60
@@ -32,7 +42,7 @@ export class Schedule implements CheckpointedTable {
   readonly #log: DueLog
   /** The time that is being put in order, then taken key by key. */
   #sorting: SlicedSort<string> | null = null
-  #taken: { readonly time: Timestamp; readonly keys: readonly string[]; next: number } | null = null
+  #taken: Taken | null = null
   /** How often a time was taken in what may yet be undone. */
   readonly #open = new Map<Timestamp, number>()
   /** Times that the store's logs name, of the slots in memory. */
@@ -44,6 +54,9 @@ export class Schedule implements CheckpointedTable {
   #takenSince = new Set<Timestamp>()
   #newlyLogged: { readonly time: Timestamp; readonly isLogged: boolean }[] = []
   #keys = 0
+  /** What was asked for last: keys of a time come one after the other. */
+  #recent: Due | null = null
+  #recentTime: Timestamp = 0
 
   /** `name` is the state's own within its operator, and begins with `#`. */
   constructor(name: string, undo: UndoLog) {
@@ -86,25 +99,27 @@ export class Schedule implements CheckpointedTable {
 
   /**
    * Takes the first key at or before `watermark`, by time and then in the order of bytes. All keys of a time are taken
-   * before a key that is added meanwhile.
+   * before a key that is added meanwhile. `isNew`: it was added by `add`, not only carried on by `addNext`.
    */
-  take(watermark: Timestamp): { readonly time: Timestamp; readonly key: string } | undefined {
+  take(watermark: Timestamp): { readonly time: Timestamp; readonly key: string; readonly isNew: boolean } | undefined {
     for (;;) {
       const taken = this.#taken
       const key = taken?.keys[taken.next]
       if (taken !== null && key !== undefined) {
+        const isNew = taken.isNew[taken.next] === 1
         taken.next += 1
         if (taken.next === taken.keys.length) this.#taken = null
-        return { time: taken.time, key }
+        return { time: taken.time, key, isNew }
       }
       const time = this.#firstUpTo(watermark)
       if (time === undefined) return undefined
       while (this.sortNext(watermark));
       const { ascending, others } = this.#at(time)
-      const keys = merged(ascending, this.#sorting?.sorted ?? [...others].sort())
+      const { keys, isNew } = merged(ascending, this.#sorting?.sorted ?? [...others].sort())
       this.#sorting = null
       this.#times.takeFirst()
       this.#due.delete(time)
+      this.#recent = null
       this.#keys -= ascending.length + others.size
       for (let at = 0; at < keys.length; at += keysAChange) {
         // The second name tells the slices of a time apart.
@@ -112,7 +127,7 @@ export class Schedule implements CheckpointedTable {
       }
       this.#open.set(time, (this.#open.get(time) ?? 0) + Math.ceil(keys.length / keysAChange))
       if (this.#dueChanges !== null) this.#takenSince.add(time)
-      this.#taken = { time, keys, next: 0 }
+      this.#taken = { time, keys, isNew, next: 0 }
     }
   }
 
@@ -207,11 +222,18 @@ export class Schedule implements CheckpointedTable {
   }
 
   #at(time: Timestamp): Due {
+    if (time === this.#recentTime && this.#recent !== null) return this.#recent
+    const due = this.#find(time)
+    this.#recentTime = time
+    this.#recent = due
+    return due
+  }
+  #find(time: Timestamp): Due {
     const existing = this.#due.get(time)
     if (existing !== undefined) return existing
     if (this.#log.isCold(time)) {
       this.#thaw(slotOf(time))
-      return this.#at(time)
+      return this.#find(time)
     }
     const created = { ascending: [], others: new Set<string>() }
     this.#due.set(time, created)
@@ -251,6 +273,7 @@ export class Schedule implements CheckpointedTable {
         else keys.add(key)
       }
     }
+    this.#recent = null
     for (const [time, keys] of keysByTime) {
       this.#logged.add(time)
       this.#keys += keys.size
@@ -265,22 +288,24 @@ const keysAChange = 16
 
 const isAfter = (a: string, b: string): boolean => a > b
 
-/** Two ascending lists as one, without repeats. */
-const merged = (a: readonly string[], b: readonly string[]): readonly string[] => {
-  if (b.length === 0) return a
-  if (a.length === 0) return b
+/** Two ascending lists as one, without repeats; those of `b` are new. */
+const merged = (a: readonly string[], b: readonly string[]): MergedKeys => {
+  if (b.length === 0) return { keys: a, isNew: new Uint8Array(a.length) }
+  if (a.length === 0) return { keys: b, isNew: new Uint8Array(b.length).fill(1) }
   const keys: string[] = []
+  const isNew = new Uint8Array(a.length + b.length)
   let atA = 0
   for (const key of b) {
     for (let other = a[atA]; other !== undefined && other <= key; other = a[atA]) {
       if (other !== key) keys.push(other)
       atA += 1
     }
+    isNew[keys.length] = 1
     keys.push(key)
   }
   for (let other = a[atA]; other !== undefined; other = a[atA]) {
     keys.push(other)
     atA += 1
   }
-  return keys
+  return { keys, isNew }
 }

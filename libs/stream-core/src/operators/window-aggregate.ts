@@ -11,6 +11,7 @@ import type { AlignedWindowAssigner } from '../window.ts'
 import type { Incremental } from './incremental.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator } from './operator.ts'
+import { CarriedWindows } from './carried-windows.ts'
 import { paneLayout } from './pane-layout.ts'
 import { windowOutput } from './window-output.ts'
 
@@ -26,10 +27,20 @@ export interface PaneWindowOptions<Key, T, Acc, Result, Out> {
 /** Accumulators by key and start of their pane. */
 class Panes<Acc> extends NestedTable<number, Acc> {
   readonly #onPane: (key: string, start: Timestamp) => void
+  readonly #onRestore: () => void
 
-  constructor(codec: Codec<Acc>, undo: UndoLog, onPane: (key: string, start: Timestamp) => void) {
+  constructor(
+    codec: Codec<Acc>,
+    undo: UndoLog,
+    on: { readonly pane: (key: string, start: Timestamp) => void; readonly restore: () => void },
+  ) {
     super('#panes', integerSubKeys, codec, undo)
-    this.#onPane = onPane
+    this.#onPane = on.pane
+    this.#onRestore = on.restore
+  }
+  override restore(key: string, start: string | number | null, previous: unknown): void {
+    super.restore(key, start, previous)
+    this.#onRestore()
   }
   protected override put(key: string, start: number, accumulator: Acc | undefined): void {
     super.put(key, start, accumulator)
@@ -60,6 +71,13 @@ export const paneWindowOperator =
     const cleanups = new Schedule('#cleanups', undo)
     context.register(ends)
     context.register(cleanups)
+    // What the windows that fire came to, for those that fire next. Not with lateness, where a window fires repeatedly.
+    let carried: CarriedWindows<Key, Acc> | null = null
+    let carriedOn: CarriedWindows<Key, Acc> | null = null
+    const forget = (): void => {
+      carried = null
+      carriedOn = null
+    }
     const schedule = (key: string, start: Timestamp): void => {
       const { watermark } = context
       const oldest = oldestEnd(start)
@@ -68,15 +86,13 @@ export const paneWindowOperator =
       if (open <= newest) ends.add(open - 1, key)
       if (allowedLateness > 0) cleanups.add(cleanupTime(newest), key)
     }
-    const panes = new Panes<Acc>(options.accumulatorCodec, undo, schedule)
+    const panes = new Panes<Acc>(options.accumulatorCodec, undo, { pane: schedule, restore: forget })
     context.register(panes)
 
     // Source: Flink's WindowOperator.cleanupTime, which does not overflow either.
     const cleanupTime = (end: Timestamp): Timestamp => Math.min(end - 1 + allowedLateness, maxTimestamp)
 
     const merge = (before: Acc, next: Acc): Acc => aggregate.merge(before, next)
-    let firingKey = ''
-    const userKeyOfFiring = (): Key => from(firingKey)
     const fire = (held: OrderedMap<number, Acc>, window: TimeWindow, userKey: () => Key): void => {
       const merged = held.reduceBetween(window.start, window.end - 1, merge)
       if (merged !== undefined) emitResult(aggregate.result(merged), window, userKey)
@@ -95,29 +111,69 @@ export const paneWindowOperator =
     // Elements of a block share their time, and the keys of a window its bounds.
     let timestampAt = NaN
     let newestAt = 0
+    let oldestAt = 0
     let startAt = 0
     let ended: TimeWindow = windowEnding(0)
     let next: TimeWindow = windowEnding(step)
+    const turnTo = (end: Timestamp): void => {
+      ended = windowEnding(end)
+      next = windowEnding(end + step)
+    }
 
-    /** The window that ends after `time`, of one key. */
-    const fireAt = (time: Timestamp, key: string): void => {
-      const held = panes.of(key)
-      if (held === undefined) return
-      if (ended.end !== time + 1) {
-        ended = windowEnding(time + 1)
-        next = windowEnding(time + 1 + step)
-      }
+    let firing: Key
+    const userKeyOfFiring = (): Key => firing
+    const emitOne = (userKey: Key, merged: Acc): void => {
       const undoPosition = undo.position
       const outputPosition = outputs.position
-      if (held.hasBetween(next.start, next.end - 1)) ends.addNext(next.end - 1, key)
       try {
-        firingKey = key
-        fire(held, ended, userKeyOfFiring)
+        firing = userKey
+        emitResult(aggregate.result(merged), ended, userKeyOfFiring)
       } catch (error) {
         context.fail(error, undoPosition, outputPosition) // the window is lost, not the ones after it
       }
+    }
+    const mergedOf = (held: OrderedMap<number, Acc>): Acc | undefined => {
+      const undoPosition = undo.position
+      const outputPosition = outputs.position
+      try {
+        return held.reduceBetween(ended.start, ended.end - 1, merge)
+      } catch (error) {
+        context.fail(error, undoPosition, outputPosition)
+        return undefined
+      }
+    }
+
+    /** The window that ends after `time`, of one key. */
+    const fireAt = (time: Timestamp, key: string, isNew: boolean): void => {
+      if (ended.end !== time + 1) turnTo(time + 1)
+      if (carriedOn?.end !== next.end) {
+        carried = carriedOn?.end === ended.end ? carriedOn : null
+        carriedOn = new CarriedWindows(next.end)
+      }
+      const at = carried === null ? -1 : carried.find(key)
+      if (carried !== null && at >= 0 && !isNew && carried.firstAt(at) >= next.start) {
+        if (carried.lastAt(at) >= next.start) {
+          ends.addNext(next.end - 1, key)
+          carriedOn.addFrom(carried, at)
+        }
+        emitOne(carried.userKeyAt(at), carried.mergedAt(at))
+        return
+      }
+      const held = panes.of(key)
+      if (held === undefined) return
+      const first = held.first() ?? Infinity
+      const last = held.last() ?? -Infinity
+      const goesOn = held.hasBetween(next.start, next.end - 1)
+      if (goesOn) ends.addNext(next.end - 1, key)
+      const merged = mergedOf(held)
+      if (merged !== undefined) {
+        const userKey = from(key)
+        // Each of its panes is in this window and in the next.
+        if (goesOn && first >= next.start && last < ended.end) carriedOn.add(key, userKey, merged, { first, last })
+        emitOne(userKey, merged)
+      }
       // A pane that the next window does not reach is of no more use.
-      if (allowedLateness === 0 && (held.first() ?? Infinity) < next.start) dropPanes(key, time)
+      if (allowedLateness === 0 && first < next.start) dropPanes(key, time)
     }
 
     return {
@@ -134,6 +190,7 @@ export const paneWindowOperator =
               if (timestamp !== timestampAt) {
                 timestampAt = timestamp
                 newestAt = newestEnd(timestamp)
+                oldestAt = oldestEnd(timestamp)
                 startAt = windowStart(timestamp, offset, pane)
               }
               if (timestamp >= newestAt || cleanupTime(newestAt) <= watermark) {
@@ -144,6 +201,7 @@ export const paneWindowOperator =
               }
               const key = of(userKey)
               panes.set(key, startAt, context.freeze(aggregate.add(element, panes.get(key, startAt))))
+              if (oldestAt - 1 <= watermark) schedule(key, startAt) // a window that was carried on without it
               const held = allowedLateness === 0 ? undefined : panes.of(key)
               if (held === undefined) return
               for (let end = newestAt; end > timestamp; end -= step) {
@@ -160,7 +218,7 @@ export const paneWindowOperator =
         const due = ends.take(watermark)
         if (due !== undefined) {
           context.fires(due.time, due.key)
-          fireAt(due.time, due.key)
+          fireAt(due.time, due.key, due.isNew)
           return true
         }
         if (cleanups.sortNext(watermark)) return true
