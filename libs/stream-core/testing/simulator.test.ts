@@ -41,6 +41,7 @@ const faultKinds = [
   'disk-full',
 ] as const
 const finders = [
-  ...['spent', 'big', 'quiet', 'received', 'late', 'level', 'priced', 'ticks', 'at'],
+  ...['spent', 'big', 'quiet', 'received', 'late', 'level', 'priced', 'ticks', 'at', 'visit', 'memory', 'triple'],
+  ...['met', 'watched'],
   ...['retracted', 'reverts', 'resumptions', 'dead letters'],
 ]

@@ -1,4 +1,5 @@
 import { CommitUnknownError, type EventLog, type NewRecord, type Producer } from '@tocsin/event-log'
+import { Expiry } from '../../src/state/expiry.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
 import type { CheckpointMeta } from '../../src/task/checkpoint.ts'
 import { Input } from '../../src/task/input.ts'
@@ -62,12 +63,18 @@ export const defects: readonly Defect[] = [
     store: writing((cells) => cells.filter(({ table }) => !table.endsWith('/#outputs'))),
   },
   {
-    name: 'a checkpoint written in two parts',
+    name: 'open sessions that no checkpoint holds',
+    store: writing((cells) => cells.filter(({ table }) => !table.endsWith('/#sessions'))),
+  },
+  {
+    name: 'the journaled clock not restored',
+    store: restoring((snapshot) => ({ ...snapshot, processingTime: minTimestamp })),
+  },
+  {
+    name: 'a checkpoint written cell by cell',
     store: (store) =>
       interposedStore(store, async ({ meta, cells }, write) => {
-        const half = cells.length >> 1
-        await write({ meta, cells: cells.slice(0, half) })
-        await write({ meta, cells: cells.slice(half) })
+        for (const cell of cells) await write({ meta, cells: [cell] })
       }),
   },
   {
@@ -110,6 +117,17 @@ export const defects: readonly Defect[] = [
         if (++records % 40 !== 0) record.apply(this, change)
       }
     }),
+  },
+  {
+    name: 'state that ends before its time to live',
+    breakIn: breaking(
+      Expiry.prototype,
+      'hasExpired',
+      (hasExpired) =>
+        function (this: Expiry, time, now) {
+          return hasExpired.call(this, time, now + 500)
+        },
+    ),
   },
   { name: 'timers not rewound', breakIn: breaking(Timers.prototype, 'restore', () => () => undefined) },
   {

@@ -1,10 +1,16 @@
 import fc from 'fast-check'
 import {
+  countTrigger,
+  global,
+  inProcessingTime,
   jsonStateCodec,
   listState,
   mapState,
   numberCodec,
   outputTag,
+  purgingTrigger,
+  reducingState,
+  session,
   sliding,
   StreamBuilder,
   stringCodec,
@@ -159,6 +165,63 @@ export const watchTopology = ({ maxFinishedIds }: SinkMemory): Topology => {
       ({ from, amount }, { price }, ctx) =>
         ctx.emit({ id: `priced-${ctx.key}-${amount}-${price}`, at: 0, detail: [from] }),
     )
+  // Sessions that transfers close, join and, within the lateness, join again.
+  const visits = byReceiver
+    .window(session(1200))
+    .allowedLateness(600)
+    .aggregate<number, number, Finding>(
+      'visits',
+      { ...sum, add: ({ amount }, acc) => acc + amount },
+      numberCodec,
+      (value, { start, end }, key, emit) => emit({ id: `visit-${key}-${start}`, at: start, detail: [value, end] }),
+    )
+  const recent = valueState('recent', numberCodec, { ttl: 2500 })
+  const regulars = mapState('regulars', stringCodec, numberCodec, { ttl: 3500, update: 'read-and-write' })
+  const latest = listState('latest', numberCodec, { ttl: 1700, maxEntries: 3 })
+  const most = reducingState<number>('most', (a, b) => Math.max(a, b), numberCodec)
+  const memory = chain
+    .keyBy(({ from }) => from, stringKey)
+    .process<Finding>('memory', {
+      processElement({ to, amount }, ctx) {
+        const sums = ctx.state(recent)
+        sums.value = (sums.value ?? 0) + amount
+        const known = ctx.state(regulars)
+        known.set(to, (known.get(to) ?? 0) + 1)
+        ctx.state(latest).add(amount)
+        ctx.state(most).add(amount)
+        const at = ctx.timestamp
+        if (amount % 3 !== 0) return
+        const detail = [sums.value, ctx.state(most).get() ?? 0, ...ctx.state(latest), ...[...known].flat()]
+        ctx.emit({ id: `memory-${ctx.key}-${at}-${amount}`, at, detail })
+      },
+    })
+  const triples = byReceiver
+    .window(global())
+    .trigger(purgingTrigger(countTrigger(3)))
+    .process<Finding>('triples', jsonStateCodec<Transfer>(), (transfers, _window, key, emit) => {
+      const three = transfers.map(({ amount }) => amount)
+      emit({ id: `triple-${key}-${three.join('-')}`, at: 0, detail: three })
+    })
+  const met = byReceiver
+    .coGroup(byToken)
+    .window(tumbling(2000))
+    .process<Finding>(
+      'met',
+      { left: jsonStateCodec<Transfer>(), right: jsonStateCodec<Price>() },
+      (transfers, quotes, { start }, key, emit) => {
+        const detail = [transfers.length, ...quotes.map(({ price }) => price)]
+        emit({ id: `met-${key}-${start}`, at: start, detail })
+      },
+    )
+  // By the journaled clock, which the prices carry.
+  const watched = byToken
+    .window(inProcessingTime(tumbling(1500)))
+    .aggregate<number, number, Finding>(
+      'watched',
+      { ...sum, add: (_, acc) => acc + 1 },
+      numberCodec,
+      (value, { start }, key, emit) => emit({ id: `watched-${key}-${start}`, at: start, detail: [value] }),
+    )
   const ticks = byToken
     .window(tumbling(2000))
     .aggregate<number, number, Finding>(
@@ -179,10 +242,10 @@ export const watchTopology = ({ maxFinishedIds }: SinkMemory): Topology => {
     },
   })
   spending
-    .union(received, priced, levels, late, spending.sideOutput(big))
+    .union(received, priced, levels, late, spending.sideOutput(big), visits, memory, triples)
     .sinkTo('findings', { topic: 'findings', codec: findings, maxFinishedIds })
   // `outcomes` is read by the second job.
-  ticks.union(followed).sinkTo('outcomes', { topic: 'outcomes', codec: findings, maxFinishedIds })
+  ticks.union(followed, met, watched).sinkTo('outcomes', { topic: 'outcomes', codec: findings, maxFinishedIds })
   return builder.build()
 }
 
@@ -244,6 +307,8 @@ export type ChainStep =
 export type PriceStep =
   | { readonly type: 'price'; readonly gap: number; readonly back: number; readonly token: string }
   | { readonly type: 'beat'; readonly gap: number }
+  /** The journaled clock shows a time so much later than the newest price's. */
+  | { readonly type: 'clock'; readonly ahead: number }
   | { readonly type: 'garbage' }
   | { readonly type: 'idle' }
 
@@ -287,6 +352,7 @@ export const priceSteps = (mayIdle: boolean): fc.Arbitrary<readonly PriceStep[]>
         }),
       },
       { weight: 4, arbitrary: fc.record({ type: fc.constant('beat' as const), gap: fc.nat(900) }) },
+      { weight: 2, arbitrary: fc.record({ type: fc.constant('clock' as const), ahead: fc.nat(1500) }) },
       { weight: 1, arbitrary: fc.constant({ type: 'garbage' as const }) },
       { weight: mayIdle ? 2 : 0, arbitrary: fc.constant({ type: 'idle' as const }) },
     ),
@@ -359,6 +425,9 @@ export const priceLog = (partition: number, steps: readonly PriceStep[], ends: b
       case 'beat':
         now += step.gap
         log.push(json({ type: 'watermark', watermark: now - 300 }))
+        break
+      case 'clock':
+        log.push(json({ type: 'clock', time: now + step.ahead }))
         break
       case 'garbage':
         log.push(Buffer.from('{ not JSON'))

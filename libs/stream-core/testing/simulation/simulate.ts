@@ -251,7 +251,7 @@ class Supervisor {
   }
 
   async #live(owner: Owner, toEnd: boolean): Promise<void> {
-    const { name, topology, pace, time, defect, note, fail } = this.#options
+    const { name, topology, pace, time, random, defect, note, fail } = this.#options
     try {
       const log = owner.log()
       const store = owner.disk()
@@ -267,6 +267,14 @@ class Supervisor {
         },
         clock: () => time.now,
         retryWaitMs: 5,
+        random: () => random.fraction(),
+        progressIntervalMs: Infinity,
+        onProgress: ({ status, reason }) => {
+          if (status !== 'restarting') return
+          note(`${owner.name} restarts: ${reason}`)
+          // What comes back by itself must be weather, not a fault of the engine that a restart would hide.
+          if (!isWeather(reason ?? '')) fail(new BrokenLawError(`${owner.name} restarts: ${reason}`))
+        },
         // What a process survives by itself would hide what its owner must see.
         restart: { type: 'none' },
         eventLoop: owner.eventLoop(),
@@ -376,9 +384,12 @@ class Supervisor {
     if (this.#diskFulls === 0) return
     this.#diskFulls -= 1
     count('disk-full')
-    throw new Error('ENOSPC: no space left on device')
+    throw new Error(diskFull)
   }
 }
+
+const diskFull = 'ENOSPC: no space left on device'
+const isWeather = (reason: string): boolean => reason.includes(diskFull) || reason.includes('The log cannot be reached')
 
 /** Ends a process, and another is started. */
 const isOrdinary = (error: unknown): boolean =>
