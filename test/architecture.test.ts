@@ -44,6 +44,18 @@ const nestDoors = [
 /** It waits for records and commits; when it does so decides nothing about results. */
 const loopAroundTheFold = 'libs/stream-core/src/task/event-loop.ts'
 
+/** All that decides results: the runtime, the operators and what users write for them. */
+const isFold = (path: string) =>
+  /^libs\/stream-core\/src\/(?!distributed\/)/.test(path) || /^apps\/detector\/src\/(detectors|features)\//.test(path)
+
+/** Files of the fold's folders that may, and with what. */
+const mayReachOutside: Readonly<Record<string, readonly string[]>> = {
+  [loopAroundTheFold]: ['node:timers/promises'],
+  'libs/stream-core/src/task/output-buffer.ts': ['node:crypto'], // it hashes
+}
+
+const withoutStrings = (text: string) => text.replace(/'[^'\n]*'|`[^`]*`/g, "''")
+
 /** Thrown and caught within one folder, as another error with code and remedy: they reach nobody. */
 const caughtNextDoor = ['FieldError', 'UnsupportedBatchError']
 
@@ -118,6 +130,31 @@ describe('architecture', () => {
         return match === null ? [] : [{ path, what: `uses ${match[0]}` }]
       })
     const reason = 'Same log in, same alerts out: time comes from the log, and the runtime is given its clock.'
+    expect(breaches(found, reason)).toEqual([])
+  })
+
+  test('behavior: what folds the log imports nothing that reaches outside of it', () => {
+    const found = product
+      .filter(({ path }) => isFold(path))
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter((name) => name.startsWith('node:') && !(mayReachOutside[path] ?? []).includes(name))
+          .map((name) => ({ path, what: `imports ${name}` })),
+      )
+    const reason = 'A fold that reads a file, asks a host or knows its process gives another result on another machine.'
+    expect(breaches(found, reason)).toEqual([])
+  })
+
+  test('behavior: what folds the log knows no locale and no machine', () => {
+    const banned =
+      /(?<![.\w])(Date|performance|crypto|fetch|process(?=\.)|globalThis|Intl|queueMicrotask|setImmediate|import\()(?!:)|\b(localeCompare|toLocale\w+)\b/
+    const found = product
+      .filter(({ path }) => isFold(path) && mayReachOutside[path] === undefined)
+      .flatMap(({ path, text }) => {
+        const match = banned.exec(withoutStrings(text))
+        return match === null ? [] : [{ path, what: `uses ${match[0]}` }]
+      })
+    const reason = 'The lint rules for folds say the same while one types; this holds wherever they are switched off.'
     expect(breaches(found, reason)).toEqual([])
   })
 

@@ -181,7 +181,7 @@ const gapOf = ([key, value]: Element): number => {
 
 const assignerOf = (assigner: WindowOperatorCase['config']['assigner']): WindowAssigner<Element> => {
   const { type, size, slide, gap, time } = assigner
-  if (time !== 'event' && time !== 'processing') throw new Error(`There is no time "${time as string}".`)
+  if (time !== 'event' && time !== 'processing') throw new Error(`There is no such time.`)
   if (type === 'global') return global({ firesAtEnd: assigner.endOfStream })
   const inEventTime = () => {
     if (type === 'tumbling') return tumbling(size)
