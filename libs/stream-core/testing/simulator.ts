@@ -59,6 +59,9 @@ const pace = fc.record({
   commitIntervalMs: fc.constantFrom(0, 5, 25),
   checkpointIntervalMs: fc.constantFrom(0, 20, 100),
   batchSize: fc.integer({ min: 1, max: 12 }),
+  // 0: whatever a checkpoint holds is dropped when the next one is due, if it was not used in between.
+  memoryBudgetBytes: fc.constantFrom(0, 5000, 512 << 20),
+  maxUnfinalizedEpochs: fc.constantFrom(0, 1, 2, 10_000),
 })
 
 /**

@@ -116,7 +116,11 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   /** Of each input: all that was offered. */
   const logs: LogRecord[][] = task.inputs.map(() => [])
   let contents = newMemoryStoreContents()
-  task.attach({ tables: {}, read: (...at) => openMemoryStore(contents).read(...at) })
+  task.attach({
+    tables: {},
+    read: (...at) => openMemoryStore(contents).read(...at),
+    readSpill: () => undefined,
+  })
   const outputs: DriverOutput[] = []
   const letters: TaskDeadLetter[] = []
 

@@ -50,8 +50,4 @@ export interface CheckpointedTable extends Journaled {
   startGeneration(): void
   /** Drops from memory what was not used since `startGeneration`. Only once a checkpoint from after it is durable. */
   dropUnused(): void
-
-  /** A previous value as bytes and back, for undo that has no room in memory. `undefined` is null. */
-  encodePrevious(previous: unknown): Uint8Array | null
-  decodePrevious(bytes: Uint8Array | null): unknown
 }

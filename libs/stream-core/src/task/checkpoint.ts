@@ -110,7 +110,11 @@ export const inputNames = (task: Task): readonly string[] =>
 export const restoreCheckpoint = async (task: Task, store: StateStore): Promise<CheckpointMeta | undefined> => {
   const bytes = await store.readMeta()
   const meta = bytes && readMeta(bytes, task)
-  task.attach({ tables: meta?.tables ?? {}, read: (table, key, sub) => store.read(table, key, sub) })
+  task.attach({
+    tables: meta?.tables ?? {},
+    read: (table, key, sub) => store.read(table, key, sub),
+    readSpill: (name) => store.readSpill(name),
+  })
   if (meta === undefined) return undefined
   for (const [name, table] of task.tables) await loadFirst(store, name, table)
   task.restore(meta.snapshot)

@@ -1,5 +1,10 @@
+import { UndoSpill, type SpillStore } from './undo-spill.ts'
+
 /** What can be put back: a table of cells, each named by a key and, in nested tables, a second key. */
 export interface Journaled {
+  /** A previous value as bytes and back. `undefined` is null. */
+  encodePrevious(previous: unknown): Uint8Array | null
+  decodePrevious(bytes: Uint8Array | null): unknown
   /** Puts the cell back to `previous` (`undefined`: absent) without recording it. */
   restore(key: string, sub: string | number | null, previous: unknown): void
   /**
@@ -13,7 +18,7 @@ export interface Journaled {
   readonly survivesRewind: boolean
 }
 
-interface Change {
+export interface Change {
   readonly table: Journaled
   readonly key: string
   readonly sub: string | number | null
@@ -25,8 +30,10 @@ export class Segment {
   epoch: number | null = null
   isReverted = false
   changes: Change[] = []
-  /** How many of `changes` the tables have noted for the checkpoint in hand. */
+  /** How many of `changes`, or of `pages`, the tables have noted for the checkpoint in hand. */
   noted = 0
+  /** Instead of `changes`: names of the pages in the store that hold them, oldest first. */
+  pages: readonly string[] | null = null
 }
 
 /**
@@ -39,13 +46,15 @@ export class UndoLog {
   readonly #segments: Segment[] = [new Segment()]
   #open: Segment
   /** What `rewind` has still to put back, newest first, and what of it stays. */
-  readonly #undone: Change[][] = []
+  readonly #undone: Undone[] = []
   readonly #kept: Change[] = []
   /** What `finalize` has still to tell its tables, oldest first; of the first segment from `#finalAt` on. */
-  readonly #final: (readonly Change[])[] = []
+  readonly #final: Undone[] = []
   #finalAt = 0
   #compaction: Compaction | null = null
   #isNoting = false
+  readonly #spill = new UndoSpill()
+  #spilledSegments = 0
 
   constructor(hasEpochs: boolean) {
     this.#hasEpochs = hasEpochs
@@ -57,6 +66,10 @@ export class UndoLog {
   }
   get sealedSegments(): number {
     return this.#segments.length - 1
+  }
+  /** Of them, those that lie in the store. */
+  get spilledSegments(): number {
+    return this.#spilledSegments
   }
   get position(): number {
     return this.#open.changes.length
@@ -112,8 +125,7 @@ export class UndoLog {
     this.#noteAll()
     for (const segment of this.#segments.splice(index)) {
       segment.isReverted = true
-      this.#undone.push(segment.changes)
-      segment.changes = []
+      this.#undone.push(this.#take(segment))
     }
     this.#open = new Segment()
     this.#segments.push(this.#open)
@@ -121,10 +133,13 @@ export class UndoLog {
   /** Puts a slice of the reverted cells back, newest first. @returns whether more is left */
   rewindNext(): boolean {
     for (let left = changesASlice; left > 0; left -= 1) {
-      const change = this.#undone.at(-1)?.pop()
-      if (change === undefined) {
-        if (this.#undone.pop() === undefined) break
-      } else if (change.table.survivesRewind) this.#kept.push(change)
+      const undone = this.#undone.at(-1)
+      if (undone === undefined) break
+      const change = undone.changes.pop()
+      const page = change === undefined ? undone.pages.pop() : undefined
+      if (page !== undefined) undone.changes = this.#spill.take(page)
+      else if (change === undefined) this.#undone.pop()
+      else if (change.table.survivesRewind) this.#kept.push(change)
       else change.table.restore(change.key, change.sub, change.previous)
     }
     if (this.#undone.length > 0) return true
@@ -139,24 +154,51 @@ export class UndoLog {
   finalize(count: number): void {
     this.#noteAll()
     this.#compaction = null
-    for (const { changes } of this.#segments.splice(0, count)) {
-      this.#final.push(changes)
-    }
+    for (const segment of this.#segments.splice(0, count)) this.#final.push(this.#take(segment))
   }
   /** Tells a slice of the final cells to their tables and drops its undo. @returns whether more is left */
   finalizeNext(): boolean {
-    const [changes] = this.#final
-    if (changes === undefined) return false
+    const [final] = this.#final
+    if (final === undefined) return false
+    const { changes, pages } = final
     const end = Math.min(this.#finalAt + changesASlice, changes.length)
     for (; this.#finalAt < end; this.#finalAt += 1) {
       const change = changes[this.#finalAt]
       change?.table.touch(change.key, change.sub, change.previous)
     }
-    if (end === changes.length) {
-      this.#final.shift()
-      this.#finalAt = 0
-    }
+    if (end < changes.length) return true
+    this.#finalAt = 0
+    const page = pages.shift()
+    if (page === undefined) this.#final.shift()
+    else final.changes = this.#spill.take(page)
     return this.#final.length > 0
+  }
+
+  /**
+   * Moves the changes of the oldest segments to the store until at most `max` sealed ones are in memory. Call it between
+   * steps, and fold on only when it is done.
+   */
+  async spill(max: number, store: SpillStore): Promise<void> {
+    const excess = this.#segments.slice(this.#spilledSegments, Math.max(this.sealedSegments - max, 0))
+    for (const segment of excess) {
+      segment.pages = await this.#spill.write(segment.changes, store)
+      segment.changes = []
+      // A checkpoint in hand has begun with it in memory, and noted what it began with; or will note all of its pages.
+      segment.noted = 0
+      this.#spilledSegments += 1
+    }
+    if (this.#spill.hasStale) await this.#spill.dropStale(store)
+  }
+  attach(readSpill: SpillStore['readSpill']): void {
+    this.#spill.attach(readSpill)
+  }
+  /** What a segment that leaves the log held. */
+  #take(segment: Segment): Undone {
+    const { changes, pages } = segment
+    if (pages !== null) this.#spilledSegments -= 1
+    segment.changes = []
+    segment.pages = null
+    return { changes, pages: [...(pages ?? [])] }
   }
 
   /**
@@ -171,9 +213,18 @@ export class UndoLog {
   noteNext(): boolean {
     let left = changesASlice
     for (const segment of this.#segments) {
-      const { changes } = segment
+      const { changes, pages } = segment
+      if (pages !== null) {
+        for (; segment.noted < pages.length; segment.noted += 1) {
+          if (left <= 0) return true
+          const page = this.#spill.read(pages[segment.noted] ?? '')
+          left -= page.length
+          for (const { table, key, sub, previous } of page) table.note(key, sub, previous)
+        }
+        continue
+      }
       for (; segment.noted < changes.length; segment.noted += 1) {
-        if (left === 0) return true
+        if (left <= 0) return true
         left -= 1
         const change = changes[segment.noted]
         change?.table.note(change.key, change.sub, change.previous)
@@ -188,6 +239,12 @@ export class UndoLog {
   #noteAll(): void {
     while (this.#isNoting && this.noteNext());
   }
+}
+
+/** What is put back, or told to be final: the changes in hand, and the pages that come before or after them. */
+interface Undone {
+  changes: Change[]
+  readonly pages: string[]
 }
 
 /** Changes handled between two looks at the time: some tenths of a millisecond. */

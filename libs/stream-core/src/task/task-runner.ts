@@ -8,6 +8,7 @@ import {
 } from '@tocsin/event-log'
 import { FrameBuffer } from '../distributed/frame-buffer.ts'
 import type { TaskPart } from '../distributed/task-part.ts'
+import { MemoryBudget } from '../state/memory-budget.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
@@ -29,8 +30,12 @@ const defaults = {
   sliceMs: 5,
   progressIntervalMs: 250,
   retryWaitMs: 50,
+  memoryBudgetBytes: 512 << 20,
+  maxUnfinalizedEpochs: 10_000,
 }
 const maxPendingOutputs = 10_000
+/** So many checkpoints at most, where there would be one, when state needs room. */
+const earlyCheckpoints = 10
 const maxQueuedBytes = 16 << 20
 const pollWaitMs = 100
 const longestRetryWaitMs = 5000
@@ -49,6 +54,14 @@ export interface TaskPace {
   readonly progressIntervalMs?: number
   /** Before the first repeat of what the log could not do; each next wait is twice as long, up to 5 s. Default 50 ms. */
   readonly retryWaitMs?: number
+  /**
+   * Of state in memory, by an estimate; what is beyond it and not in use is read from the store when asked for. What
+   * changed since the last checkpoint cannot be dropped, so a checkpoint may come early, after a tenth of its interval.
+   * Default 512 MiB.
+   */
+  readonly memoryBudgetBytes?: number
+  /** Of epochs that are not final, the undo of so many stays in memory; that of older ones lies in the store. Default 10,000. */
+  readonly maxUnfinalizedEpochs?: number
 }
 
 export interface TaskRunnerOptions extends TaskPace {
@@ -84,6 +97,8 @@ export interface TaskProgress {
   readonly watermark: number | null
   readonly place: number | null
   readonly openEpochs: number
+  /** Of them, those whose undo lies in the store: more than none says that finality has stalled. */
+  readonly spilledEpochs: number
   readonly inputs: readonly {
     readonly topic: string
     readonly partition: number
@@ -115,6 +130,7 @@ export class TaskRunner {
   readonly #store: StateStore
   readonly #task: Task
   readonly #slice: Slice
+  readonly #budget: MemoryBudget
   readonly #starts: readonly number[]
   readonly #commits: Commits
   readonly #replay: Replay
@@ -130,6 +146,7 @@ export class TaskRunner {
   #status: TaskProgress['status'] = 'restoring'
   #reason: string | null = null
   #checkpointFailure: string | null = null
+  #spillFailure: string | null = null
   #commitCount = 0
   #checkpoints = 0
   #failedCheckpoints = 0
@@ -152,6 +169,7 @@ export class TaskRunner {
     },
   ) {
     const { commitIntervalMs, checkpointIntervalMs, batchSize, sliceMs, progressIntervalMs, retryWaitMs } = options
+    const { memoryBudgetBytes, maxUnfinalizedEpochs } = options
     this.#options = options
     this.#settings = {
       commitIntervalMs: commitIntervalMs ?? defaults.commitIntervalMs,
@@ -160,11 +178,14 @@ export class TaskRunner {
       sliceMs: sliceMs ?? defaults.sliceMs,
       progressIntervalMs: progressIntervalMs ?? defaults.progressIntervalMs,
       retryWaitMs: retryWaitMs ?? defaults.retryWaitMs,
+      memoryBudgetBytes: memoryBudgetBytes ?? defaults.memoryBudgetBytes,
+      maxUnfinalizedEpochs: maxUnfinalizedEpochs ?? defaults.maxUnfinalizedEpochs,
     }
     this.#eventLoop = options.eventLoop ?? nodeEventLoop
     this.#store = options.store
     this.#task = parts.task
     this.#slice = new Slice(options.clock, { units: this.#settings.batchSize, ms: this.#settings.sliceMs })
+    this.#budget = new MemoryBudget(this.#settings.memoryBudgetBytes)
     this.#starts = parts.starts
     this.#commits = parts.commits
     this.#replay = parts.replay
@@ -285,7 +306,7 @@ export class TaskRunner {
     const task = this.#task
     return {
       status: this.#status,
-      reason: this.#reason ?? this.#checkpointFailure,
+      reason: this.#reason ?? this.#checkpointFailure ?? this.#spillFailure,
       elements: task.steps,
       outputs: task.outputs.count((sink) => sink !== deadLetterSink),
       deadLetters: task.outputs.count((sink) => sink === deadLetterSink),
@@ -293,6 +314,7 @@ export class TaskRunner {
       watermark: task.watermark,
       place: task.place,
       openEpochs: task.openEpochs,
+      spilledEpochs: task.spilledEpochs,
       inputs: task.inputs.map(({ source, partition, position, watermark, isIdle, isSilent }, index) => ({
         topic: source.topic,
         partition,
@@ -420,13 +442,17 @@ export class TaskRunner {
     const { commitIntervalMs, checkpointIntervalMs } = this.#settings
     const now = clock()
     this.#report(now)
-    if (this.#isReplaying || this.#task.isInStep) return
+    if (this.#task.isInStep) return
+    await this.#spillUndo()
+    const needsRoom = this.#budget.keep(this.#task.tables, this.#task.steps, this.#checkpointSteps)
+    if (this.#isReplaying) return
     const { pending, pendingSince } = this.#commits
     const isDue = pendingSince !== null && now - pendingSince >= commitIntervalMs
     if (isDue || pending >= maxPendingOutputs) await this.#commit(signal)
     if (this.#checkpointOutcome !== null) await this.#endCheckpoint(signal)
     if (this.#checkpointing !== null || this.#task.isInStep) return
-    if (now - this.#checkpointAt >= checkpointIntervalMs) await this.#beginCheckpoint(signal)
+    const waitMs = needsRoom ? checkpointIntervalMs / earlyCheckpoints : checkpointIntervalMs
+    if (now - this.#checkpointAt >= waitMs) await this.#beginCheckpoint(signal)
   }
 
   #waitMs(): number {
@@ -474,6 +500,18 @@ export class TaskRunner {
       (report) => (this.#checkpointOutcome = { report }),
       (error: unknown) => (this.#checkpointOutcome = { error }),
     )
+  }
+
+  /** What cannot be written stays in memory, and is tried again. */
+  async #spillUndo(): Promise<void> {
+    const { maxUnfinalizedEpochs } = this.#settings
+    try {
+      await this.#task.spillUndo(maxUnfinalizedEpochs, this.#store)
+      this.#spillFailure = null
+    } catch (error) {
+      if (isStopping(error)) throw error
+      this.#spillFailure = `The undo of old epochs could not be moved to the store and stays in memory: ${reasonOf(error)}`
+    }
   }
 
   /** Waits for the checkpoint that is being written, if there is one, and says how it went. */

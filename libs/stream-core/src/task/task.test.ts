@@ -21,7 +21,7 @@ const newTask = () => {
     partitions: (topic) => (topic === 'prices' ? 2 : 1),
     deadLetters: { topic: 'dead', encode: (letter) => Buffer.from(`${letter.operator} ${letter.origin}`) },
   })
-  task.attach({ tables: {}, read: () => undefined })
+  task.attach({ tables: {}, read: () => undefined, readSpill: () => undefined })
   return task
 }
 

@@ -30,6 +30,7 @@ import type { SourceRecord } from '../source.ts'
 import { deadLetterSink, OutputBuffer, type OutputProof, type SentCounts } from './output-buffer.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
 import { UndoLog } from './rewind.ts'
+import type { SpillStore } from './undo-spill.ts'
 
 export interface TaskDeadLetter {
   readonly operator: string
@@ -104,6 +105,8 @@ export interface StoredTableInfo {
 export interface StoredState {
   readonly tables: Readonly<Record<string, StoredTableInfo>>
   read(table: string, key: string, sub: string | null): Uint8Array | undefined
+  /** Undo that was moved to the store. */
+  readSpill(name: string): Uint8Array | undefined
 }
 
 /** A source record that is being folded. */
@@ -255,6 +258,10 @@ export class Task {
   get openEpochs(): number {
     return this.#undo.sealedSegments
   }
+  /** Of them, those whose undo lies in the store. */
+  get spilledEpochs(): number {
+    return this.#undo.spilledSegments
+  }
   /** Of the whole task: the lowest of its operators'. Null before the first. */
   get watermark(): Timestamp | null {
     const lowest = Math.min(...this.#nodes.map(({ valve }) => (valve.isIdle ? maxTimestamp : valve.watermark)))
@@ -366,7 +373,13 @@ export class Task {
   /** The state that is not in memory is read from there. Call before anything is offered. */
   attach(stored: StoredState): void {
     this.#stored = stored
+    this.#undo.attach((name) => stored.readSpill(name))
     for (const [name, table] of this.#tables) this.#attach(name, table)
+  }
+
+  /** Moves the undo of the oldest open epochs to the store, until that of at most `max` is in memory. Between steps. */
+  async spillUndo(max: number, store: SpillStore): Promise<void> {
+    await this.#undo.spill(max, store)
   }
 
   /** Of the checkpoint that the task began with. */

@@ -4,7 +4,11 @@ import type { StateStore } from '../../src/state/state-store.ts'
 import type { CheckpointMeta } from '../../src/task/checkpoint.ts'
 import { Input } from '../../src/task/input.ts'
 import { decodeMarker, encodeMarker } from '../../src/task/marker.ts'
+import { Schedule } from '../../src/schedule.ts'
+import { MemoryBudget } from '../../src/state/memory-budget.ts'
+import { ValueTable } from '../../src/state/value-table.ts'
 import { UndoLog } from '../../src/task/rewind.ts'
+import { UndoSpill } from '../../src/task/undo-spill.ts'
 import type { TaskSnapshot } from '../../src/task/task.ts'
 import { minTimestamp } from '../../src/time.ts'
 import { Timers } from '../../src/timers.ts'
@@ -142,6 +146,23 @@ export const defects: readonly Defect[] = [
     ),
   },
   { name: 'the other inputs not rewound', breakIn: breaking(Input.prototype, 'rewind', () => () => undefined) },
+  {
+    name: 'state dropped from memory before a checkpoint holds it',
+    breakIn: breaking(
+      MemoryBudget.prototype,
+      'keep',
+      (keep) =>
+        function (this: MemoryBudget, tables, steps) {
+          return keep.call(this, tables, steps, Infinity)
+        },
+    ),
+  },
+  { name: 'undo in the store lost', breakIn: breaking(UndoSpill.prototype, 'take', () => () => []) },
+  {
+    name: 'a checkpoint that takes values of after its point',
+    breakIn: breaking(ValueTable.prototype, 'note', () => () => undefined),
+  },
+  { name: 'a schedule not restored', breakIn: breaking(Schedule.prototype, 'load', () => () => undefined) },
   {
     name: 'a marker written before its outputs',
     log: appending(async (producer, records) => {

@@ -31,7 +31,7 @@ export const runPlainly = async (
       encode: ({ operator, origin, code }) => Buffer.from(`${operator} ${code} ${origin}`),
     },
   })
-  task.attach({ tables: {}, read: () => undefined })
+  task.attach({ tables: {}, read: () => undefined, readSpill: () => undefined })
   task.start(task.inputs.map(() => 0))
   task.replay(inputs.resumptions, Infinity)
   for (const input of task.inputs) {

@@ -22,10 +22,20 @@ export interface Workload {
   readonly jobs: readonly { readonly name: string; readonly topology: () => Topology }[]
 }
 
+const defaultPace: JobPace = {
+  commitIntervalMs: 25,
+  checkpointIntervalMs: 100,
+  batchSize: 10,
+  memoryBudgetBytes: 512 << 20,
+  maxUnfinalizedEpochs: 10_000,
+}
+
 export interface JobPace {
   readonly commitIntervalMs: number
   readonly checkpointIntervalMs: number
   readonly batchSize: number
+  readonly memoryBudgetBytes: number
+  readonly maxUnfinalizedEpochs: number
 }
 
 /** All that is not the workload's: with the same weather a workload runs the same way, event by event. */
@@ -101,7 +111,7 @@ class Simulation {
         new Supervisor({
           name,
           topology,
-          pace: weather.paces[index] ?? { commitIntervalMs: 25, checkpointIntervalMs: 100, batchSize: 10 },
+          pace: weather.paces[index] ?? defaultPace,
           faults: weather.faults.filter(({ job }) => job === index),
           // Of its own, so that a change in what befalls one job leaves the others' weather alone.
           random: seededRandom(weather.seed + 7919 * (index + 1)),
