@@ -151,23 +151,6 @@ describe('processing time', () => {
     expect(driver.watermark).toBe(1021)
   })
   test('property: the same outputs, whenever and in whatever pieces the logs arrive', () => {
-    const records = fc.array(
-      fc.oneof(
-        {
-          weight: 3,
-          arbitrary: fc.record({ type: fc.constant('element'), gap: fc.nat(30), key: fc.constantFrom('a', 'b') }),
-        },
-        { weight: 3, arbitrary: fc.record({ type: fc.constant('clock'), gap: fc.nat(40), key: fc.constant('') }) },
-      ),
-      { maxLength: 25 },
-    )
-    const logOf = (steps: readonly { type: string; gap: number; key: string }[]) => {
-      let now = 1000
-      return steps.map(({ type, gap, key }) => {
-        now += gap
-        return type === 'clock' ? clock(now) : item(now - (gap % 7), key, 15)
-      })
-    }
     const end: SourceRecord<Item> = { type: 'watermark', watermark: maxTimestamp }
     const pieces = fc.array(fc.record({ input: fc.nat(2), count: fc.integer({ min: 1, max: 5 }) }), { maxLength: 30 })
     let fired = 0
@@ -192,7 +175,34 @@ describe('processing time', () => {
     fc.assert(law, { numRuns: runs })
     expect(fired).toBeGreaterThan(runs)
   })
+  test('property: restarted again and again it goes on as if nothing had happened', async () => {
+    await fc.assert(
+      fc.asyncProperty(records, records, fc.array(fc.integer({ min: 1, max: 8 })), async (first, second, gaps) => {
+        const logs = { in: logOf(first), other: logOf(second), clock: [clock(1100), clock(1300), clock(5000)] }
+        expect(await pushed(logs, gaps)).toEqual(await pushed(logs, []))
+      }),
+      { numRuns: 60 },
+    )
+  })
 })
+
+const records = fc.array(
+  fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({ type: fc.constant('element'), gap: fc.nat(30), key: fc.constantFrom('a', 'b') }),
+    },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('clock'), gap: fc.nat(40), key: fc.constant('') }) },
+  ),
+  { maxLength: 25 },
+)
+const logOf = (steps: readonly { type: string; gap: number; key: string }[]) => {
+  let now = 1000
+  return steps.map(({ type, gap, key }) => {
+    now += gap
+    return type === 'clock' ? clock(now) : item(now - (gap % 7), key, 15)
+  })
+}
 
 const runs = 200
 
@@ -228,4 +238,23 @@ const fold = (
   for (const index of [2, 1, 0]) offer(index, Infinity)
   expect(task.inputs.map(({ queuedRecords }) => queuedRecords)).toEqual([0, 0, 0])
   return outputs
+}
+
+/** Pushes logs record by record, in turns; after each gap of so many it restores a checkpoint taken just then. */
+const pushed = async (logs: Readonly<Record<string, readonly SourceRecord<Item>[]>>, gaps: readonly number[]) => {
+  const watermarks = withIdleness<Item>({ type: 'ascending' }, 50)
+  const driver = testDriver(topologyOf({ inputs: ['in', 'other'], clock: true, watermarks }))
+  const restarts = new Set<number>()
+  gaps.reduce((at, gap) => (restarts.add(at + gap), at + gap), 0)
+  const longest = Math.max(...Object.values(logs).map(({ length }) => length))
+  const turns = Array.from({ length: longest }, (_, index) => index).flatMap((index) =>
+    Object.entries(logs).flatMap(([source, log]) => log.slice(index, index + 1).map((record) => ({ source, record }))),
+  )
+  for (const [index, { source, record }] of turns.entries()) {
+    if (restarts.has(index)) await driver.restore(await driver.checkpoint())
+    driver.push(source, record)
+  }
+  const { store } = await driver.checkpoint()
+  const meta = JSON.parse(Buffer.from(store.meta ?? []).toString()) as { readonly snapshot: unknown }
+  return { outputs: textOf(driver), snapshot: meta.snapshot, timers: driver.processingTimers('echo') }
 }
