@@ -33,4 +33,29 @@ describe.skipIf(!isThere && process.env['CI'] === undefined)('StreamCoreBench', 
       expect(fileOf(answers).toString('utf8')).toBe(expected())
     })
   }
+
+  test('behavior: j2 answers the same with less memory than its state needs', async () => {
+    const bench = await StreamCoreBench.open({ job: 'j2', input: join(folder, inputs.j2), memoryBudgetMb: 0.01 })
+    try {
+      const { answer } = await bench.pass()
+      const expected = gunzipSync(readFileSync(join(folder, 'j2.expected.ndjson.gz'))).toString('utf8')
+      expect(fileOf(answer).toString('utf8')).toBe(expected)
+    } finally {
+      await bench.close()
+    }
+  })
+
+  test('default: sessions answer as the plain program does, byte for byte', async () => {
+    const input = join(folder, inputs.j1)
+    const lines = await InputLines.read(input)
+    const expected = (benchJobs['sessions']?.plain(lines.texts()) ?? []).map((line) => Buffer.from(line))
+    expect(expected.length).toBeGreaterThan(100)
+    const bench = await StreamCoreBench.open({ job: 'sessions', input })
+    try {
+      const { answer } = await bench.pass()
+      expect(fileOf(answer).toString('utf8')).toBe(fileOf(expected).toString('utf8'))
+    } finally {
+      await bench.close()
+    }
+  })
 })

@@ -10,9 +10,15 @@ import { mean, measure, rest, rounded, sampleMemory, type Measure, type MemoryMe
 import { bytesOf, endOfInput, textOf, type BenchJob } from './jobs/bench-job.ts'
 import { passThrough } from './jobs/pass-through.ts'
 import { priceJoin } from './jobs/price-join.ts'
+import { walletSessions } from './jobs/wallet-sessions.ts'
 import { walletVolume } from './jobs/wallet-volume.ts'
 
-export const benchJobs: Readonly<Record<string, BenchJob>> = { j1: walletVolume, j2: passThrough, j3: priceJoin }
+export const benchJobs: Readonly<Record<string, BenchJob>> = {
+  j1: walletVolume,
+  j2: passThrough,
+  j3: priceJoin,
+  sessions: walletSessions,
+}
 
 export interface Pass extends Measure {
   readonly job: string
@@ -24,6 +30,9 @@ export interface Pass extends Measure {
   readonly rssMb: MemoryMeasure
   readonly commits: number
   readonly checkpoints: number
+  /** In state at the end, and how long it takes to open the job on them again. */
+  readonly keys: number
+  readonly restoreSeconds: number
   readonly eventLoopDelayMs: { readonly p99: number; readonly max: number }
   /** The same job over the same lines without an engine: the mean of one run right before and one right after. */
   readonly plain: Measure
@@ -45,17 +54,31 @@ export class StreamCoreBench {
   readonly #lines: InputLines
   readonly #log: EventLog
   readonly #folder: string
+  readonly #memoryBudgetMb: number | undefined
   #passes = 0
 
-  private constructor(parts: { name: string; job: BenchJob; lines: InputLines; log: EventLog; folder: string }) {
+  private constructor(parts: {
+    name: string
+    job: BenchJob
+    lines: InputLines
+    log: EventLog
+    folder: string
+    memoryBudgetMb: number | undefined
+  }) {
     this.#name = parts.name
     this.#job = parts.job
     this.#lines = parts.lines
     this.#log = parts.log
     this.#folder = parts.folder
+    this.#memoryBudgetMb = parts.memoryBudgetMb
   }
 
-  static async open(options: { job: string; input: string; kafka?: string | undefined }): Promise<StreamCoreBench> {
+  static async open(options: {
+    job: string
+    input: string
+    kafka?: string | undefined
+    memoryBudgetMb?: number | undefined
+  }): Promise<StreamCoreBench> {
     const job = benchJobs[options.job]
     if (job === undefined)
       throw new Error(`There is no job "${options.job}"; there are ${Object.keys(benchJobs).join(', ')}.`)
@@ -65,7 +88,14 @@ export class StreamCoreBench {
       options.kafka === undefined
         ? await openEmbeddedLog(join(folder, 'log'))
         : openKafkaLog({ brokers: options.kafka.split(','), clientId: 'tocsin-bench' })
-    const bench = new StreamCoreBench({ name: options.job, job, lines, log, folder })
+    const bench = new StreamCoreBench({
+      name: options.job,
+      job,
+      lines,
+      log,
+      folder,
+      memoryBudgetMb: options.memoryBudgetMb,
+    })
     await bench.#fillInput()
     return bench
   }
@@ -85,16 +115,20 @@ export class StreamCoreBench {
     const builder = new StreamBuilder({ job: name, version: '1' })
     this.#job.build(builder, topics)
     const delay = monitorEventLoopDelay({ resolution: 2 })
-    const job = await openJob({
-      topology: builder.build(),
-      log: this.#log,
-      stateFolder: join(this.#folder, `state-${this.#passes}`),
-      progressTopic: `${name}.progress`,
-      deadLetters: { topic: topics.deadLetters, encode: ({ reason }) => bytesOf(reason) },
-      checkpointIntervalMs: 1000,
-      restart: { type: 'none' },
-      clock: () => performance.now(),
-    })
+    const budget = this.#memoryBudgetMb === undefined ? {} : { memoryBudgetBytes: this.#memoryBudgetMb * 2 ** 20 }
+    const open = () =>
+      openJob({
+        topology: builder.build(),
+        log: this.#log,
+        stateFolder: join(this.#folder, `state-${this.#passes}`),
+        progressTopic: `${name}.progress`,
+        deadLetters: { topic: topics.deadLetters, encode: ({ reason }) => bytesOf(reason) },
+        checkpointIntervalMs: 1000,
+        restart: { type: 'none' },
+        clock: () => performance.now(),
+        ...budget,
+      })
+    const job = await open()
     await rest()
     const memory = sampleMemory()
     const span = measure(this.#lines.count)
@@ -103,8 +137,11 @@ export class StreamCoreBench {
     const taken = span()
     delay.disable()
     const rssMb = memory()
-    const { outputs, deadLetters, commits, checkpoints } = job.progress()
+    const { outputs, deadLetters, commits, checkpoints, keys } = job.progress()
     await job.close()
+    const restored = measure(keys)
+    await (await open()).close()
+    const restoreSeconds = restored().seconds
     const after = await this.#plain()
     const plain = mean(before.measure, after.measure)
     if (deadLetters > 0) throw new Error(`${deadLetters} lines became dead letters.`)
@@ -123,6 +160,8 @@ export class StreamCoreBench {
         rssMb,
         commits,
         checkpoints,
+        keys,
+        restoreSeconds,
         eventLoopDelayMs: { p99: rounded(delay.percentile(99) / 1e6), max: rounded(delay.max / 1e6) },
         plain,
         ofPlain: rounded(taken.perCpuSecond / plain.perCpuSecond),
@@ -180,11 +219,12 @@ when it ends.
   --input FILE       lines as \`npm run bench -- generate\` makes them, gzip or plain
   --out FILE         where to write the answer, its lines sorted as bytes
   --passes N         how often, each time from scratch; the first is not warm (default 3)
+  --memory-budget N  MiB of state in memory; the rest is read from the store when asked for (default: stream-core's)
   --kafka BOOTSTRAP  on a Kafka cluster instead of the embedded log in a temporary folder
   --help             this text
 
 One JSON line a pass on stdout: events, seconds, cpuSeconds (user and system, the whole process), perCpuSecond, outputs,
-peakRssMb, and beside them rssMb over the span, commits, checkpoints, eventLoopDelayMs, the plain program's figures and
+peakRssMb, and beside them rssMb over the span, commits, checkpoints, keys, restoreSeconds, eventLoopDelayMs, the plain program's figures and
 \`ofPlain\`, events per CPU second as a share of the plain program's. Only that ratio carries over between machines.
 `
 
@@ -198,6 +238,7 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
       out: { type: 'string' },
       passes: { type: 'string', default: '3' },
       kafka: { type: 'string' },
+      'memory-budget': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -207,10 +248,18 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
     return
   }
   const passes = Number(values.passes)
-  if (job === undefined || input === undefined || !Number.isInteger(passes) || passes < 1) {
+  const memoryBudget = values['memory-budget']
+  const memoryBudgetMb = memoryBudget === undefined ? undefined : Number(memoryBudget)
+  if (
+    job === undefined ||
+    input === undefined ||
+    !Number.isInteger(passes) ||
+    passes < 1 ||
+    !((memoryBudgetMb ?? 1) > 0)
+  ) {
     throw new Error(`A job, an input and a whole number of passes are needed.\n\n${help}`)
   }
-  const bench = await StreamCoreBench.open({ job, input, kafka })
+  const bench = await StreamCoreBench.open({ job, input, kafka, memoryBudgetMb })
   try {
     for (let index = 0; index < passes; index += 1) {
       const { pass, answer } = await bench.pass()
