@@ -2,6 +2,17 @@ export * from './aggregate.ts'
 export * from './clock.ts'
 export * from './codec.ts'
 export type * from './connected-streams.ts'
+export * from './distributed/distributed-job.ts'
+export { JobModuleError, type JobDefinition, type JobModule } from './distributed/job-definition.ts'
+export { FrameError } from './distributed/frame.ts'
+export {
+  defaultMaxParallelism,
+  keyGroupOf,
+  keyGroupOwner,
+  keyGroupRange,
+  type KeyGroupRange,
+} from './distributed/key-groups.ts'
+export { WorkerLostError, WorkerTaskError } from './distributed/worker.ts'
 export * from './evictor.ts'
 export type * from './interval-joined-streams.ts'
 export * from './job.ts'

@@ -47,6 +47,15 @@ class Outputs {
   }
 }
 
+/** Where they first differ, for each key: the rest follows from it. */
+const firstDifferences = (one: Outputs['sorted'], other: Outputs['sorted']) =>
+  [...new Set([...one, ...other].map(([name]) => name))].flatMap((name) => {
+    const a = one.find(([of]) => of === name)?.[1] ?? []
+    const b = other.find(([of]) => of === name)?.[1] ?? []
+    const at = [...a, ...b].findIndex((_, index) => a[index] !== b[index])
+    return at === -1 || a[at] === b[at] ? [] : [{ name, at, one: a[at], other: b[at] }]
+  })
+
 const recordsOf = (records: readonly object[], from = 0) =>
   records.map((record, index) => ({
     offset: from + index,
@@ -246,7 +255,7 @@ describe('planJob', () => {
         const topology = deepTopology()
         const { outputs, crossed } = runDistributed(topology, logs, shards, turns)
         crossings += crossed
-        expect(outputs).toEqual(runLocal(topology, logs))
+        expect(firstDifferences(outputs, runLocal(topology, logs))).toEqual([])
       }),
       { numRuns: runs },
     )
@@ -264,7 +273,7 @@ describe('planJob', () => {
         const topology = stormTopology()
         const { outputs } = runDistributed(topology, logs, shards, turns)
         retracted += outputs.flatMap(([, values]) => values).filter((value) => value.includes('retracted')).length
-        expect(outputs).toEqual(runLocal(topology, logs))
+        expect(firstDifferences(outputs, runLocal(topology, logs))).toEqual([])
       }),
       { numRuns: runs },
     )

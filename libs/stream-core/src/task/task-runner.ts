@@ -17,7 +17,7 @@ import { Commits, type Retrying } from './commits.ts'
 import { StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
 import type { ProgressMarker } from './marker.ts'
-import { deadLetterSink } from './output-buffer.ts'
+import { deadLetterSink, exchangeSink } from './output-buffer.ts'
 import { readMarkers, type ProgressPosition } from './progress-log.ts'
 import { endOf, Replay } from './replay.ts'
 import { Slice } from './slice.ts'
@@ -308,7 +308,7 @@ export class TaskRunner {
       status: this.#status,
       reason: this.#reason ?? this.#checkpointFailure ?? this.#spillFailure,
       elements: task.steps,
-      outputs: task.outputs.count((sink) => sink !== deadLetterSink),
+      outputs: task.outputs.count((sink) => sink !== deadLetterSink && sink !== exchangeSink),
       deadLetters: task.outputs.count((sink) => sink === deadLetterSink),
       lateElements: task.lateElements,
       watermark: task.watermark,

@@ -312,10 +312,12 @@ export class Task {
       waitFor(stampBefore(exchange.section, place, this.#inputIds[index] ?? 0))
     })
     for (const input of this.#exchanges) {
-      const stamp = input.peek()?.stamp
-      if (stamp === undefined && input.hasEnded) continue
+      const item = input.peek()
+      if (item === undefined && input.hasEnded) continue
       hasEnded = false
-      if (stamp !== undefined || !input.isIdle) waitFor(stamp ?? input.bound)
+      // What a control record lets fire is told before the record itself.
+      if (item !== undefined) waitFor(item.type === 'element' ? item.stamp : { ...item.stamp, tag: '' })
+      else if (!input.isIdle) waitFor(input.bound)
     }
     if (hasEnded) return endStamp
     const { progress } = exchange

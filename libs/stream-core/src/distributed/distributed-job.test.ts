@@ -1,0 +1,233 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
+import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
+import { defineJob } from '../../testing/storm-job.ts'
+import { priceHistory, storm, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
+import { openJob } from '../job.ts'
+import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../state/memory-store.ts'
+import { openDistributedJob, type DistributedJobOptions } from './distributed-job.ts'
+
+const runs = Number(process.env['STREAM_RUNS'] ?? 20)
+
+type Prices = readonly (readonly PriceRecord[])[]
+
+class Crash extends Error {
+  readonly handling = 'stop'
+}
+
+const append = async (log: EventLog, topic: string, partition: number, records: readonly object[]) => {
+  const producer = await log.openProducer(`writer-${topic}-${partition}`)
+  const values = records.map((record) => Buffer.from(JSON.stringify(record)))
+  await producer.append(values.map((value) => ({ topic, partition, key: null, value })))
+  await producer.close()
+}
+
+const fill = async (log: EventLog, chain: readonly ChainRecord[], prices: Prices) => {
+  await log.createTopics([
+    { topic: 'chain', partitions: 1 },
+    { topic: 'prices', partitions: 2 },
+    { topic: 'findings', partitions: 3 },
+    { topic: 'dead', partitions: 1 },
+  ])
+  await append(log, 'chain', 0, chain)
+  for (const [partition, records] of prices.entries()) await append(log, 'prices', partition, records)
+}
+
+/** Records of the sinks by key, in order, and dead letters in any. */
+const written = async (log: EventLog) => {
+  const byKey = new Map<string, string[]>()
+  for (const [topic, partition] of [
+    ['findings', 0],
+    ['findings', 1],
+    ['findings', 2],
+    ['dead', 0],
+  ] as const) {
+    const { end } = await log.offsets({ topic, partition })
+    const reader = await log.openReader([{ topic, partition, offset: 0 }])
+    for (let next = 0; next < end;) {
+      for (const { records, nextOffset } of await reader.poll(100)) {
+        for (const { key, value } of records) {
+          const text = Buffer.from(value).toString()
+          const name = `${topic} ${key === null ? text : Buffer.from(key).toString()}`
+          byKey.set(name, [...(byKey.get(name) ?? []), text])
+        }
+        next = nextOffset
+      }
+    }
+    await reader.close()
+  }
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+const clockOf = () => {
+  let now = 0
+  return () => (now += 1)
+}
+const shapeOf = (shards: number) => ({
+  shards,
+  stateFolder: '',
+  progressTopic: 'progress',
+  internalTopics: 'internal.storm',
+  checkpointIntervalMs: 0,
+  commitIntervalMs: 0,
+  batchSize: 3,
+  restart: { type: 'none' } as const,
+})
+
+const local = async (chain: readonly ChainRecord[], prices: Prices) => {
+  const log = openSimulatedLog()
+  await fill(log, chain, prices)
+  const job = await openJob({
+    ...defineJob(),
+    log,
+    store: openMemoryStore(),
+    stateFolder: '',
+    progressTopic: 'progress',
+    clock: clockOf(),
+  })
+  await job.runToEnd()
+  await job.close()
+  return written(log)
+}
+
+const optionsOn = (
+  log: SimulatedLog,
+  shards: number,
+  stores: Map<string, MemoryStoreContents>,
+): DistributedJobOptions => ({
+  ...shapeOf(shards),
+  definition: { ...defineJob(), clock: clockOf() },
+  log,
+  openStore: async (task) => {
+    const contents = stores.get(task) ?? newMemoryStoreContents()
+    stores.set(task, contents)
+    return openMemoryStore(contents)
+  },
+})
+
+const sample = () => {
+  const [chain, first, second] = [storm, priceHistory(0), priceHistory(1)].map((arbitrary, index) =>
+    fc.sample(arbitrary as fc.Arbitrary<unknown>, { seed: 7 + index, numRuns: 20 }).at(-1),
+  )
+  return {
+    chain: (chain as { stormy: readonly ChainRecord[] }).stormy,
+    prices: [first, second] as readonly (readonly PriceRecord[])[],
+  }
+}
+
+describe('openDistributedJob', () => {
+  test('property: after crashes of tasks at any writes, the outputs are those of one task', async () => {
+    let crashes = 0
+    await fc.assert(
+      fc.asyncProperty(
+        storm,
+        priceHistory(0),
+        priceHistory(1),
+        fc.constantFrom(1, 2, 3),
+        fc.array(fc.nat(40), { maxLength: 4 }),
+        async ({ stormy }, first, second, shards, plan) => {
+          const expected = await local(stormy, [first, second])
+          const log = openSimulatedLog()
+          await fill(log, stormy, [first, second])
+          const stores = new Map<string, MemoryStoreContents>()
+          for (const after of plan) {
+            let left = after
+            log.decideAppends((): AppendFate => {
+              left -= 1
+              if (left < 0) throw new Crash('killed')
+              return 'committed'
+            })
+            const job = await openDistributedJob(optionsOn(log, shards, stores))
+            await job.runToEnd().catch((error: unknown) => {
+              if (!(error instanceof Crash)) throw error
+              crashes += 1
+            })
+            await job.close()
+          }
+          log.decideAppends(() => 'committed')
+          const job = await openDistributedJob(optionsOn(log, shards, stores))
+          await job.runToEnd()
+          await job.close()
+          expect(await written(log)).toEqual(expected)
+        },
+      ),
+      { numRuns: runs },
+    )
+    expect(crashes).toBeGreaterThan(runs / 4)
+  })
+
+  test('behavior: internal topics are trimmed below the checkpoints of their readers', async () => {
+    const { chain, prices } = sample()
+    const log = openSimulatedLog()
+    await fill(log, chain, prices)
+    const job = await openDistributedJob(optionsOn(log, 2, new Map()))
+    await job.runToEnd()
+    const { tasks, status, outputs } = job.progress()
+    expect(status).toBe('stopped')
+    expect(outputs).toBeGreaterThan(0)
+    expect(tasks.map(({ subTopology, shard }) => `${subTopology}-${shard}`)).toEqual([
+      'prices-0',
+      'spending-0',
+      'spending-1',
+      'ticks-0',
+      'ticks-1',
+    ])
+    const at = { topic: 'internal.storm.spending', partition: 0 }
+    expect((await log.offsets(at)).beginning).toBeGreaterThan(0)
+    await job.close()
+  })
+
+  test('behavior: two workers over the embedded log give the outputs of one task, and end', async () => {
+    const { chain, prices } = sample()
+    const expected = await local(chain, prices)
+    const folder = await mkdtemp(join(tmpdir(), 'distributed-job-'))
+    const log = await openEmbeddedLog(join(folder, 'log'))
+    await fill(log, chain, prices)
+    const definition = { url: new URL('../../testing/storm-job.ts', import.meta.url), argument: null }
+    const shape = { ...shapeOf(4), stateFolder: join(folder, 'state') }
+    const job = await openDistributedJob({ ...shape, definition, log, workers: 2 })
+    await job.runToEnd()
+    expect(job.progress()).toMatchObject({ status: 'stopped', reason: null })
+    await job.close()
+    expect(expected.length).toBeGreaterThan(5)
+    expect(await written(log)).toEqual(expected)
+    await log.close()
+    await rm(folder, { recursive: true })
+  })
+
+  test('error: what a task in a worker fails with is told with its code and remedy', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'distributed-job-'))
+    const log = await openEmbeddedLog(join(folder, 'log'))
+    const end = { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER } as const
+    const sealed = { type: 'sealed', epoch: 1, watermark: 1 } as const
+    await fill(log, [sealed, sealed], [[end], [end]])
+    const definition = { url: new URL('../../testing/storm-job.ts', import.meta.url), argument: null }
+    const shape = { ...shapeOf(2), stateFolder: join(folder, 'state') }
+    const job = await openDistributedJob({ ...shape, definition, log, workers: 2 })
+    await expect(job.run(new AbortController().signal)).rejects.toMatchObject({
+      code: 'STREAM_EPOCH',
+      handling: 'stop',
+    })
+    await job.close()
+    await log.close()
+    await rm(folder, { recursive: true })
+  })
+
+  test('error: a module that defines no job', async () => {
+    const log = openSimulatedLog()
+    const definition = { url: new URL('./stamp.ts', import.meta.url), argument: null }
+    const opened = openDistributedJob({ ...shapeOf(1), definition, log })
+    await expect(opened).rejects.toThrow('does not export a function "defineJob"')
+  })
+
+  test('error: more shards than key groups', async () => {
+    const log = openSimulatedLog()
+    await fill(log, [], [[], []])
+    const opened = openDistributedJob({ ...optionsOn(log, 8, new Map()), maxParallelism: 4 })
+    await expect(opened).rejects.toThrow('The job has 8 shards; it can have 1 to 4, one key group each.')
+  })
+})
