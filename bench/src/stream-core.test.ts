@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { InputLines } from './input-lines.ts'
-import { benchJobs, fileOf, StreamCoreBench } from './stream-core.ts'
+import { benchJobs } from './jobs/bench-jobs.ts'
+import { fileOf, StreamCoreBench } from './stream-core.ts'
 
 const folder = join(process.env['TOCSIN_SHARED'] ?? join(import.meta.dirname, '../../../shared'), 'bench')
 const isThere = existsSync(folder)
@@ -26,6 +27,25 @@ describe.skipIf(!isThere && process.env['CI'] === undefined)('StreamCoreBench', 
         await bench.close()
       }
     })
+
+    for (const distribution of [
+      { shards: 1, workers: 0 },
+      { shards: 2, workers: 0 },
+      { shards: 8, workers: 0 },
+      { shards: 8, workers: 2 },
+    ]) {
+      const { shards, workers } = distribution
+      test(`behavior: ${job} answers the same over ${shards} shards in ${workers || 'no'} workers`, async () => {
+        const bench = await StreamCoreBench.open({ job, input: join(folder, input), distribution })
+        try {
+          const { pass, answer } = await bench.pass()
+          expect(fileOf(answer).toString('utf8')).toBe(expected())
+          expect(pass).toMatchObject({ job, events: 20_000, outputs: answer.length })
+        } finally {
+          await bench.close()
+        }
+      })
+    }
 
     test(`behavior: the plain program that ${job} is measured against answers the same`, async () => {
       const lines = await InputLines.read(join(folder, input))

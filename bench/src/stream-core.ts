@@ -4,20 +4,16 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { openEmbeddedLog, openKafkaLog, type EventLog } from '@tocsin/event-log'
-import { openJob, StreamBuilder } from '@tocsin/stream-core'
+import { openDistributedJob, openJob, type Job } from '@tocsin/stream-core'
 import { InputLines } from './input-lines.ts'
 import { mean, measure, rest, rounded, sampleMemory, type Measure, type MemoryMeasure } from './measure.ts'
 import { bytesOf, endOfInput, textOf, type BenchJob } from './jobs/bench-job.ts'
-import { passThrough } from './jobs/pass-through.ts'
-import { priceJoin } from './jobs/price-join.ts'
-import { walletSessions } from './jobs/wallet-sessions.ts'
-import { walletVolume } from './jobs/wallet-volume.ts'
+import { benchJobs, defineJob, type BenchPass } from './jobs/bench-jobs.ts'
 
-export const benchJobs: Readonly<Record<string, BenchJob>> = {
-  j1: walletVolume,
-  j2: passThrough,
-  j3: priceJoin,
-  sessions: walletSessions,
+/** How many tasks share the job behind each `keyBy`, and how many threads share these; 0: all in this one. */
+export interface Distribution {
+  readonly shards: number
+  readonly workers: number
 }
 
 export interface Pass extends Measure {
@@ -55,6 +51,8 @@ export class StreamCoreBench {
   readonly #log: EventLog
   readonly #folder: string
   readonly #memoryBudgetMb: number | undefined
+  /** Undefined: the whole topology in one task. */
+  readonly #distribution: Distribution | undefined
   #passes = 0
 
   private constructor(parts: {
@@ -64,6 +62,7 @@ export class StreamCoreBench {
     log: EventLog
     folder: string
     memoryBudgetMb: number | undefined
+    distribution: Distribution | undefined
   }) {
     this.#name = parts.name
     this.#job = parts.job
@@ -71,6 +70,7 @@ export class StreamCoreBench {
     this.#log = parts.log
     this.#folder = parts.folder
     this.#memoryBudgetMb = parts.memoryBudgetMb
+    this.#distribution = parts.distribution
   }
 
   static async open(options: {
@@ -78,6 +78,7 @@ export class StreamCoreBench {
     input: string
     kafka?: string | undefined
     memoryBudgetMb?: number | undefined
+    distribution?: Distribution | undefined
   }): Promise<StreamCoreBench> {
     const job = benchJobs[options.job]
     if (job === undefined)
@@ -95,6 +96,7 @@ export class StreamCoreBench {
       log,
       folder,
       memoryBudgetMb: options.memoryBudgetMb,
+      distribution: options.distribution,
     })
     await bench.#fillInput()
     return bench
@@ -112,22 +114,8 @@ export class StreamCoreBench {
     const name = `bench.${this.#name}.${this.#passes}`
     const topics = { input: inputTopic, output: `${name}.output`, deadLetters: `${name}.dead-letters` }
     await this.#log.createTopics([topics.output, topics.deadLetters].map((topic) => ({ topic, partitions: 1 })))
-    const builder = new StreamBuilder({ job: name, version: '1' })
-    this.#job.build(builder, topics)
     const delay = monitorEventLoopDelay({ resolution: 2 })
-    const budget = this.#memoryBudgetMb === undefined ? {} : { memoryBudgetBytes: this.#memoryBudgetMb * 2 ** 20 }
-    const open = () =>
-      openJob({
-        topology: builder.build(),
-        log: this.#log,
-        stateFolder: join(this.#folder, `state-${this.#passes}`),
-        progressTopic: `${name}.progress`,
-        deadLetters: { topic: topics.deadLetters, encode: ({ reason }) => bytesOf(reason) },
-        checkpointIntervalMs: 1000,
-        restart: { type: 'none' },
-        clock: () => performance.now(),
-        ...budget,
-      })
+    const open = () => this.#openJob({ job: this.#name, name, topics })
     const job = await open()
     await rest()
     const memory = sampleMemory()
@@ -168,6 +156,21 @@ export class StreamCoreBench {
       },
       answer,
     }
+  }
+
+  #openJob(pass: BenchPass): Promise<Job> {
+    const paces = {
+      stateFolder: join(this.#folder, `state-${this.#passes}`),
+      progressTopic: `${pass.name}.progress`,
+      checkpointIntervalMs: 1000,
+      restart: { type: 'none' },
+      ...(this.#memoryBudgetMb !== undefined && { memoryBudgetBytes: this.#memoryBudgetMb * 2 ** 20 }),
+    } as const
+    const log = this.#log
+    if (this.#distribution === undefined) return openJob({ ...defineJob(pass), ...paces, log })
+    const url = new URL(`./jobs/bench-jobs${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+    const definition = { url, argument: pass }
+    return openDistributedJob({ ...this.#distribution, ...paces, definition, internalTopics: pass.name, log })
   }
 
   async #plain(): Promise<{ readonly measure: Measure; readonly answers: number }> {
@@ -219,7 +222,9 @@ when it ends.
   --input FILE       lines as \`npm run bench -- generate\` makes them, gzip or plain
   --out FILE         where to write the answer, its lines sorted as bytes
   --passes N         how often, each time from scratch; the first is not warm (default 3)
-  --memory-budget N  MiB of state in memory; the rest is read from the store when asked for (default: stream-core's)
+  --shards N         tasks behind each keyBy, with what crosses in topics of the log (default: one task in all)
+  --workers N        threads that share the tasks (default 0: all in one)
+  --memory-budget N  MiB of state in memory, of each task; the rest is read from the store when asked for (default: stream-core's)
   --kafka BOOTSTRAP  on a Kafka cluster instead of the embedded log in a temporary folder
   --help             this text
 
@@ -238,6 +243,8 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
       out: { type: 'string' },
       passes: { type: 'string', default: '3' },
       kafka: { type: 'string' },
+      shards: { type: 'string' },
+      workers: { type: 'string', default: '0' },
       'memory-budget': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -248,6 +255,8 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
     return
   }
   const passes = Number(values.passes)
+  const distribution =
+    values.shards === undefined ? undefined : { shards: Number(values.shards), workers: Number(values.workers) }
   const memoryBudget = values['memory-budget']
   const memoryBudgetMb = memoryBudget === undefined ? undefined : Number(memoryBudget)
   if (
@@ -255,11 +264,12 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
     input === undefined ||
     !Number.isInteger(passes) ||
     passes < 1 ||
-    !((memoryBudgetMb ?? 1) > 0)
+    !((memoryBudgetMb ?? 1) > 0) ||
+    !(distribution === undefined || (distribution.shards >= 1 && distribution.workers >= 0))
   ) {
-    throw new Error(`A job, an input and a whole number of passes are needed.\n\n${help}`)
+    throw new Error(`A job, an input and whole numbers of passes, shards and workers are needed.\n\n${help}`)
   }
-  const bench = await StreamCoreBench.open({ job, input, kafka, memoryBudgetMb })
+  const bench = await StreamCoreBench.open({ job, input, kafka, memoryBudgetMb, distribution })
   try {
     for (let index = 0; index < passes; index += 1) {
       const { pass, answer } = await bench.pass()
