@@ -5,6 +5,7 @@ import type {
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReadOnlyMapState,
   ReducingState,
   ReducingStateDescriptor,
   ValueState,
@@ -72,6 +73,60 @@ export interface OnTimerContext<Key, Out> extends KeyedContext<Key, Out> {
 export interface KeyedProcessFunction<Key, In, Out> {
   processElement(element: In, ctx: KeyedContext<Key, Out>): void
   onTimer?(timestamp: Timestamp, ctx: OnTimerContext<Key, Out>): void
+}
+
+/** Reads what the broadcast stream has written. Source: Flink's KeyedBroadcastProcessFunction.ReadOnlyContext. */
+export interface KeyedReadOnlyContext<Key, Out> extends KeyedContext<Key, Out> {
+  /** One of the descriptors given to `broadcast`. */
+  broadcastState<K, V>(descriptor: MapStateDescriptor<K, V>): ReadOnlyMapState<K, V>
+}
+
+/** Of an element of the broadcast stream. Source: Flink's BroadcastProcessFunction.Context. */
+export interface BroadcastContext {
+  readonly timestamp: Timestamp
+  readonly currentWatermark: Timestamp
+  /** One of the descriptors given to `broadcast`. */
+  broadcastState<K, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
+}
+export interface KeyedBroadcastContext<Key, Out> extends BroadcastContext {
+  /**
+   * Calls `f` with the state of each key that has some of this name, in order of key bytes, as of the broadcast element's
+   * timestamp. What it emits carries that timestamp.
+   */
+  applyToKeyedState<T>(
+    descriptor: ValueStateDescriptor<T>,
+    f: (key: Key, state: ValueState<T>, emit: (value: Out) => void) => void,
+  ): void
+  applyToKeyedState<T>(
+    descriptor: ListStateDescriptor<T>,
+    f: (key: Key, state: ListState<T>, emit: (value: Out) => void) => void,
+  ): void
+  applyToKeyedState<K, V>(
+    descriptor: MapStateDescriptor<K, V>,
+    f: (key: Key, state: MapState<K, V>, emit: (value: Out) => void) => void,
+  ): void
+  applyToKeyedState<T>(
+    descriptor: ReducingStateDescriptor<T>,
+    f: (key: Key, state: ReducingState<T>, emit: (value: Out) => void) => void,
+  ): void
+  applyToKeyedState<In, Acc, Result>(
+    descriptor: AggregatingStateDescriptor<In, Acc, Result>,
+    f: (key: Key, state: AggregatingState<In, Result>, emit: (value: Out) => void) => void,
+  ): void
+}
+
+/**
+ * Elements of a keyed stream, and a broadcast stream whose elements all shards see: rules, labels. It writes broadcast
+ * state, they read it. Source: Flink's KeyedBroadcastProcessFunction. Differs: a broadcast element emits only by key, from
+ * `applyToKeyedState`, as otherwise each shard would emit the same.
+ */
+export interface KeyedBroadcastProcessFunction<Key, In, Broadcast, Out> {
+  processElement(element: In, ctx: KeyedReadOnlyContext<Key, Out>): void
+  processBroadcastElement(element: Broadcast, ctx: KeyedBroadcastContext<Key, Out>): void
+  onTimer?(
+    timestamp: Timestamp,
+    ctx: OnTimerContext<Key, Out> & Pick<KeyedReadOnlyContext<Key, Out>, 'broadcastState'>,
+  ): void
 }
 
 /** Two inputs of one key. Source: Flink's KeyedCoProcessFunction. */

@@ -66,7 +66,10 @@ export class RestartBackoff {
       this.#backoff = null
     }
     this.#attempts += 1
-    this.#backoff = Math.min(this.#backoff === null ? initialBackoffMs : this.#backoff * backoffMultiplier, maxBackoffMs)
+    this.#backoff = Math.min(
+      this.#backoff === null ? initialBackoffMs : this.#backoff * backoffMultiplier,
+      maxBackoffMs,
+    )
     // Jobs that fail together do not come back together.
     const jitter = this.#backoff * jitterFactor * (2 * this.#random() - 1)
     return Math.min(Math.max(this.#backoff + jitter, initialBackoffMs), maxBackoffMs)

@@ -1,4 +1,5 @@
 import type { Codec, KeyCodec } from './codec.ts'
+import { broadcastConnected, type BroadcastConnectedStream, type BroadcastStream } from './broadcast-stream.ts'
 import { connectedStreams, type ConnectedStreams } from './connected-streams.ts'
 import { intervalJoinedStreams, type IntervalJoinedStreams } from './interval-joined-streams.ts'
 import { flatMapOperator } from './operators/flat-map.ts'
@@ -12,6 +13,7 @@ import type { PlainSinkCodec, SinkCodec } from './sink.ts'
 import type { SourceCodec } from './source.ts'
 import { byteStringsOf } from './state/key-encoding.ts'
 import { jsonStateCodec } from './state/value-codecs.ts'
+import type { MapStateDescriptor } from './state/state.ts'
 import { temporalJoinedStreams, type TemporalJoinedStreams } from './temporal-joined-streams.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
 import { verifyWatermarkStrategy, type WatermarkStrategy } from './watermark-strategy.ts'
@@ -182,6 +184,18 @@ export class DataStream<T> {
     const id = addNode(this.built, { operator: 'keyBy', inputs: [this.node], edge, create: passOperator(1) })
     return new KeyedStream(this.built, id, { keyOf, codec: keyCodec })
   }
+  /**
+   * Every shard sees its elements, which write state of these descriptors for the streams that connect to it: rules,
+   * labels. Where the job runs distributed, elements cross as bytes of `jsonStateCodec`.
+   */
+  broadcast(
+    ...descriptors: readonly Pick<MapStateDescriptor<unknown, unknown>, 'kind' | 'name'>[]
+  ): BroadcastStream<T> {
+    const edge = { keyOf: null, codec: jsonStateCodec() }
+    const node = addNode(this.built, { operator: 'broadcast', inputs: [this.node], edge, create: passOperator(1) })
+    // Map descriptors of whatever types, which no one type of descriptor has as its subtypes.
+    return { node, descriptors: descriptors as readonly MapStateDescriptor<unknown, unknown>[] }
+  }
   /** The stream keeps the keys by which it came here. @internal */
   keyedAs<Key>(selector: KeySelector<Key, T>): KeyedStream<Key, T> {
     return new KeyedStream(this.built, this.node, selector)
@@ -225,8 +239,14 @@ export class KeyedStream<Key, T> extends DataStream<T> {
     const create = keyedProcessOperator(this.selector, f)
     return new DataStream(this.built, addNode(this.built, { uid, operator: 'process', inputs: [this.node], create }))
   }
-  connect<Right>(right: KeyedStream<Key, Right>): ConnectedStreams<Key, T, Right> {
-    return connectedStreams(this.add, this, right)
+  connect<Right>(right: KeyedStream<Key, Right>): ConnectedStreams<Key, T, Right>
+  connect<Broadcast>(right: BroadcastStream<Broadcast>): BroadcastConnectedStream<Key, T, Broadcast>
+  connect<Right>(
+    right: KeyedStream<Key, Right> | BroadcastStream<Right>,
+  ): ConnectedStreams<Key, T, Right> | BroadcastConnectedStream<Key, T, Right> {
+    return right instanceof KeyedStream
+      ? connectedStreams(this.add, this, right)
+      : broadcastConnected(this.add, this, right)
   }
   window(assigner: WindowAssigner<T>): WindowedStream<Key, T> {
     return windowsOf(this.add, this, assigner)

@@ -1,7 +1,18 @@
 import type { KeyCodec } from '../codec.ts'
-import type { KeyedCoProcessFunction, KeyedContext, KeyedProcessFunction, OnTimerContext } from '../process-function.ts'
+import type {
+  BroadcastContext,
+  KeyedBroadcastContext,
+  KeyedBroadcastProcessFunction,
+  KeyedCoProcessFunction,
+  KeyedContext,
+  KeyedProcessFunction,
+  KeyedReadOnlyContext,
+  OnTimerContext,
+} from '../process-function.ts'
+import { BroadcastState } from '../state/broadcast-state.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
-import { KeyedState } from '../state/keyed-state.ts'
+import { KeyedState, type StateDescriptor } from '../state/keyed-state.ts'
+import type { MapStateDescriptor } from '../state/state.ts'
 import { Timers } from '../timers.ts'
 import { minTimestamp, noTimestamp, type Timestamp } from '../time.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
@@ -12,13 +23,22 @@ export interface KeySelector<Key, T> {
   readonly codec: KeyCodec<Key>
 }
 
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+
 interface KeyedLogic<Key, Out> {
   readonly inputs: readonly {
     readonly keyOf: (value: unknown) => Key
-    readonly process: (value: unknown, context: KeyedContext<Key, Out>) => void
+    readonly process: (value: unknown, context: KeyedOperatorContext<Key, Out>) => void
   }[]
-  readonly onTimer: ((timestamp: Timestamp, context: OnTimerContext<Key, Out>) => void) | undefined
+  readonly onTimer: ((timestamp: Timestamp, context: KeyedOperatorContext<Key, Out>) => void) | undefined
+  /** An input after the others, without a key. */
+  readonly broadcast?: {
+    readonly descriptors: readonly MapStateDescriptor<unknown, unknown>[]
+    readonly process: (value: unknown, context: KeyedBroadcastContext<Key, Out>) => void
+  }
 }
+
+type KeyedOperatorContext<Key, Out> = OnTimerContext<Key, Out> & KeyedReadOnlyContext<Key, Out>
 
 const keyedOperator =
   <Key, Out>(codec: KeyCodec<Key>, logic: KeyedLogic<Key, Out>): CreateOperator =>
@@ -29,11 +49,13 @@ const keyedOperator =
     context.register(timers)
     const processingTimers = new Timers(undo, 'processing')
     context.register(processingTimers)
-    const state = new KeyedState(context, timers)
+    const { broadcast } = logic
+    const broadcastState = new BroadcastState(context, broadcast?.descriptors ?? [])
+    const state = new KeyedState(context, timers, { hasKeyIndex: broadcast !== undefined })
     let key: Key
     /** Of what is emitted. */
     let stamp: Timestamp = noTimestamp
-    const keyed: { -readonly [Name in keyof OnTimerContext<Key, Out>]: OnTimerContext<Key, Out>[Name] } = {
+    const keyed: Writable<KeyedOperatorContext<Key, Out>> = {
       get key() {
         return key
       },
@@ -54,6 +76,40 @@ const keyedOperator =
       emit: (value) => main.emit(value, stamp),
       output: (tag, value) => context.side(tag.id).emit(value, stamp),
       state: state.bind.bind(state) as KeyedContext<Key, Out>['state'], // `bind` returns the handle of its descriptor
+      broadcastState: ((descriptor: MapStateDescriptor<unknown, unknown>) =>
+        broadcastState.readable(descriptor)) as KeyedReadOnlyContext<Key, Out>['broadcastState'], // likewise
+    }
+    const broadcastContext: Writable<KeyedBroadcastContext<Key, Out>> = {
+      timestamp: 0,
+      get currentWatermark() {
+        return context.watermark
+      },
+      broadcastState: ((descriptor: MapStateDescriptor<unknown, unknown>) =>
+        broadcastState.writable(descriptor)) as BroadcastContext['broadcastState'],
+      applyToKeyedState: (
+        descriptor: StateDescriptor,
+        f: (key: Key, handle: never, emit: (value: Out) => void) => void,
+      ): void => {
+        const handle = state.bind(descriptor)
+        for (const bytes of state.keysWithState()) {
+          state.key = bytes
+          // `bind` returned the handle of the descriptor, which its overload ties to `f`.
+          if (state.has(descriptor)) f(from(bytes), handle as never, keyed.emit)
+        }
+      },
+    }
+    const broadcastReceiver: Receiver = {
+      process(value, timestamp) {
+        const undoPosition = undo.position
+        const outputPosition = outputs.position
+        try {
+          broadcastContext.timestamp = stamp = timestamp
+          state.now = Math.max(timestamp, context.watermark)
+          broadcast?.process(value, broadcastContext)
+        } catch (error) {
+          context.fail(error, undoPosition, outputPosition)
+        }
+      },
     }
     const receivers = logic.inputs.map(({ keyOf, process }): Receiver => ({
       process(value, timestamp) {
@@ -71,7 +127,7 @@ const keyedOperator =
       },
     }))
     return {
-      receivers,
+      receivers: broadcast === undefined ? receivers : [...receivers, broadcastReceiver],
       fireNext(watermark) {
         if (timers.sortNext(watermark)) return true
         const timer = timers.take(watermark)
@@ -146,4 +202,20 @@ export const keyedCoProcessOperator = <Key, Left, Right, Out>(
       },
     ],
     onTimer: f.onTimer && ((timestamp, context) => f.onTimer?.(timestamp, context)),
+  })
+
+export const keyedBroadcastProcessOperator = <Key, T, Broadcast, Out>(
+  { keyOf, codec }: KeySelector<Key, T>,
+  descriptors: readonly MapStateDescriptor<unknown, unknown>[],
+  f: KeyedBroadcastProcessFunction<Key, T, Broadcast, Out>,
+): CreateOperator =>
+  keyedOperator<Key, Out>(codec, {
+    inputs: [
+      { keyOf: (value) => keyOf(value as T), process: (value, context) => f.processElement(value as T, context) },
+    ],
+    onTimer: f.onTimer && ((timestamp, context) => f.onTimer?.(timestamp, context)),
+    broadcast: {
+      descriptors,
+      process: (value, context) => f.processBroadcastElement(value as Broadcast, context),
+    },
   })

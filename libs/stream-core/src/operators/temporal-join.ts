@@ -4,7 +4,7 @@ import { Schedule } from '../schedule.ts'
 import { byteStringsOf, type ByteString } from '../state/key-encoding.ts'
 import { ListView, listCodec } from '../state/list-view.ts'
 import { integerSubKeys, NestedTable } from '../state/state-table.ts'
-import { minTimestamp, type Timestamp } from '../time.ts'
+import { requireTimestamp, type Timestamp } from '../time.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator } from './operator.ts'
 
@@ -93,6 +93,7 @@ export const temporalJoinOperator =
         const undoPosition = undo.position
         const outputPosition = outputs.position
         try {
+          requireTimestamp(timestamp)
           process(context.freeze(value as T), timestamp) // the builder typed the stream that feeds the operator
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
@@ -104,7 +105,7 @@ export const temporalJoinOperator =
         {
           process: guarded<Left>((element, timestamp) => {
             const bytes = of(left.keyOf(element))
-            if (timestamp <= context.watermark && context.watermark !== minTimestamp) {
+            if (timestamp <= context.watermark) {
               countLate(options.leftLateTag, element, timestamp)
               return
             }

@@ -4,8 +4,10 @@ import type { Codec } from '../codec.ts'
 import type { Timestamp } from '../time.ts'
 import type { Cell, CurrentKey, Elements, Entries } from './current-key.ts'
 import { expiringStateOf, Expiry, type StateShape } from './expiry.ts'
-import { byteStringsOf, type ByteString } from './key-encoding.ts'
+import type { ByteString } from './key-encoding.ts'
 import { listCodec, type ListView } from './list-view.ts'
+import { IndexedNestedTable, IndexedValueTable, KeyIndex } from './key-index.ts'
+import { mapHandle } from './map-handle.ts'
 import { plainCell, plainElements, plainEntries } from './plain-state.ts'
 import {
   byteStringSubKeys,
@@ -14,6 +16,7 @@ import {
   ValueTable,
   type CheckpointedTable,
 } from './state-table.ts'
+import { StateDescriptorError } from './state-descriptor-error.ts'
 import type {
   AggregatingState,
   AggregatingStateDescriptor,
@@ -43,13 +46,6 @@ type StateHandle =
   | ReducingState<unknown>
   | AggregatingState<unknown, unknown>
 
-export class StateDescriptorError extends Error {
-  readonly code = 'STREAM_STATE_DESCRIPTOR'
-  readonly handling = 'stop'
-  readonly remedy =
-    'Give each state of an operator its own name, whole numbers above 0 as TTL and bound, and declare it once.'
-}
-
 /** A table with the times of its values. */
 interface TimedTable<Table> {
   readonly table: Table
@@ -66,14 +62,29 @@ export class KeyedState implements CurrentKey {
   readonly #timers: Timers
   readonly #handles = new WeakMap<object, StateHandle>()
   readonly #byName = new Map<string, { readonly descriptor: StateDescriptor; readonly handle: StateHandle }>()
+  readonly #tables = new Map<string, { has(key: ByteString): boolean }>()
+  readonly #keys: KeyIndex | null
   readonly #timedCells = new Map<string, TimedTable<ValueTable<Timed<unknown>>>>()
   readonly #timedLists = new Map<string, TimedTable<ValueTable<ListView<Timed<unknown>>>>>()
   readonly #timedMaps = new Map<string, TimedTable<NestedTable<ByteString, Timed<unknown>>>>()
   readonly #expiring = new Map<string, ExpiringValues>()
 
-  constructor(context: OperatorContext, timers: Timers) {
+  /** With `hasKeyIndex` it knows which keys have state: of what is not in memory that could not be told otherwise. */
+  constructor(context: OperatorContext, timers: Timers, { hasKeyIndex = false } = {}) {
     this.#context = context
     this.#timers = timers
+    this.#keys = hasKeyIndex ? new KeyIndex(context.undo) : null
+    if (this.#keys !== null) context.register(this.#keys)
+  }
+
+  /** Those that have state of any name, in order of their bytes. */
+  keysWithState(): readonly ByteString[] {
+    return this.#keys?.inOrder() ?? []
+  }
+
+  /** Whether the key in hand has something of a state that is bound, expired or not. */
+  has({ name }: StateDescriptor): boolean {
+    return this.#tables.get(name)?.has(this.key) === true
   }
 
   bind(descriptor: StateDescriptor): StateHandle {
@@ -143,36 +154,26 @@ export class KeyedState implements CurrentKey {
 
   #cell({ name, codec, ttl }: Pick<StateDescriptor, 'name' | 'codec' | 'ttl'>): Cell<unknown> {
     if (ttl !== undefined) return this.#timedCell(name, codec, ttl)
-    return plainCell(this, this.#register(new ValueTable(name, codec, this.#context.undo)))
+    return plainCell(this, this.#register(this.#valueTable(name, codec)))
   }
   #elements({ name, codec, ttl }: ListStateDescriptor<unknown>): Elements<unknown> {
     if (ttl !== undefined) return this.#timedElements(name, codec, ttl)
-    return plainElements(this, this.#register(new ValueTable(name, listCodec(codec), this.#context.undo)))
+    return plainElements(this, this.#register(this.#valueTable(name, listCodec(codec))))
   }
   #entries({ name, codec, ttl }: MapStateDescriptor<unknown, unknown>, maxEntries: number): Entries<unknown> {
     if (ttl !== undefined || maxEntries !== Infinity) return this.#timedEntries(name, codec, ttl, maxEntries)
-    return plainEntries(this, this.#register(new NestedTable(name, byteStringSubKeys, codec, this.#context.undo)))
+    return plainEntries(this, this.#register(this.#nestedTable(name, codec)))
   }
 
   // The codec is null, and the table there before its state is asked for, when a timer came first.
   #timedCell(name: string, codec: Codec<unknown> | null, ttl: TtlOptions): TimedCell<unknown> {
-    const at = this.#timedTable(
-      name,
-      codec,
-      this.#timedCells,
-      (timed) => new ValueTable(name, timed, this.#context.undo),
-    )
+    const at = this.#timedTable(name, codec, this.#timedCells, (timed) => this.#valueTable(name, timed))
     const cell = new TimedCell(this, at.table, new Expiry({ shape: 'cell', name }, ttl, this.#timers))
     this.#expiring.set(name, cell)
     return cell
   }
   #timedElements(name: string, codec: Codec<unknown> | null, ttl: TtlOptions): TimedElements<unknown> {
-    const at = this.#timedTable(
-      name,
-      codec,
-      this.#timedLists,
-      (timed) => new ValueTable(name, listCodec(timed), this.#context.undo),
-    )
+    const at = this.#timedTable(name, codec, this.#timedLists, (timed) => this.#valueTable(name, listCodec(timed)))
     const elements = new TimedElements(this, at.table, new Expiry({ shape: 'list', name }, ttl, this.#timers))
     this.#expiring.set(name, elements)
     return elements
@@ -183,12 +184,7 @@ export class KeyedState implements CurrentKey {
     ttl: TtlOptions | undefined,
     maxEntries: number,
   ): TimedEntries<unknown> {
-    const at = this.#timedTable(
-      name,
-      codec,
-      this.#timedMaps,
-      (timed) => new NestedTable(name, byteStringSubKeys, timed, this.#context.undo),
-    )
+    const at = this.#timedTable(name, codec, this.#timedMaps, (timed) => this.#nestedTable(name, timed))
     const expiry = ttl === undefined ? null : new Expiry({ shape: 'map', name }, ttl, this.#timers)
     const entries = new TimedEntries(this, at.table, expiry, maxEntries)
     this.#expiring.set(name, entries)
@@ -210,6 +206,20 @@ export class KeyedState implements CurrentKey {
     const created = { table: this.#register(create(timedCodec)), codec: timedCodec }
     tables.set(name, created)
     return created
+  }
+  #valueTable<V>(name: string, codec: Codec<V>): ValueTable<V> {
+    const { undo } = this.#context
+    if (this.#keys === null) return new ValueTable(name, codec, undo)
+    const table = new IndexedValueTable(name, codec, undo, this.#keys)
+    this.#tables.set(name, table)
+    return table
+  }
+  #nestedTable<V>(name: string, codec: Codec<V>): NestedTable<ByteString, V> {
+    const { undo } = this.#context
+    if (this.#keys === null) return new NestedTable(name, byteStringSubKeys, codec, undo)
+    const table = new IndexedNestedTable(name, byteStringSubKeys, codec, undo, this.#keys)
+    this.#tables.set(name, table)
+    return table
   }
   #register<Table extends CheckpointedTable>(table: Table): Table {
     if (this.#expiring.has(table.name)) throw new StateTtlMismatchError(table.name, { stored: true })
@@ -278,40 +288,3 @@ const listHandle = (elements: Elements<unknown>, maxEntries: number, freeze: Fre
   clear: () => elements.replace([]),
   [Symbol.iterator]: () => elements.get()[Symbol.iterator](),
 })
-
-const mapHandle = (
-  { name, keyCodec }: MapStateDescriptor<unknown, unknown>,
-  entries: Entries<unknown>,
-  freeze: Freeze,
-): MapState<unknown, unknown> => {
-  const { of, from } = byteStringsOf(keyCodec)
-  function* all(): Generator<readonly [unknown, unknown]> {
-    for (const sub of entries.subs()) {
-      const value = entries.get(sub)
-      if (value !== undefined) yield [from(sub), value]
-    }
-  }
-  return {
-    get size() {
-      return entries.size
-    },
-    get: (key) => entries.get(of(key)),
-    has: (key) => entries.get(of(key)) !== undefined,
-    set: (key, value) => {
-      if (value === undefined) throw new StateDescriptorError(`Map "${name}" cannot hold undefined.`)
-      entries.set(of(key), freeze(value))
-    },
-    delete: (key) => entries.set(of(key), undefined),
-    entries: all,
-    *keys() {
-      for (const [key] of all()) yield key
-    },
-    *values() {
-      for (const [, value] of all()) yield value
-    },
-    clear: () => {
-      for (const sub of entries.subs()) entries.set(sub, undefined)
-    },
-    [Symbol.iterator]: all,
-  }
-}

@@ -90,17 +90,20 @@ export interface ListState<T> extends Iterable<T> {
   replace(values: readonly T[]): void
   clear(): void
 }
-/** Entries of the current key. Iteration is in the order of encoded key bytes, always. */
-export interface MapState<K, V> extends Iterable<readonly [K, V]> {
+/** Entries. Iteration is in the order of encoded key bytes, always. */
+export interface ReadOnlyMapState<K, V> extends Iterable<readonly [K, V]> {
   /** With a TTL it counts those that have not expired, one by one. */
   readonly size: number
   get(key: K): V | undefined
   has(key: K): boolean
-  set(key: K, value: V): void
-  delete(key: K): void
   entries(): IterableIterator<readonly [K, V]>
   keys(): IterableIterator<K>
   values(): IterableIterator<V>
+}
+/** Entries of the current key, or of a broadcast state. */
+export interface MapState<K, V> extends ReadOnlyMapState<K, V> {
+  set(key: K, value: V): void
+  delete(key: K): void
   clear(): void
 }
 /** One value of the current key, into which each `add` is reduced. Source: Flink's ReducingState. */
