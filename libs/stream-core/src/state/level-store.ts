@@ -2,9 +2,12 @@ import { ClassicLevel } from 'classic-level'
 import { fromByteString, joinParts, splitParts, toByteString, utf8ByteString } from './key-encoding.ts'
 import type { StateStore, StoreWrite } from './state-store.ts'
 
+/** LevelDB's log is read when it is opened: about this much of it at most. */
+const writeBufferSize = 8 << 20
 const metaKey = fromByteString(joinParts(['meta']))
 const cellPart = joinParts(['cell'])
 const spillPart = joinParts(['spill'])
+const behindAll = fromByteString('\xff')
 /** After all keys that begin with `prefix`: a part ends with 00 01, and nothing is between that and 00 02. */
 const endOf = (prefix: string): Uint8Array => fromByteString(`${prefix.slice(0, -1)}\x02`)
 
@@ -22,8 +25,7 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
   const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    // A checkpoint may hold hundreds of megabytes: with the default of 4 MiB it would be merged into ever more files.
-    writeBufferSize: 32 << 20,
+    writeBufferSize,
     cacheSize: 64 << 20,
   })
   try {
@@ -57,8 +59,10 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
     },
     begin: (): StoreWrite => {
       const batch = level.batch()
+      let bytes = 0
       return {
         put: (table, key, sub, value) => {
+          bytes += key.length + (value?.length ?? 0)
           if (value === null) batch.del(cellKey(table, key, sub))
           else batch.put(cellKey(table, key, sub), value)
         },
@@ -66,6 +70,9 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
           batch.put(metaKey, meta)
           // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.
           await batch.write({ sync: true })
+          // A batch goes into one log, however large it is, and the next start would read all of it, at several seconds a
+          // million cells. To compact where nothing lies makes a table of it and waits for that; other threads do it.
+          if (bytes > writeBufferSize) await level.compactRange(behindAll, behindAll)
         },
         abandon: () => void batch.close(),
       }
