@@ -1,6 +1,6 @@
 import { numberCodec } from './state/value-codecs.ts'
 import { valueState, type ValueState, type ValueStateDescriptor } from './state/state.ts'
-import type { DurationMs, Timestamp } from './time.ts'
+import { maxTimestamp, type DurationMs, type Timestamp } from './time.ts'
 import { lastTimestampOf, type TimeWindow } from './time-window.ts'
 import { WindowShapeError } from './window.ts'
 
@@ -133,9 +133,13 @@ export const countTrigger = (count: number): Trigger => {
 
 const fireTimeState = valueState('fire-time', numberCodec)
 
+/** The first multiple of `interval` after `time`, counted from the epoch as Flink does. */
+const nextInterval = (time: Timestamp, interval: DurationMs): Timestamp => time - (time % interval) + interval
+
 /**
  * At every `interval` of event time since the epoch while there are elements, and when the watermark passes the window's
- * end. Source: Flink's ContinuousEventTimeTrigger. @throws {WindowShapeError}
+ * end. Source: Flink's ContinuousEventTimeTrigger. Differs: a watermark that passes several intervals at once fires once
+ * for them, where Flink's fires for each, without end when the input ends. @throws {WindowShapeError}
  */
 export const continuousEventTimeTrigger = (interval: DurationMs): Trigger => {
   requireWhole('An interval', interval)
@@ -148,13 +152,15 @@ export const continuousEventTimeTrigger = (interval: DurationMs): Trigger => {
     onElement(_element, timestamp, window, ctx) {
       if (lastTimestampOf(window) <= ctx.currentWatermark) return 'fire'
       ctx.registerEventTimeTimer(lastTimestampOf(window))
-      if (ctx.state(fireTimeState).value === undefined) fireAt(timestamp - (timestamp % interval) + interval, ctx)
+      if (ctx.state(fireTimeState).value === undefined) fireAt(nextInterval(timestamp, interval), ctx)
       return 'continue'
     },
     onEventTime(time, window, ctx) {
       if (time === lastTimestampOf(window)) return 'fire'
-      if (time !== ctx.state(fireTimeState).value) return 'continue'
-      fireAt(time + interval, ctx)
+      const state = ctx.state(fireTimeState)
+      if (time !== state.value) return 'continue'
+      if (ctx.currentWatermark < maxTimestamp) fireAt(nextInterval(ctx.currentWatermark, interval), ctx)
+      else state.clear()
       return 'fire'
     },
     onProcessingTime: go,
@@ -174,26 +180,29 @@ export const continuousEventTimeTrigger = (interval: DurationMs): Trigger => {
 
 /**
  * At every `interval` of the journaled clock while there are elements, and when it passes the window's end.
- * Source: Flink's ContinuousProcessingTimeTrigger. @throws {WindowShapeError}
+ * Source: Flink's ContinuousProcessingTimeTrigger. Differs: as the continuous trigger of event time.
+ * @throws {WindowShapeError}
  */
 export const continuousProcessingTimeTrigger = (interval: DurationMs): Trigger => {
   requireWhole('An interval', interval)
-  const fireAfter = (time: Timestamp, window: TimeWindow, ctx: TriggerContext): void => {
-    const next = Math.min(time + interval, lastTimestampOf(window))
+  const fireNext = (window: TimeWindow, ctx: TriggerContext): void => {
+    const next = Math.min(nextInterval(ctx.currentProcessingTime, interval), lastTimestampOf(window))
     ctx.state(fireTimeState).value = next
     ctx.registerProcessingTimeTimer(next)
   }
   return {
     name: `continuous processing time ${interval} ms`,
     onElement(_element, _timestamp, window, ctx) {
-      const now = ctx.currentProcessingTime
-      if (ctx.state(fireTimeState).value === undefined) fireAfter(now - (now % interval), window, ctx)
+      if (ctx.state(fireTimeState).value === undefined) fireNext(window, ctx)
       return 'continue'
     },
     onEventTime: go,
     onProcessingTime(time, window, ctx) {
-      if (time !== ctx.state(fireTimeState).value) return 'continue'
-      fireAfter(time, window, ctx)
+      const state = ctx.state(fireTimeState)
+      if (time !== state.value) return 'continue'
+      state.clear()
+      // At its end a window of processing time goes; one of event time is not to be asked for ever.
+      if (time < lastTimestampOf(window)) fireNext(window, ctx)
       return 'fire'
     },
     onMerge(_window, ctx) {

@@ -118,12 +118,12 @@ export const windowsBy = <T>(options: {
 
 /**
  * The same windows over the time at which elements are processed, as the job's journaled clock shows it: their own
- * timestamps do not count and none is late. Without clock records that time stands still.
- * Source: Flink's TumblingProcessingTimeWindows and the like.
+ * timestamps do not count and none is late. Before the first clock record that time is 0; without clock records it
+ * stands still. A global window has no time and stays what it is. Source: Flink's TumblingProcessingTimeWindows and the
+ * like.
  */
-export const inProcessingTime = <Assigner extends Exclude<WindowAssigner<never>, { readonly type: 'global' }>>(
-  assigner: Assigner,
-): Assigner => ({ ...assigner, time: 'processing' })
+export const inProcessingTime = <T = unknown>(assigner: WindowAssigner<T>): WindowAssigner<T> =>
+  assigner.type === 'global' ? assigner : { ...assigner, time: 'processing' }
 
 /** Whether windows that intersect become one. */
 export const isMerging = (assigner: WindowAssigner<never>): boolean =>

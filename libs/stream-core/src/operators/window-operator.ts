@@ -11,7 +11,7 @@ import type { KeySelector } from './keyed-process.ts'
 import { MergingWindows } from './merging-windows.ts'
 import type { CreateOperator } from './operator.ts'
 import type { WindowContents } from './window-contents.ts'
-import { windowOutput } from './window-output.ts'
+import { processingTimeOf, windowOutput } from './window-output.ts'
 import { WindowState } from './window-state.ts'
 
 export interface WindowOperatorOptions<Key, T, Contents, Result, Out> {
@@ -46,7 +46,7 @@ export const windowOperator =
         return context.watermark
       },
       get currentProcessingTime() {
-        return context.processingTime
+        return processingTimeOf(context)
       },
     }
     const contents = options.contents(now)
@@ -130,8 +130,7 @@ export const windowOperator =
 
     const add = (element: T, userKey: Key, timestamp: Timestamp): void => {
       const key = of(userKey)
-      // Before the journaled clock has shown any time, it is the beginning of time.
-      const time = isEventTime ? timestamp : Math.max(context.processingTime, 0)
+      const time = isEventTime ? timestamp : processingTimeOf(context)
       let isInWindow = false
       for (const assigned of assignWindows(assigner, element, time)) {
         const { window, state } =

@@ -3,6 +3,9 @@ import type { Timestamp } from '../time.ts'
 import { lastTimestampOf, type TimeWindow } from '../time-window.ts'
 import type { OperatorContext } from './operator.ts'
 
+/** Before the journaled clock has shown any time it is 0, so that windows have bounds and intervals an end. */
+export const processingTimeOf = ({ processingTime }: OperatorContext): Timestamp => Math.max(processingTime, 0)
+
 /**
  * Sends what a window came to downstream, by its function if it has one, with the window's last timestamp. `more` is
  * what the function's context has besides.
@@ -20,7 +23,7 @@ export const windowOutput = <Key, Result, Out, More extends object>(
       return context.watermark
     },
     get currentProcessingTime() {
-      return context.processingTime
+      return processingTimeOf(context)
     },
     output: (tag, value) => context.side(tag.id).emit(value, timestamp),
   }
