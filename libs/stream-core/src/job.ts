@@ -2,7 +2,7 @@ import type { EventLog } from '@tocsin/event-log'
 import { openLevelStore } from './state/level-store.ts'
 import type { StateStore } from './state/state-store.ts'
 import { defaultRestartStrategy, type RestartStrategy } from './restart-strategy.ts'
-import { nodeEventLoop, type EventLoop } from './task/event-loop.ts'
+import { nodeEventLoop, watchEventLoop, type EventLoop, type EventLoopDelay } from './task/event-loop.ts'
 import { RestartingJob } from './task/restarting-job.ts'
 import { TaskRunner, type TaskPace, type TaskProgress } from './task/task-runner.ts'
 import type { TaskDeadLetter } from './task/task.ts'
@@ -36,6 +36,8 @@ export type JobDeadLetter = TaskDeadLetter
 
 /** For dashboards and progress bars; not part of any result. */
 export interface JobProgress extends Omit<TaskProgress, 'status'> {
+  /** Null where the job was given an event loop of its own, as in a simulation. */
+  readonly eventLoopDelayMs: EventLoopDelay | null
   /** `restarting`: it failed, and `reason` says why, and waits to be opened again; `failed`: for good. */
   readonly status: TaskProgress['status'] | 'restarting'
   readonly restarts: {
@@ -72,6 +74,7 @@ export const openJob: OpenJob = async (options) => {
   const { progressTopic: topic, stateFolder, restart, random, onProgress, ...of } = options
   const progress = { topic, partition: 0, key: '0', transactionalId: topic }
   return RestartingJob.open({
+    watch: options.eventLoop === undefined ? watchEventLoop : null,
     strategy: restart ?? defaultRestartStrategy,
     random: random ?? (() => 0.5),
     clock: options.clock,

@@ -15,6 +15,7 @@ import { byteStringsOf } from './state/key-encoding.ts'
 import { jsonStateCodec } from './state/value-codecs.ts'
 import type { MapStateDescriptor } from './state/state.ts'
 import { temporalJoinedStreams, type TemporalJoinedStreams } from './temporal-joined-streams.ts'
+import { jobGraphOf } from './job-graph.ts'
 import { describeTopology, TopologyError, type Topology, type TopologyNode } from './topology.ts'
 import { verifyWatermarkStrategy, type WatermarkStrategy } from './watermark-strategy.ts'
 import type { WindowAssigner } from './window.ts'
@@ -122,7 +123,13 @@ export class StreamBuilder {
       )
     }
     const [job, version] = [this.#job, this.#version]
-    return Object.freeze({ job, version, nodes, describe: () => describeTopology(job, version, nodes) })
+    return Object.freeze({
+      job,
+      version,
+      nodes,
+      describe: () => describeTopology(job, version, nodes),
+      graph: () => jobGraphOf(job, version, nodes),
+    })
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Codec } from './codec.ts'
+import type { JobGraph } from './job-graph.ts'
 import type { CreateOperator } from './operators/operator.ts'
 import type { SourceCodec } from './source.ts'
 import type { ByteString } from './state/key-encoding.ts'
@@ -11,6 +12,8 @@ export interface Topology {
   readonly nodes: readonly TopologyNode[]
   /** One line an operator, cut at each `keyBy` into sub-topologies, as Kafka Streams prints it. */
   describe(): string
+  /** The same as data. */
+  graph(): JobGraph
 }
 
 export interface TopologyNode {

@@ -1,5 +1,7 @@
 import type { EventLog } from '@tocsin/event-log'
 import type { Job, JobProgress } from '../job.ts'
+import { mergedDurations } from '../task/measures.ts'
+import { mergedOperators } from '../task/operator-progress.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { EventLoop } from '../task/event-loop.ts'
 import { loadJobDefinition, type JobDefinition, type JobModule } from './job-definition.ts'
@@ -226,7 +228,12 @@ const aggregated = (all: readonly JobProgress[], parts: readonly TaskPart[]): Jo
     place: places.length === 0 ? null : Math.min(...places),
     openEpochs: Math.max(...all.map(({ openEpochs }) => openEpochs)),
     inputs: sources.flatMap(({ inputs }) => inputs),
+    operators: mergedOperators(all.flatMap(({ operators }) => operators)),
+    // Of the busiest task: it is the one that bounds the job.
+    time: all.map(({ time }) => time).reduce((a, b) => (b.busyTimeMsPerSecond > a.busyTimeMsPerSecond ? b : a)),
     commits: sum(({ commits }) => commits),
+    commitDurations: mergedDurations(all.map(({ commitDurations }) => commitDurations)),
+    checkpointDurations: mergedDurations(all.map(({ checkpointDurations }) => checkpointDurations)),
     checkpoints: sum(({ checkpoints }) => checkpoints),
     failedCheckpoints: sum(({ failedCheckpoints }) => failedCheckpoints),
     divergences: sum(({ divergences }) => divergences),

@@ -4,7 +4,7 @@ import { openLevelStore } from '../state/level-store.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { Job } from '../job.ts'
 import { defaultRestartStrategy, type RestartStrategy } from '../restart-strategy.ts'
-import { nodeEventLoop, type EventLoop } from '../task/event-loop.ts'
+import { nodeEventLoop, watchEventLoop, type EventLoop } from '../task/event-loop.ts'
 import { RestartingJob } from '../task/restarting-job.ts'
 import { TaskRunner, type TaskPace } from '../task/task-runner.ts'
 import type { JobDefinition } from './job-definition.ts'
@@ -80,6 +80,7 @@ export const openTask = async (options: OpenTaskOptions): Promise<Job> => {
     random: () => 0.5,
     clock,
     eventLoop,
+    watch: options.eventLoop === undefined ? watchEventLoop : null,
     onProgress: onProgress ?? (() => undefined),
     open: async (tell) => {
       const open = openStore ?? ((task: string) => openLevelStore(join(stateFolder, task)))

@@ -12,10 +12,16 @@ export interface Receiver {
 /** Hands values to the operators that read it, one after the other, each wholly before the next. */
 export class Output {
   readonly #receivers: Receiver[] = []
+  #records = 0
+  /** Values handed on so far. */
+  get records(): number {
+    return this.#records
+  }
   connect(receiver: Receiver): void {
     this.#receivers.push(receiver)
   }
   emit(value: unknown, timestamp: Timestamp): void {
+    this.#records += 1
     for (const receiver of this.#receivers) receiver.process(value, timestamp)
   }
 }

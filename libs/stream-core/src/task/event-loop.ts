@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 
 /** How a job lets others go on and how it waits. It decides when something happens, never what. */
@@ -11,4 +12,29 @@ export interface EventLoop {
 export const nodeEventLoop: EventLoop = {
   turn: () => setImmediate(),
   wait: (ms, signal) => setTimeout(ms, undefined, signal && { signal }).catch(() => undefined),
+}
+
+/** How late the event loop of this thread was, ms, since it began to be watched; whoever held it. */
+export interface EventLoopDelay {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
+
+const delayResolutionMs = 5
+
+/** Watches the event loop of this thread until it is told to stop. Source: Node's monitorEventLoopDelay. */
+export const watchEventLoop = (): { readonly delay: () => EventLoopDelay; readonly stop: () => void } => {
+  const histogram = monitorEventLoopDelay({ resolution: delayResolutionMs })
+  histogram.enable()
+  // Its timer is late by nothing when it fires after its own resolution.
+  const lateMs = (ns: number) => (histogram.count === 0 ? 0 : Math.max(0, ns / 1e6 - delayResolutionMs))
+  return {
+    delay: () => ({
+      p50: lateMs(histogram.percentile(50)),
+      p99: lateMs(histogram.percentile(99)),
+      max: lateMs(histogram.max),
+    }),
+    stop: () => histogram.disable(),
+  }
 }

@@ -180,6 +180,10 @@ export class OutputBuffer {
     this.#sent.clear()
     for (const [topic, counts] of Object.entries(sent)) this.#sent.set(topic, counts.slice())
   }
+  /** Outputs so far, by sink. */
+  counts(): ReadonlyMap<string, number> {
+    return new Map([...this.#proofs].map(([sink, { count }]) => [sink, count]))
+  }
   count(where: (sink: string) => boolean): number {
     let count = 0
     for (const [sink, proof] of this.#proofs) if (where(sink)) count += proof.count

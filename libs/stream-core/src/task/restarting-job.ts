@@ -1,6 +1,6 @@
 import type { Job, JobProgress } from '../job.ts'
 import { RestartBackoff, type RestartStrategy } from '../restart-strategy.ts'
-import type { EventLoop } from './event-loop.ts'
+import type { EventLoop, watchEventLoop } from './event-loop.ts'
 import { isStopping, reasonOf, type TaskProgress, type TaskRunner } from './task-runner.ts'
 
 export interface RestartingJobOptions {
@@ -12,6 +12,8 @@ export interface RestartingJobOptions {
   /** A monotonic clock in ms. */
   readonly clock: () => number
   readonly eventLoop: EventLoop
+  /** Begins to watch how late the event loop is. */
+  readonly watch: typeof watchEventLoop | null
   readonly onProgress: (progress: JobProgress) => void
 }
 
@@ -24,6 +26,7 @@ export class RestartingJob implements Job {
   readonly #backoff: RestartBackoff
   #runner: TaskRunner | null
   #last: TaskProgress
+  readonly #watched: ReturnType<typeof watchEventLoop> | null
   /** Why and until when it waits; null while it runs. */
   #nextRestartAt: number | null = null
   #restarts = 0
@@ -36,6 +39,7 @@ export class RestartingJob implements Job {
     this.#backoff = new RestartBackoff(options.strategy, options.random)
     this.#runner = runner
     this.#last = runner.progress()
+    this.#watched = options.watch?.() ?? null
   }
 
   /** A job that cannot be opened the first time is not tried again: what is wrong is told at once. */
@@ -62,11 +66,13 @@ export class RestartingJob implements Job {
       ...task,
       status: isWaiting ? 'restarting' : task.status,
       reason: isWaiting ? this.#lastFailure : task.reason,
+      eventLoopDelayMs: this.#watched?.delay() ?? null,
       restarts: { count: this.#restarts, nextAt: this.#nextRestartAt, lastFailure: this.#lastFailure },
     }
   }
 
   async close(): Promise<void> {
+    this.#watched?.stop()
     await this.#closeRunner()
   }
 

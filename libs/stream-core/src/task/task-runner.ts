@@ -13,10 +13,13 @@ import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
 import { inputNames, restoreCheckpoint, writeCheckpoint, type CheckpointReport } from './checkpoint.ts'
-import { Commits, type Retrying } from './commits.ts'
+import { CommitPace } from './commit-pace.ts'
+import { Commits, type CommitReport, type Retrying } from './commits.ts'
 import { StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
 import type { ProgressMarker } from './marker.ts'
+import { Durations, TimeAccount, type DurationSummary, type TimeShares } from './measures.ts'
+import type { OperatorProgress } from './operator-progress.ts'
 import { deadLetterSink, exchangeSink } from './output-buffer.ts'
 import { readMarkers, type ProgressPosition } from './progress-log.ts'
 import { endOf, Replay } from './replay.ts'
@@ -38,11 +41,12 @@ const maxPendingOutputs = 10_000
 const earlyCheckpoints = 10
 const maxQueuedBytes = 16 << 20
 const pollWaitMs = 100
+const endsIntervalMs = 1000
 const longestRetryWaitMs = 5000
 
 /** When a task reads, commits and checkpoints. Each has a default; results depend on none of them. */
 export interface TaskPace {
-  /** How long outputs wait for their commit, at most. Default 25 ms. */
+  /** How long outputs wait for their commit when the task has caught up; under load up to forty times that. Default 25 ms. */
   readonly commitIntervalMs?: number
   /** With epochs a checkpoint follows finality, without a commit; at most this often. Default 10 s. */
   readonly checkpointIntervalMs?: number
@@ -104,13 +108,20 @@ export interface TaskProgress {
     readonly partition: number
     readonly position: number
     readonly end: number
+    /** Records behind the end; offsets that hold none for a reader count too. */
+    readonly lag: number
     readonly watermark: number | null
     readonly idle: boolean
   }[]
+  readonly operators: readonly OperatorProgress[]
+  readonly time: TimeShares
   readonly commits: number
+  readonly lastCommit: CommitReport | null
+  readonly commitDurations: DurationSummary
   readonly checkpoints: number
   readonly lastCheckpointMs: number | null
   readonly lastCheckpoint: CheckpointReport | null
+  readonly checkpointDurations: DurationSummary
   /** Checkpoints that could not be written; the next has their cells too. */
   readonly failedCheckpoints: number
   /** Replayed commits whose outputs differ under a changed version of the topology. */
@@ -147,7 +158,12 @@ export class TaskRunner {
   #reason: string | null = null
   #checkpointFailure: string | null = null
   #spillFailure: string | null = null
-  #commitCount = 0
+  readonly #pace: CommitPace
+  readonly #time: TimeAccount
+  readonly #commitDurations = new Durations()
+  readonly #checkpointDurations = new Durations()
+  #lastCommit: CommitReport | null = null
+  #endsAt: number
   #checkpoints = 0
   #failedCheckpoints = 0
   #lastCheckpoint: CheckpointReport | null = null
@@ -192,7 +208,9 @@ export class TaskRunner {
     this.#reader = parts.reader
     this.#ends = parts.ends
     this.#checkpointSteps = parts.task.steps
-    this.#checkpointAt = options.clock()
+    this.#pace = new CommitPace(this.#settings.commitIntervalMs)
+    this.#time = new TimeAccount(options.clock)
+    this.#checkpointAt = this.#endsAt = options.clock()
   }
 
   /**
@@ -270,7 +288,7 @@ export class TaskRunner {
       while (!signal.aborted) {
         await this.#read(this.#waitMs(), signal)
         await this.#fold(signal)
-        await this.#keepPace(signal)
+        await this.#keepPace(signal, this.#hasMoreToRead)
       }
     }, signal)
   }
@@ -288,7 +306,7 @@ export class TaskRunner {
       ends.forEach(({ end }, index) => (this.#ends[index] = Math.max(this.#ends[index] ?? 0, end)))
       for (;;) {
         const taken = await this.#fold(signal)
-        await this.#keepPace(signal)
+        await this.#keepPace(signal, this.#hasMoreToRead)
         const waiting = this.#task.inputsToPause(maxQueuedBytes)
         const isRead = inputs.every(
           ({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0) || waiting.has(index),
@@ -320,13 +338,19 @@ export class TaskRunner {
         partition,
         position: position.offset,
         end: this.#ends[index] ?? 0,
+        lag: Math.max(0, (this.#ends[index] ?? 0) - position.offset),
         watermark: watermark === minTimestamp ? null : watermark,
         idle: isIdle || isSilent,
       })),
-      commits: this.#commitCount,
+      operators: task.operators,
+      time: this.#time.shares(),
+      commits: this.#commitDurations.summary().count,
+      lastCommit: this.#lastCommit,
+      commitDurations: this.#commitDurations.summary(),
       checkpoints: this.#checkpoints,
       lastCheckpointMs: this.#lastCheckpoint?.durationMs ?? null,
       lastCheckpoint: this.#lastCheckpoint,
+      checkpointDurations: this.#checkpointDurations.summary(),
       failedCheckpoints: this.#failedCheckpoints,
       divergences: this.#divergences,
       keys: task.keys,
@@ -346,6 +370,7 @@ export class TaskRunner {
 
   /** Around each run: status, a clean end, and the error that stopped it told before it is thrown on. */
   async #running(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    this.#time.spendOn('busy')
     this.#setStatus(this.#isReplaying ? 'replaying' : 'running')
     try {
       await work()
@@ -355,10 +380,12 @@ export class TaskRunner {
         await this.#beginCheckpoint(signal)
         await this.#endCheckpoint(signal)
       }
+      this.#time.spendOn('idle')
       this.#setStatus('stopped')
     } catch (error) {
       await this.#checkpointing
       this.#checkpointing = null
+      this.#time.spendOn('idle')
       // Told to stop while it waited for the log: what is not committed is folded again by the next start.
       if (signal.aborted && isRetryable(error)) {
         this.#setStatus('stopped', reasonOf(error))
@@ -380,6 +407,8 @@ export class TaskRunner {
       if (shouldPause) this.#paused.add(index)
       else this.#paused.delete(index)
     })
+    await this.#lookAtEnds(signal)
+    this.#time.spendOn('idle')
     const batches = await this.#retrying(async () => {
       if (this.#reader === null) {
         this.#reader = await this.#options.log.openReader(positionsOf(this.#task))
@@ -395,6 +424,7 @@ export class TaskRunner {
         throw error
       }
     }, signal)
+    this.#time.spendOn('busy')
     for (const { topic, partition, records, nextOffset } of batches) {
       const index = inputs.findIndex((input) => input.source.topic === topic && input.partition === partition)
       inputs[index]?.offer(records, nextOffset)
@@ -421,8 +451,10 @@ export class TaskRunner {
         else await this.#withhold(next)
         if (signal.aborted || (ended < limit && !slice.hasEnded)) return total
       }
-      await this.#keepPace(signal)
+      await this.#keepPace(signal, true)
+      this.#time.spendOn('idle')
       await this.#eventLoop.turn()
+      this.#time.spendOn('busy')
     }
   }
 
@@ -437,9 +469,9 @@ export class TaskRunner {
   }
 
   /** Commits and checkpoints that are due. */
-  async #keepPace(signal: AbortSignal): Promise<void> {
+  async #keepPace(signal: AbortSignal, isBehind: boolean): Promise<void> {
     const { clock } = this.#options
-    const { commitIntervalMs, checkpointIntervalMs } = this.#settings
+    const { checkpointIntervalMs } = this.#settings
     const now = clock()
     this.#report(now)
     if (this.#task.isInStep) return
@@ -447,7 +479,7 @@ export class TaskRunner {
     const needsRoom = this.#budget.keep(this.#task.tables, this.#task.steps, this.#checkpointSteps)
     if (this.#isReplaying) return
     const { pending, pendingSince } = this.#commits
-    const isDue = pendingSince !== null && now - pendingSince >= commitIntervalMs
+    const isDue = pendingSince !== null && now - pendingSince >= this.#pace.intervalMs(isBehind)
     if (isDue || pending >= maxPendingOutputs) await this.#commit(signal)
     if (this.#checkpointOutcome !== null) await this.#endCheckpoint(signal)
     if (this.#checkpointing !== null || this.#task.isInStep) return
@@ -458,7 +490,7 @@ export class TaskRunner {
   #waitMs(): number {
     const { pendingSince } = this.#commits
     if (pendingSince === null) return pollWaitMs
-    const due = pendingSince + this.#settings.commitIntervalMs - this.#options.clock()
+    const due = pendingSince + this.#pace.intervalMs(this.#hasMoreToRead) - this.#options.clock()
     return Math.max(0, Math.min(pollWaitMs, due))
   }
 
@@ -478,8 +510,13 @@ export class TaskRunner {
       sent: outputs.sent(),
       resumptions: this.#task.resumptionsSince(this.#checkpointSteps),
     }
+    const use = this.#time.spendOn('backPressured')
     const report = await this.#commits.commit(marker, this.#task.progress, this.#retryingUntil(signal))
-    if (report !== null) this.#commitCount += 1
+    this.#time.spendOn(use)
+    if (report === null) return
+    this.#lastCommit = report
+    this.#commitDurations.record(report.durationMs)
+    this.#pace.took(report.durationMs)
   }
 
   /** A store ahead of the log would lose outputs: so first a commit that covers what the checkpoint holds. */
@@ -527,6 +564,7 @@ export class TaskRunner {
       return
     }
     this.#lastCheckpoint = outcome.report
+    this.#checkpointDurations.record(outcome.report.durationMs)
     this.#checkpointSteps = outcome.report.steps
     this.#checkpointFailure = null
     this.#checkpoints += 1
@@ -541,6 +579,26 @@ export class TaskRunner {
       await this.#retrying(() => this.#options.log.trim({ topic, partition }, offset), signal)
       this.#trimmed[index] = offset
     }
+  }
+
+  /** The log has more than was read. */
+  get #hasMoreToRead(): boolean {
+    return this.#task.inputs.some(
+      ({ fetchOffset }, index) => fetchOffset < (this.#ends[index] ?? 0) && !this.#paused.has(index),
+    )
+  }
+
+  /** Where the inputs end, now and then: it tells how far behind the task is. */
+  async #lookAtEnds(signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#options
+    if (clock() - this.#endsAt < endsIntervalMs) return
+    const { inputs } = this.#task
+    const ends = await this.#retrying(
+      () => Promise.all(inputs.map(({ source: { topic }, partition }) => log.offsets({ topic, partition }))),
+      signal,
+    )
+    ends.forEach(({ end }, index) => (this.#ends[index] = Math.max(this.#ends[index] ?? 0, end)))
+    this.#endsAt = clock()
   }
 
   async #verifyReplayCanGoOn(): Promise<void> {
@@ -573,7 +631,9 @@ export class TaskRunner {
       } catch (error) {
         if (!isRetryable(error)) throw error
         this.#setStatus('waiting', reasonOf(error))
+        const use = this.#time.spendOn('backPressured')
         await this.#eventLoop.wait(waitMs, signal)
+        this.#time.spendOn(use)
         if (signal?.aborted) throw error
       }
     }

@@ -18,6 +18,7 @@ import { Output, type LifecycleSink, type Operator, type OperatorContext } from 
 import type { CheckpointedTable } from '../state/checkpointed-table.ts'
 import type { TableLayout } from '../state/state-cells.ts'
 import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
+import { Schedule } from '../schedule.ts'
 import { Timers } from '../timers.ts'
 import { inWatermarkOrder, nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
 import { watermarkAfter } from '../watermark-strategy.ts'
@@ -28,6 +29,7 @@ import { EpochError, SourceError } from './errors.ts'
 import { Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
 import { deadLetterSink, OutputBuffer, type OutputProof, type SentCounts } from './output-buffer.ts'
+import type { OperatorProgress } from './operator-progress.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
 import { UndoLog } from './rewind.ts'
 import type { SpillStore } from './undo-spill.ts'
@@ -136,6 +138,10 @@ interface Node {
   readonly operator: Operator
   readonly main: Output
   readonly side: (tag: string) => Output
+  /** Those that were asked for. */
+  readonly sides: ReadonlyMap<string, Output>
+  /** Of this task, where the topology is cut. */
+  readonly isHere: boolean
 }
 
 /**
@@ -171,6 +177,8 @@ export class Task {
   readonly #epochInputId: number
   #steps = 0
   #lateElements = 0
+  /** Since the task was opened: not put back by a rewind. */
+  readonly #lateByNode: number[] = []
   #finalized: number | null = null
   #place: Timestamp | null = null
   #processingTime = minTimestamp
@@ -269,13 +277,50 @@ export class Task {
   }
   get keys(): number {
     let keys = 0
-    for (const table of this.#tables.values()) if (!(table instanceof Timers)) keys += table.size
+    for (const table of this.#tables.values()) {
+      if (!(table instanceof Timers || table instanceof Schedule)) keys += table.size
+    }
     return keys
   }
   get timers(): number {
     let timers = 0
     for (const table of this.#tables.values()) if (table instanceof Timers) timers += table.count
     return timers
+  }
+  /** By node of this task. Adds up what is counted anyway: meant for a look now and then. */
+  get operators(): readonly OperatorProgress[] {
+    const written = this.outputs.counts()
+    const sizes = new Map<string, { keys: number; bytesInMemory: number; timers: number }>()
+    for (const [name, table] of this.#tables) {
+      const operator = name.slice(0, -table.name.length - 1)
+      const size = sizes.get(operator) ?? { keys: 0, bytesInMemory: 0, timers: 0 }
+      sizes.set(operator, size)
+      size.bytesInMemory += table.bytesInMemory
+      if (table instanceof Timers) size.timers += table.count
+      else if (!(table instanceof Schedule)) size.keys += table.size
+    }
+    return this.#nodes
+      .filter(({ isHere }) => isHere)
+      .map(({ spec, name, valve, main, sides }) => {
+        const { id, operator, inputs, tag } = spec
+        let given = main.records
+        for (const side of sides.values()) given += side.records
+        let taken = spec.source === null ? 0 : main.records
+        for (const input of inputs) {
+          const upstream = this.#nodes[input]
+          taken += (tag === null ? upstream?.main : upstream?.side(tag))?.records ?? 0
+        }
+        return {
+          id,
+          name,
+          operator,
+          recordsIn: taken,
+          recordsOut: spec.sink === null ? given : (written.get(name) ?? 0),
+          lateRecords: this.#lateByNode[id] ?? 0,
+          ...(sizes.get(name) ?? { keys: 0, bytesInMemory: 0, timers: 0 }),
+          watermark: valve.watermark === minTimestamp ? null : valve.watermark,
+        }
+      })
   }
   /** State by operator and name: `uid` and the table's own name, joined by `/`. */
   get tables(): ReadonlyMap<string, CheckpointedTable> {
@@ -488,7 +533,10 @@ export class Task {
       registerSink: (sink) => this.#sinks.push(sink),
       freeze: this.#options.freeze ?? ((value) => value),
       fires: (time, key, namespace = '') => this.#exchange?.fires(time, key, namespace),
-      countLate: () => (this.#lateElements += 1),
+      countLate: () => {
+        this.#lateElements += 1
+        this.#lateByNode[spec.id] = (this.#lateByNode[spec.id] ?? 0) + 1
+      },
       fail: (error, undoPosition, outputPosition) => {
         this.#undo.rollback(undoPosition)
         this.outputs.rollback(outputPosition)
@@ -512,7 +560,7 @@ export class Task {
         if (spec.tag === null) upstream.main.connect(receiver)
         else upstream.side(spec.tag).connect(receiver)
       })
-    const node: Node = { spec, rank, turn: -1, name, valve, operator, main, side }
+    const node: Node = { spec, rank, turn: -1, name, valve, operator, main, side, sides, isHere }
     this.#nodes.push(node)
     return node
   }
