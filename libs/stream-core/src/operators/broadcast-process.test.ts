@@ -121,6 +121,24 @@ describe('broadcast', () => {
     )
   })
 
+  test('behavior: a rule is applied to the keys that have the state it names, not to those that have another', () => {
+    const driver = driverOf({
+      processElement: ({ key, n }, ctx) => {
+        if (key === 'a') ctx.state(seen).value = n
+        else ctx.state(numbers).add(n)
+      },
+      processBroadcastElement: (_, ctx) =>
+        ctx.applyToKeyedState(seen, (key, state, emit) => emit([key, state.value ?? 0])),
+    })
+    const element = (side: Sided['side'], key: string, n: number): SidedRecord => ({
+      type: 'element',
+      timestamp: n,
+      value: { side, key, n },
+    })
+    driver.push('in', element('left', 'b', 1), element('left', 'a', 2), element('right', 'a', 3))
+    expect(emitted(driver)).toEqual([['a', 2]])
+  })
+
   test('behavior: the element side cannot write, whatever its types say', () => {
     const driver = driverOf({
       processElement: (_, ctx) => ctx.emit(['set' in ctx.broadcastState(rules), 'clear' in ctx.broadcastState(rules)]),
