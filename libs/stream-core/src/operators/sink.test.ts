@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { jsonStateCodec, StreamBuilder, TopologyError, type SourceRecord } from '../index.ts'
+import { ValueTable } from '../state/value-table.ts'
 import { testDriver } from '../../testing/test-driver.ts'
 
 interface Alert {
@@ -119,6 +120,38 @@ describe('sinkTo', () => {
       'a added 1',
       'c added 3',
     ])
+  })
+
+  test('behavior: what a revert or finality looks at does not grow with what is open beside it', () => {
+    const looksAt = (open: number) => {
+      const { driver, raise, seal, revert, finalize } = alerts()
+      raise('old')
+      seal(1)
+      for (let n = 0; n < open; n += 1) raise(`open-${n}`)
+      seal(2)
+      raise('young')
+      seal(3)
+      const get = vi.spyOn(ValueTable.prototype, 'get')
+      try {
+        finalize(1)
+        revert(3)
+        return { looks: get.mock.calls.length, told: driver.outputs().length - open }
+      } finally {
+        get.mockRestore()
+      }
+    }
+    const few = looksAt(1)
+    expect(few.told).toBe(4) // old added and confirmed, young added and retracted
+    expect(looksAt(1000)).toEqual(few)
+  })
+
+  test('behavior: ids may hold any text', () => {
+    const { raise, seal, revert, told } = alerts()
+    raise('→')
+    raise('\u0092')
+    seal(1)
+    revert(1)
+    expect(told()).toEqual(['→ added 1', '\u0092 added 1', '\u0092 retracted 2', '→ retracted 2'])
   })
 
   test('error: a final epoch is not reverted', () => {

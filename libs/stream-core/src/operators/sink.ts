@@ -1,6 +1,7 @@
 import type { Codec } from '../codec.ts'
 import type { SinkCodec, Transition } from '../sink.ts'
 import { decodeVersioned, encodeVersioned, ValueTable } from '../state/state-table.ts'
+import { utf8ByteString } from '../state/key-encoding.ts'
 import { SlicedSort, valuesASlice } from '../sliced-sort.ts'
 import { Segment, type UndoLog } from '../task/rewind.ts'
 import type { CreateOperator, LifecycleSink } from './operator.ts'
@@ -54,9 +55,11 @@ const entryCodec = <Out>(outputCodec: Codec<Out>, sink: string): Codec<Entry<Out
   },
 })
 
-/** What the sink remembers of each id, and which ids are open or at rest. */
+/** What the sink remembers of each id, which of them are at rest, and which have a version of what segment. */
 class SinkMemory<Out> extends ValueTable<Entry<Out>> {
-  readonly open = new Set<string>()
+  /** So that what is reverted or final is found without a look at what is not. */
+  readonly #bySegment = new Map<Segment, Set<string>>()
+  readonly #segmentsOf = new Map<string, readonly Segment[]>()
   /** The longest at rest first, save after a checkpoint was loaded or a failed element was taken back. */
   readonly finished = new Map<string, number>()
   #isFinishedSorted = true
@@ -68,14 +71,40 @@ class SinkMemory<Out> extends ValueTable<Entry<Out>> {
 
   protected override put(id: string, entry: Entry<Out> | undefined): void {
     super.put(id, entry)
-    this.open.delete(id)
     this.finished.delete(id)
+    this.#index(id, entry)
     if (entry === undefined) return
-    if (entry.finished === null) this.open.add(id)
-    else {
+    if (entry.finished !== null) {
       this.finished.set(id, entry.finished)
       if (entry.finished <= this.#lastFinished) this.#isFinishedSorted = false
       this.#lastFinished = entry.finished
+    }
+  }
+
+  #index(id: string, entry: Entry<Out> | undefined): void {
+    for (const segment of this.#segmentsOf.get(id) ?? []) {
+      const ids = this.#bySegment.get(segment)
+      ids?.delete(id)
+      if (ids?.size === 0) this.#bySegment.delete(segment)
+    }
+    const segments = entry?.versions.flatMap(({ segment }) => (segment === null ? [] : [segment])) ?? []
+    if (segments.length === 0) {
+      this.#segmentsOf.delete(id)
+      return
+    }
+    this.#segmentsOf.set(id, segments)
+    for (const segment of segments) {
+      const ids = this.#bySegment.get(segment)
+      if (ids === undefined) this.#bySegment.set(segment, new Set([id]))
+      else ids.add(id)
+    }
+  }
+  /** The ids with a version of such a segment, each once. */
+  *idsOf(isMeant: (segment: Segment) => boolean): Generator<string> {
+    const given = new Set<string>()
+    for (const [segment, ids] of this.#bySegment) {
+      if (!isMeant(segment)) continue
+      for (const id of ids) if (given.size !== given.add(id).size) yield id
     }
   }
 
@@ -132,7 +161,7 @@ export const sinkOperator =
     }
 
     const add = (output: Out): void => {
-      const id = codec.idOf(output)
+      const id = utf8ByteString(codec.idOf(output)) // keys of tables are bytes
       const entry = memory.get(id)
       const revision = (entry?.revision ?? 0) + 1
       sink.sequence += 1
@@ -154,15 +183,16 @@ export const sinkOperator =
       readonly entry: Entry<Out>
     }
     const newest = ({ entry }: OpenEntry): number => entry.versions.at(-1)?.sequence ?? 0
-    /** The open entries of which `isDue`, in order; then `tell` for each, a unit each. */
+    /** The entries with a version of such a segment, of which `isDue`, in order; then `tell` for each, a unit each. */
     function* walk(
+      isMeant: (segment: Segment) => boolean,
       isDue: (entry: Entry<Out>) => boolean,
       isAfter: (a: OpenEntry, b: OpenEntry) => boolean,
       tell: (open: OpenEntry) => void,
     ): Generator<void> {
       const due: OpenEntry[] = []
       let looked = 0
-      for (const id of memory.open) {
+      for (const id of memory.idsOf(isMeant)) {
         const entry = memory.get(id)
         if (entry !== undefined && isDue(entry)) due.push({ id, entry })
         looked += 1
@@ -180,11 +210,12 @@ export const sinkOperator =
     const sink: LifecycleSink = {
       sequence: 0,
       finalize(epoch) {
+        const isMeant = (segment: Segment) => segment.epoch !== null && segment.epoch <= epoch
         const isFinal = ({ isConfirmed, segment }: Version<Out>) =>
-          isConfirmed || (segment !== null && segment.epoch !== null && segment.epoch <= epoch)
+          isConfirmed || (segment !== null && isMeant(segment))
         const isDue = ({ versions }: Entry<Out>) => versions.findLast(isFinal)?.isConfirmed === false
         const isAfter = (a: OpenEntry, b: OpenEntry) => newest(a) > newest(b)
-        return walk(isDue, isAfter, ({ id, entry }) => {
+        return walk(isMeant, isDue, isAfter, ({ id, entry }) => {
           const index = entry.versions.findLastIndex(isFinal)
           const version = entry.versions[index]
           if (version === undefined) return // what is due has one
@@ -197,10 +228,11 @@ export const sinkOperator =
         })
       },
       revert() {
+        const isMeant = (segment: Segment) => segment.isReverted
         const isReverted = ({ segment }: Version<Out>) => segment?.isReverted === true
         const isDue = ({ versions }: Entry<Out>) => versions.some(isReverted)
         const isAfter = (a: OpenEntry, b: OpenEntry) => newest(a) < newest(b)
-        return walk(isDue, isAfter, ({ id, entry }) => {
+        return walk(isMeant, isDue, isAfter, ({ id, entry }) => {
           const fallen = entry.versions.at(-1)
           if (fallen === undefined) return // what is due has one
           const standing = entry.versions.filter((version) => !isReverted(version))
