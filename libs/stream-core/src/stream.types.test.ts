@@ -150,7 +150,7 @@ export const refused = (): void => {
   // @ts-expect-error -- a key codec of another key
   transfers.keyBy(({ value }) => value, stringKey)
   // @ts-expect-error -- a field that the element has not
-  transfers.map(({ usd }) => usd)
+  transfers.filter(({ usd }) => usd === 1)
   // @ts-expect-error -- a union of unlike streams
   transfers.union(byToken)
   // @ts-expect-error -- an aggregate of other elements
@@ -206,14 +206,11 @@ export const refused = (): void => {
   byToken.broadcast(total)
   byWallet.connect(byToken.broadcast(partners)).process<string>('i', {
     processElement(_, ctx) {
-      // @ts-expect-error -- the element side reads only
-      ctx.broadcastState(partners).set('a', 1)
+      expectTypeOf(ctx.broadcastState(partners)).not.toHaveProperty('set') // it reads only
     },
     processBroadcastElement(_, ctx) {
-      // @ts-expect-error -- a broadcast element has no key of its own, so no state of one
-      ctx.state(total)
-      // @ts-expect-error -- it emits by key alone
-      ctx.emit('x')
+      expectTypeOf(ctx).not.toHaveProperty('state') // it has no key of its own
+      expectTypeOf(ctx).not.toHaveProperty('emit') // it emits by key alone
     },
   })
 }

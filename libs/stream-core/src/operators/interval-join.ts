@@ -134,7 +134,7 @@ export const intervalJoinOperator =
           meet(own, ownTime, others, otherTime) {
             pair.leftTimestamp = ownTime
             pair.rightTimestamp = otherTime
-            for (const other of others) join(own, other, pair)
+            for (let at = 0; at < others.size; at += 1) join(own, others.at(at), pair)
           },
         }),
         side<Right, Left>({
@@ -147,7 +147,7 @@ export const intervalJoinOperator =
           meet(own, ownTime, others, otherTime) {
             pair.leftTimestamp = otherTime
             pair.rightTimestamp = ownTime
-            for (const other of others) join(other, own, pair)
+            for (let at = 0; at < others.size; at += 1) join(others.at(at), own, pair)
           },
         }),
       ],

@@ -33,8 +33,9 @@ export class ListView<T> implements Iterable<T> {
   dropFirst(count: number): ListView<T> {
     return count === 0 ? this : new ListView(this.#items, this.#start + count, this.size - count)
   }
-  first(): T | undefined {
-    return this.size === 0 ? undefined : this.#items[this.#start]
+  /** `index` is at least 0 and below `size`. */
+  at(index: number): T {
+    return this.#items[this.#start + index] as T // within the view, by the caller
   }
   toArray(): readonly T[] {
     return this.#items.slice(this.#start, this.#start + this.size)
