@@ -9,6 +9,9 @@ export type Absent = typeof absent
 export class Generations<T> {
   #young = new Map<string, T | Absent>()
   #old = new Map<string, T | Absent>()
+  /** What was asked for last: whoever sets a value has just read it, and reads it again. Null: nothing. Always young. */
+  #lastKey: string | null = null
+  #last: T | Absent | undefined
 
   /** Absent ones too. */
   get size(): number {
@@ -16,14 +19,21 @@ export class Generations<T> {
   }
   /** Undefined: not in memory. What is found is young from now on. */
   get(key: string): T | Absent | undefined {
-    const found = this.#young.get(key)
-    return found !== undefined || this.#old.size === 0 ? found : this.#rejuvenate(key)
+    if (key === this.#lastKey) return this.#last
+    const young = this.#young.get(key)
+    const found = young !== undefined || this.#old.size === 0 ? young : this.#rejuvenate(key)
+    this.#lastKey = key
+    this.#last = found
+    return found
   }
   set(key: string, value: T | Absent): void {
     this.#young.set(key, value)
     if (this.#old.size > 0) this.#old.delete(key)
+    this.#lastKey = key
+    this.#last = value
   }
   delete(key: string): void {
+    this.#lastKey = null
     this.#young.delete(key)
     this.#old.delete(key)
   }
@@ -34,6 +44,7 @@ export class Generations<T> {
 
   /** All is old from now on. Only when nothing else is. */
   start(): void {
+    this.#lastKey = null // it must be found, to be young
     for (const [key, value] of this.#old) this.#young.set(key, value)
     this.#old = this.#young
     this.#young = new Map()
