@@ -135,7 +135,7 @@ describe('JobProgress', () => {
       { name: 'union#6', counts: [6, 6, 0], state: [0, 0], watermark: 29 },
       { name: 'lines', counts: [6, 6, 0], state: [0, 0], watermark: 29 },
     ])
-    expect(job.progress().lateElements).toBe(1)
+    expect(job.progress()).toMatchObject({ lateElements: 1, keys: 4, timers: 2 })
   })
 
   test('default: commits and checkpoints with durations and sizes', async () => {

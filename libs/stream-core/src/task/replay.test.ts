@@ -2,7 +2,14 @@ import { openSimulatedLog, type SimulatedLog } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
 import { openJob, type JobOptions } from '../job.ts'
 import { newMemoryStoreContents, openMemoryStore } from '../state/memory-store.ts'
-import { DeterminismError, stringKey, StreamBuilder, type SourceRecord, type Topology } from '../index.ts'
+import {
+  DeterminismError,
+  jsonStateCodec,
+  stringKey,
+  StreamBuilder,
+  type SourceRecord,
+  type Topology,
+} from '../index.ts'
 
 interface Payment {
   readonly wallet: string
@@ -206,6 +213,53 @@ describe('DeterminismError', () => {
     const { message } = await failureOf(log, impure, { store: openMemoryStore(contents) })
     expect(message).toContain('The replay of steps 2 to 2')
     expect(message).toContain('First at output 2 of lines/0: then key bob, value bob paid 2; now key bob,')
+  })
+
+  test('behavior: of a commit in which the checkpoint stands only what is behind it comes again', async () => {
+    const told = (word: string): Topology => {
+      const builder = new StreamBuilder({ job: 'blocks', version: '1' })
+      builder
+        .source<Payment>('payments', {
+          topic: 'payments',
+          codec: { decode: (value) => JSON.parse(Buffer.from(value).toString()) as SourceRecord<Payment> },
+          watermarks: { type: 'in-log' },
+          epochs: true,
+        })
+        .map(({ wallet, amount }) => (amount === 2 ? `${wallet} ${word}` : wallet))
+        .sinkTo('lines', {
+          topic: 'lines',
+          codec: {
+            idOf: (line) => line,
+            encode: (line, { type }) => ({ key: null, value: Buffer.from(`${line} ${type}`) }),
+            outputCodec: jsonStateCodec(),
+          },
+        })
+      return builder.build()
+    }
+    const contents = newMemoryStoreContents()
+    const log = await newLog()
+    const element = (timestamp: number, wallet: string, amount: number) =>
+      ({ type: 'element', timestamp, value: { wallet, amount } }) as const
+    const blocks: readonly SourceRecord<Payment>[] = [
+      element(1, 'ann', 1),
+      { type: 'sealed', epoch: 1, watermark: 1 },
+      element(2, 'bob', 2),
+      { type: 'sealed', epoch: 2, watermark: 2 },
+      { type: 'finalized', epoch: 1 },
+    ]
+    await append(
+      log,
+      'payments',
+      blocks.map((record) => [0, JSON.stringify(record)]),
+    )
+    const job = await open(log, told('paid'), { store: openMemoryStore(contents) })
+    await job.runToEnd()
+    expect(job.progress()).toMatchObject({ commits: 1, lastCheckpoint: { steps: 2 } })
+    const { message } = await failureOf(log, told('lied'), { store: openMemoryStore(contents) })
+    expect(message).toContain('The replay of steps 3 to 5')
+    expect(message).toContain(
+      'First at output 2 of lines/0: then key none, value bob paid added; now key none, value bob lied',
+    )
   })
 
   test('behavior: records of others in the topic are passed over', async () => {
