@@ -3,7 +3,6 @@ import type { Codec } from '../codec.ts'
 import { Schedule } from '../schedule.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { integerSubKeys, NestedTable } from '../state/state-table.ts'
-import type { UndoLog } from '../task/rewind.ts'
 import { maxTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import { cover, type TimeWindow } from '../time-window.ts'
 import { assignWindows, type WindowAssigner } from '../window.ts'
@@ -28,25 +27,6 @@ interface Session<Acc> {
   readonly accumulator: Acc
 }
 
-/** Sessions by key and start. No two of a key's intersect, so their ends ascend with their starts. */
-class Sessions<Acc> extends NestedTable<number, Session<Acc>> {
-  readonly #onSession: (key: string, end: Timestamp) => void
-
-  constructor(codec: Codec<Acc>, undo: UndoLog, onSession: (key: string, end: Timestamp) => void) {
-    const stamped = stampedCodec<Acc, Session<Acc>>(
-      codec,
-      (end, accumulator) => ({ end, accumulator }),
-      ({ end, accumulator }) => [end, accumulator],
-    )
-    super('#sessions', integerSubKeys, stamped, undo)
-    this.#onSession = onSession
-  }
-  protected override put(key: string, start: number, session: Session<Acc> | undefined): void {
-    super.put(key, start, session)
-    if (session !== undefined) this.#onSession(key, session.end)
-  }
-}
-
 /**
  * Session windows that fire when the watermark passes their end: one accumulator a session, found by its place in the
  * order of its key's. A session that grows is not rescheduled: it is looked at where it would have ended, and again at
@@ -68,10 +48,13 @@ export const sessionWindowOperator =
     context.register(ends)
     context.register(cleanups)
     const cleanupTime = (end: Timestamp): Timestamp => Math.min(end - 1 + allowedLateness, maxTimestamp)
-    const sessions = new Sessions<Acc>(options.accumulatorCodec, undo, (key, end) => {
-      if (end - 1 > context.watermark) ends.add(end - 1, key)
-      if (allowedLateness > 0) cleanups.add(cleanupTime(end), key)
-    })
+    const stamped = stampedCodec<Acc, Session<Acc>>(
+      options.accumulatorCodec,
+      (end, accumulator) => ({ end, accumulator }),
+      ({ end, accumulator }) => [end, accumulator],
+    )
+    // By key and start. No two of a key's intersect, so their ends ascend with their starts.
+    const sessions = new NestedTable<number, Session<Acc>>('#sessions', integerSubKeys, stamped, undo)
     context.register(sessions)
 
     /** The session that lasts at `time`, or the last one before. */
@@ -104,8 +87,9 @@ export const sessionWindowOperator =
       const session = { end: window.end, accumulator: aggregate.add(element, accumulator) }
       sessions.set(key, window.start, context.freeze(session))
       if (window.end - 1 <= watermark) emitResult(aggregate.result(session.accumulator), window, () => userKey)
-      // It had fired, so that nothing looks at it any more, and lives again.
+      // It is new, or had fired: nothing looks at it yet.
       else if (sources.every(({ end }) => end - 1 <= watermark)) ends.add(window.end - 1, key)
+      if (allowedLateness > 0 && sources.length === 0) cleanups.add(cleanupTime(window.end), key)
     }
 
     return {
