@@ -13,6 +13,20 @@ import type {
 } from './state/state.ts'
 import type { Timestamp } from './time.ts'
 
+/** A user function gave a promise: what it does after its first `await` would be outside of the fold, of another key. */
+export class AsyncFunctionError extends Error {
+  readonly code = 'STREAM_ASYNC_FUNCTION'
+  readonly handling = 'stop'
+  readonly remedy = 'Make the function synchronous; what it waits for belongs into a topic that the job reads.'
+}
+
+/** @throws {AsyncFunctionError} if a user function's answer is a promise */
+export const requireSynchronous = (answer: unknown, operator: string): void => {
+  if (!(answer instanceof Promise)) return
+  answer.catch(() => undefined) // the job stops with this error, not with what comes of that
+  throw new AsyncFunctionError(`The function of "${operator}" is asynchronous.`)
+}
+
 /** Names a side output and carries its type. Source: Flink's OutputTag. */
 export interface OutputTag<T> {
   readonly id: string

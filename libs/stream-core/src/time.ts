@@ -16,7 +16,7 @@ export const maxTimestamp: Timestamp = Number.MAX_SAFE_INTEGER
  * The timestamp of an element that has none: what a processing-time timer emits. Joins and windows of event time refuse
  * it. Source: Flink's TimestampAssigner.NO_TIMESTAMP, which is Long.MIN_VALUE.
  */
-export const noTimestamp: Timestamp = minTimestamp
+export const noTimestamp: Timestamp = Number.MIN_SAFE_INTEGER
 
 /** An operator of event time was given an element that has none. */
 export class NoTimestampError extends Error {

@@ -1,13 +1,14 @@
 import type { KeyCodec } from '../codec.ts'
-import type {
-  BroadcastContext,
-  KeyedBroadcastContext,
-  KeyedBroadcastProcessFunction,
-  KeyedCoProcessFunction,
-  KeyedContext,
-  KeyedProcessFunction,
-  KeyedReadOnlyContext,
-  OnTimerContext,
+import {
+  requireSynchronous,
+  type BroadcastContext,
+  type KeyedBroadcastContext,
+  type KeyedBroadcastProcessFunction,
+  type KeyedCoProcessFunction,
+  type KeyedContext,
+  type KeyedProcessFunction,
+  type KeyedReadOnlyContext,
+  type OnTimerContext,
 } from '../process-function.ts'
 import { BroadcastState } from '../state/broadcast-state.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
@@ -28,13 +29,14 @@ type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 interface KeyedLogic<Key, Out> {
   readonly inputs: readonly {
     readonly keyOf: (value: unknown) => Key
-    readonly process: (value: unknown, context: KeyedOperatorContext<Key, Out>) => void
+    /** What the user's function answers is nothing, unless it is a promise. */
+    readonly process: (value: unknown, context: KeyedOperatorContext<Key, Out>) => unknown
   }[]
-  readonly onTimer: ((timestamp: Timestamp, context: KeyedOperatorContext<Key, Out>) => void) | undefined
+  readonly onTimer: ((timestamp: Timestamp, context: KeyedOperatorContext<Key, Out>) => unknown) | undefined
   /** An input after the others, without a key. */
   readonly broadcast?: {
     readonly descriptors: readonly MapStateDescriptor<unknown, unknown>[]
-    readonly process: (value: unknown, context: KeyedBroadcastContext<Key, Out>) => void
+    readonly process: (value: unknown, context: KeyedBroadcastContext<Key, Out>) => unknown
   }
 }
 
@@ -105,7 +107,7 @@ const keyedOperator =
         try {
           broadcastContext.timestamp = stamp = timestamp
           state.now = Math.max(timestamp, context.watermark)
-          broadcast?.process(value, broadcastContext)
+          requireSynchronous(broadcast?.process(value, broadcastContext), context.name)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }
@@ -120,7 +122,7 @@ const keyedOperator =
           state.key = of(key)
           keyed.timestamp = stamp = timestamp
           state.now = Math.max(timestamp, context.watermark)
-          process(value, keyed)
+          requireSynchronous(process(value, keyed), context.name)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }
@@ -142,7 +144,7 @@ const keyedOperator =
           if (timer.namespace !== '') state.expire(timer)
           else {
             key = from(timer.key)
-            logic.onTimer?.(timer.at, keyed)
+            requireSynchronous(logic.onTimer?.(timer.at, keyed), context.name)
           }
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
@@ -164,7 +166,7 @@ const keyedOperator =
           state.now = context.watermark === minTimestamp ? timer.at : context.watermark
           keyed.timeDomain = 'processing'
           key = from(timer.key)
-          logic.onTimer?.(timer.at, keyed)
+          requireSynchronous(logic.onTimer?.(timer.at, keyed), context.name)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }

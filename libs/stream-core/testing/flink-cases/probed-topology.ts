@@ -1,5 +1,4 @@
 import {
-  jsonStateCodec,
   noTimestamp,
   StreamBuilder,
   stringKey,
@@ -58,5 +57,3 @@ export const probeOf = <T>(driver: TestDriver): (() => readonly Probed<T>[]) => 
     return outputs.map(({ output }) => output as Probed<T>) // the probe emits nothing else
   }
 }
-
-export const jsonCodec = jsonStateCodec
