@@ -1,0 +1,194 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { UndoLog } from '../task/rewind.ts'
+import { Timers } from '../timers.ts'
+import type { CheckpointedTable } from './checkpointed-table.ts'
+import { newMemoryStoreContents, openMemoryStore } from './memory-store.ts'
+import { integerSubKeys, NestedTable } from './nested-table.ts'
+import { stateCells } from './state-cells.ts'
+import type { StoreWrite } from './state-store.ts'
+import { numberCodec } from './value-codecs.ts'
+import { ValueTable } from './value-table.ts'
+
+/** Tables over a store, and what they should hold: as it is now, and as it was when each checkpoint began. */
+class Bench {
+  readonly contents = newMemoryStoreContents()
+  readonly store = openMemoryStore(this.contents)
+  now = new Map<string, number>()
+  durable = new Map<string, number>()
+  sizes = new Map<string, number>()
+  undo = new UndoLog(false)
+  tables = this.#open()
+  #begun: { write: StoreWrite; then: Map<string, number>; cells: Generator } | null = null
+  /** Nothing written since: what was not used since then may be dropped. */
+  #generation: 'none' | 'begun' | 'durable' = 'none'
+
+  #open() {
+    const undo = (this.undo = new UndoLog(false))
+    const values = new ValueTable('values', numberCodec, undo)
+    const nested = new NestedTable('nested', integerSubKeys, numberCodec, undo)
+    const timers = new Timers(undo)
+    for (const table of [values, nested, timers]) {
+      const read = (key: string, sub: string | null) => this.store.read(table.name, key, sub)
+      table.attach({ size: this.sizes.get(table.name) ?? 0, read })
+    }
+    for (const { table, key, sub, value } of this.contents.cells.values()) {
+      if (table === timers.name && key === '') timers.load({ key, sub, value })
+    }
+    return { values, nested, timers }
+  }
+  get #all(): readonly CheckpointedTable[] {
+    return Object.values(this.tables)
+  }
+
+  setValue(key: string, value: number | undefined): void {
+    this.tables.values.set(key, value)
+    this.#expect(`values ${key}`, value)
+  }
+  setEntry(key: string, sub: number, value: number | undefined): void {
+    this.tables.nested.set(key, sub, value)
+    this.#expect(`nested ${key} ${sub}`, value)
+  }
+  setTimer(key: string, at: number, isSet: boolean): void {
+    if (isSet) this.tables.timers.register(key, at)
+    else this.tables.timers.delete(key, at)
+    this.#expect(`timer ${key} ${at}`, isSet ? 1 : undefined)
+  }
+  #expect(name: string, value: number | undefined): void {
+    if (value === undefined) this.now.delete(name)
+    else this.now.set(name, value)
+    this.undo.settle()
+  }
+
+  begin(): void {
+    if (this.#begun !== null) return
+    const write = this.store.begin()
+    for (const table of this.#all) table.beginCheckpoint()
+    const all = this.#all
+    function* cells() {
+      for (const table of all) {
+        for (const cell of table.changedCells()) {
+          if (cell !== null) write.put(table.name, cell.key, cell.sub, cell.value)
+          yield
+        }
+      }
+    }
+    this.#begun = { write, then: new Map(this.now), cells: cells() }
+  }
+  encode(count: number): void {
+    for (let left = count; left > 0; left -= 1) this.#begun?.cells.next()
+  }
+  async end(isWritten: boolean): Promise<void> {
+    if (this.#begun === null) return
+    const { write, then, cells } = this.#begun
+    while (cells.next().done !== true);
+    if (isWritten) {
+      await write.commit(new Uint8Array())
+      this.durable = then
+      for (const { name, sizeInCheckpoint } of this.#all) this.sizes.set(name, sizeInCheckpoint)
+    }
+    for (const table of this.#all) for (const _ of table.endCheckpoint(isWritten));
+    this.#begun = null
+    if (isWritten && this.#generation === 'begun') this.#generation = 'durable'
+  }
+  /** Evicts all that was not used since the last call, as far as that is allowed. */
+  evict(): void {
+    if (this.#begun !== null || this.#generation === 'begun') return
+    for (const table of this.#all) {
+      if (this.#generation === 'durable') table.dropUnused()
+      table.startGeneration()
+    }
+    this.#generation = 'begun'
+  }
+  restart(): void {
+    this.#begun = null
+    this.#generation = 'none'
+    this.now = new Map(this.durable)
+    this.tables = this.#open()
+  }
+
+  /** What the tables say of the keys asked about, which brings them into memory. */
+  verify(keys: readonly string[]): void {
+    const { values, nested, timers } = this.tables
+    const found = new Map<string, number>()
+    const expected = new Map([...this.now].filter(([name]) => keys.includes(name.split(' ')[1] ?? '')))
+    for (const key of keys) {
+      const value = values.get(key)
+      if (value !== undefined) found.set(`values ${key}`, value)
+      for (const sub of nested.of(key)?.keys() ?? []) found.set(`nested ${key} ${sub}`, nested.get(key, sub) ?? NaN)
+    }
+    for (const { key, at } of keys.length === 3 ? timers.all() : []) found.set(`timer ${key} ${at}`, 1)
+    const mine = keys.length === 3 ? expected : new Map([...expected].filter(([name]) => !name.startsWith('timer')))
+    expect(new Map([...found].sort())).toEqual(new Map([...mine].sort()))
+    const count = (kind: string) => [...this.now.keys()].filter((name) => name.startsWith(kind))
+    expect(values.size).toBe(count('values').length)
+    expect(nested.size).toBe(new Set(count('nested').map((name) => name.split(' ')[1])).size)
+    expect(timers.size).toBe(count('timer').length)
+  }
+  /** What the store holds is what the tables held when the newest checkpoint began. */
+  async verifyStore(): Promise<void> {
+    const found = new Map<string, number>()
+    const layouts = new Map(this.#all.map(({ name, layout }) => [name, layout]))
+    let last = ''
+    for await (const { table, key, sub, value } of stateCells(this.store, layouts)) {
+      const place = `${table} ${key} ${sub ?? ''}`
+      expect(place > last).toBe(true)
+      last = place
+      const number = () => numberCodec.decode(value.subarray(2))
+      if (table === 'values') found.set(`values ${key}`, number())
+      else if (table === 'nested') found.set(`nested ${key} ${integerSubKeys.fromBytes(sub ?? '')}`, number())
+      else found.set(`timer ${key} ${integerSubKeys.fromBytes((sub ?? '').slice(0, 8))}`, 1)
+    }
+    expect(new Map([...found].sort())).toEqual(new Map([...this.durable].sort()))
+  }
+}
+
+const key = fc.constantFrom('a', 'b', 'c')
+const number = fc.option(fc.nat(99), { nil: undefined })
+// Many at once, so that keys have several pages, and slots logs that are mostly waste.
+const range = fc.record({ from: fc.nat(300), count: fc.integer({ min: 1, max: 150 }) })
+const step = fc.oneof(
+  fc.record({ what: fc.constant('value' as const), key, value: number }),
+  fc.record({ what: fc.constant('entries' as const), key, range, value: number }),
+  fc.record({ what: fc.constant('entries' as const), key: fc.constant('a'), range, value: fc.constant(1) }),
+  fc.record({ what: fc.constant('timers' as const), key, range, isSet: fc.boolean() }),
+  fc.record({ what: fc.constant('checkpoint' as const) }),
+  fc.record({ what: fc.constant('begin' as const) }),
+  fc.record({ what: fc.constant('encode' as const), count: fc.nat(40) }),
+  fc.record({ what: fc.constant('end' as const), isWritten: fc.boolean() }),
+  fc.record({ what: fc.constant('evict' as const) }),
+  fc.record({ what: fc.constant('restart' as const) }),
+  fc.record({ what: fc.constant('look' as const), key }),
+)
+
+describe('tables', () => {
+  test('property: through checkpoints that take their time or fail, evictions and restarts, they hold what a plain map does', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }), async (steps) => {
+        const bench = new Bench()
+        for (const one of steps) {
+          if (one.what === 'value') bench.setValue(one.key, one.value)
+          else if (one.what === 'entries' || one.what === 'timers') {
+            for (let at = one.range.from; at < one.range.from + one.range.count; at += 1) {
+              if (one.what === 'entries') bench.setEntry(one.key, at, one.value)
+              else bench.setTimer(one.key, at * 1000, one.isSet)
+            }
+          } else if (one.what === 'begin') bench.begin()
+          else if (one.what === 'checkpoint') {
+            bench.begin()
+            await bench.end(true)
+          } else if (one.what === 'encode') bench.encode(one.count)
+          else if (one.what === 'end') await bench.end(one.isWritten)
+          else if (one.what === 'evict') bench.evict()
+          else if (one.what === 'restart') bench.restart()
+          else bench.verify([one.key])
+        }
+        await bench.verifyStore()
+        bench.verify(['a', 'b', 'c'])
+        bench.restart()
+        bench.verify(['a', 'b', 'c'])
+      }),
+      { numRuns: Number(process.env['STREAM_RUNS'] ?? 100) * 3 },
+    )
+  })
+})
