@@ -43,5 +43,5 @@ const faultKinds = [
 const finders = [
   ...['spent', 'big', 'quiet', 'received', 'late', 'level', 'priced', 'ticks', 'at', 'visit', 'memory', 'triple'],
   ...['met', 'watched'],
-  ...['retracted', 'reverts', 'resumptions', 'dead letters'],
+  ...['retracted', 'reverts', 'resumptions', 'dead letters', 'spills', 'jobs of many tasks'],
 ]

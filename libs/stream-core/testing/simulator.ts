@@ -13,6 +13,7 @@ import {
   chainLogs,
   chainSteps,
   digestTopology,
+  findingIdOf,
   priceLog,
   priceSteps,
   readFinding,
@@ -55,32 +56,40 @@ export interface ScenarioReport {
   readonly covered: Readonly<Record<string, number>>
 }
 
-const pace = fc.record({
-  commitIntervalMs: fc.constantFrom(0, 5, 25),
-  checkpointIntervalMs: fc.constantFrom(0, 20, 100),
-  batchSize: fc.integer({ min: 1, max: 12 }),
-  // 0: whatever a checkpoint holds is dropped when the next one is due, if it was not used in between.
-  memoryBudgetBytes: fc.constantFrom(0, 5000, 512 << 20),
-  maxUnfinalizedEpochs: fc.constantFrom(0, 1, 2, 10_000),
-})
+const pace = (shards: fc.Arbitrary<number>): fc.Arbitrary<JobPace> =>
+  fc.record({
+    commitIntervalMs: fc.constantFrom(0, 5, 25),
+    checkpointIntervalMs: fc.constantFrom(0, 20, 100),
+    batchSize: fc.integer({ min: 1, max: 12 }),
+    // 0: whatever a checkpoint holds is dropped when the next one is due, if it was not used in between.
+    memoryBudgetBytes: fc.constantFrom(0, 5000, 512 << 20),
+    maxUnfinalizedEpochs: fc.constantFrom(0, 1, 2, 10_000),
+    shards,
+  })
 
 /**
- * Which record of the others precedes the one that ends an input's idleness is in the progress markers alone, and only
- * since the newest checkpoint: a job that goes on from an older one cannot know. So where inputs fall idle, disks last.
+ * What a scenario is about. Which record of the others precedes the one that ends an input's idleness is in the progress
+ * markers alone, and only since the newest checkpoint; what tasks tell each other is trimmed below their checkpoints. A
+ * job that goes on from an older checkpoint has neither: so where inputs fall idle, or tasks are many, disks last.
  */
-const scenario: fc.Arbitrary<Scenario> = fc
-  .oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
-  .chain((mayIdle) =>
-    fc.record({
-      chain: chainSteps,
-      prices: fc.tuple(priceSteps(mayIdle), priceSteps(mayIdle)),
-      ends: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
-      maxFinishedIds: fc.constantFrom(100_000, 4),
-      paces: fc.tuple(pace, pace),
-      faults: faults({ jobs: 2, mayLoseDisk: !mayIdle }),
-      seed: fc.noShrink(fc.nat()),
-    }),
-  )
+const themes = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({ mayIdle: false, mayLoseDisk: true, isMany: false }) },
+  { weight: 2, arbitrary: fc.constant({ mayIdle: true, mayLoseDisk: false, isMany: false }) },
+  { weight: 1, arbitrary: fc.constant({ mayIdle: false, mayLoseDisk: false, isMany: true }) },
+)
+
+const scenario: fc.Arbitrary<Scenario> = themes.chain(({ mayIdle, mayLoseDisk, isMany }) =>
+  fc.record({
+    chain: chainSteps,
+    prices: fc.tuple(priceSteps(mayIdle), priceSteps(mayIdle)),
+    // How far many tasks come on logs that have not ended is up to each, and each shard of a sink forgets ids of its own.
+    ends: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(isMany) }),
+    maxFinishedIds: fc.constantFrom(100_000, isMany ? 100_000 : 4),
+    paces: fc.tuple(pace(isMany ? fc.integer({ min: 1, max: 3 }) : fc.constant(1)), pace(fc.constant(1))),
+    faults: faults({ jobs: 2, mayLoseDisk }),
+    seed: fc.noShrink(fc.nat()),
+  }),
+)
 
 export const scenarioOf = (seed: number): Scenario => {
   const [first] = fc.sample(scenario, { seed, numRuns: 1 })
@@ -111,6 +120,7 @@ export const runScenario = async (given: Scenario, defect?: Defect): Promise<Sce
       { name: 'watch', topology: () => watchTopology({ maxFinishedIds }) },
       { name: 'digest', topology: () => digestTopology({ maxFinishedIds }) },
     ],
+    idOf: findingIdOf,
   }
   const run = await simulate(workload, given, defect)
   const [watched] = await verifyExactlyOnce(workload, run)
@@ -136,10 +146,13 @@ export const runScenario = async (given: Scenario, defect?: Defect): Promise<Sce
     cover(id.split('-')[0] ?? id)
     if (type === 'retracted') cover('retracted')
   }
+  cover('jobs of many tasks', given.paces.filter(({ shards }) => shards > 1).length)
   cover('reverts', chain.filter(({ type }) => type === 'revert').length)
   cover('resumptions', resumptions.length)
   cover('dead letters', run.log.records({ topic: deadLetterTopic, partition: 0 }).length)
-  return { trace: run.trace, events: run.events, met: run.met, covered }
+  const { spill = 0, ...met } = run.met
+  cover('spills', spill)
+  return { trace: run.trace, events: run.events, met, covered }
 }
 
 const asRecords = (values: readonly Uint8Array[]): readonly LogRecord[] =>

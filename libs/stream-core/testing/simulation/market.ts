@@ -69,6 +69,8 @@ export const readFinding = (value: Uint8Array): ReadOutput => {
   return { id: finding.id, type, revision, content: JSON.stringify(finding) }
 }
 
+export const findingIdOf = (value: Uint8Array): string => (parsed(value) as Finding).id
+
 export const blockMs = 1000
 /** An amount that a function fails on, as a rule might. */
 const poison = 13

@@ -11,11 +11,14 @@ import {
 } from '@tocsin/event-log'
 import type { AppendFate, SimulatedLog } from '@tocsin/event-log/testing'
 import type { EventLoop } from '../../src/index.ts'
-import { openMemoryStore, type MemoryStoreContents } from '../../src/state/memory-store.ts'
+import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../../src/state/memory-store.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
 import type { SeededRandom } from '../seeded-random.ts'
 import { interposedStore } from '../interposed-store.ts'
 import type { VirtualTime } from './virtual-time.ts'
+
+/** What a host keeps of a job when its processes are gone, by task. */
+export type Disk = Map<string, MemoryStoreContents>
 
 /** What a process lives in, and who decides what befalls it. */
 export interface Surroundings {
@@ -31,6 +34,7 @@ export interface Surroundings {
   /** Throws where the disk is full. */
   readonly mayWrite: () => void
   readonly note: (owner: Owner, event: string) => void
+  readonly count: (what: string) => void
 }
 
 const longestTurnMs = 60
@@ -49,12 +53,9 @@ export class Owner {
   hasEnded = false
   pausedUntil = 0
   readonly #around: Surroundings
-  readonly #disk: MemoryStoreContents
+  readonly #disk: Disk
 
-  constructor(
-    name: string,
-    at: { readonly host: number; readonly disk: MemoryStoreContents; readonly around: Surroundings },
-  ) {
+  constructor(name: string, at: { readonly host: number; readonly disk: Disk; readonly around: Surroundings }) {
     this.name = name
     this.host = at.host
     this.#disk = at.disk
@@ -84,8 +85,11 @@ export class Owner {
     }
   }
 
-  disk(): StateStore {
-    const store = interposedStore(openMemoryStore(this.#disk), ({ meta, cells }, write) =>
+  /** The store of a task; of a job that is one task, that of ''. */
+  store(task = ''): StateStore {
+    const contents = this.#disk.get(task) ?? newMemoryStoreContents()
+    this.#disk.set(task, contents)
+    const store = interposedStore(openMemoryStore(contents), ({ meta, cells }, write) =>
       this.#askDisk(`checkpoint ${cells.length} cells`, async () => {
         this.#around.mayWrite()
         await write({ meta, cells })
@@ -96,6 +100,11 @@ export class Owner {
     const owner = this
     return {
       ...store,
+      writeSpill: (pages) =>
+        this.#askDisk(`spill ${pages.size} pages`, async () => {
+          this.#around.count('spill')
+          await store.writeSpill(pages)
+        }),
       readMeta: () => this.#askDisk('read the head of the checkpoint', () => store.readMeta()),
       async *cells(...of) {
         await owner.#undisturbed('read cells of the checkpoint')

@@ -1,13 +1,12 @@
 import { EventLogError, ProducerFencedError, type NewRecord, type TopicSpec } from '@tocsin/event-log'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
-import { openJob, type Topology } from '../../src/index.ts'
-import { newMemoryStoreContents, type MemoryStoreContents } from '../../src/state/memory-store.ts'
+import { openDistributedJob, openJob, type JobDeadLetter, type JobProgress, type Topology } from '../../src/index.ts'
 import { decodeMarker } from '../../src/task/marker.ts'
 import type { Resumption } from '../../src/task/task.ts'
 import { seededRandom, type SeededRandom } from '../seeded-random.ts'
 import type { Defect } from './defect.ts'
 import { describeFault, type Fault } from './fault.ts'
-import { Owner } from './owner.ts'
+import { Owner, type Disk } from './owner.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 /** What is simulated: logs that are written as time goes on, and jobs that fold them; a job may read another's outputs. */
@@ -20,6 +19,8 @@ export interface Workload {
   }[]
   /** A job that reads what another one writes comes after it. */
   readonly jobs: readonly { readonly name: string; readonly topology: () => Topology }[]
+  /** What an output is about: its outputs come in one order, by however many tasks they are made. */
+  readonly idOf: (output: Uint8Array) => string
 }
 
 const defaultPace: JobPace = {
@@ -28,6 +29,7 @@ const defaultPace: JobPace = {
   batchSize: 10,
   memoryBudgetBytes: 512 << 20,
   maxUnfinalizedEpochs: 10_000,
+  shards: 1,
 }
 
 export interface JobPace {
@@ -36,6 +38,8 @@ export interface JobPace {
   readonly batchSize: number
   readonly memoryBudgetBytes: number
   readonly maxUnfinalizedEpochs: number
+  /** 1: the whole topology in one task. Else as many of each sub-topology, in one process. */
+  readonly shards: number
 }
 
 /** All that is not the workload's: with the same weather a workload runs the same way, event by event. */
@@ -51,7 +55,7 @@ export interface SimulatedRun {
   readonly jobs: readonly SimulatedJob[]
   /** What happened, one line each, oldest first. */
   readonly trace: readonly string[]
-  /** How many faults met their moment, by kind; the crashes within a start beside those in its course. */
+  /** How many faults met their moment, by kind, with the crashes within a start and the spills beside them. */
   readonly met: Readonly<Record<string, number>>
   readonly events: number
 }
@@ -60,7 +64,8 @@ export interface SimulatedRun {
 export interface SimulatedJob {
   readonly name: string
   /** Of the last owner's host. */
-  readonly disk: MemoryStoreContents
+  readonly disk: Disk
+  readonly shards: number
   /** From all markers that were committed: where idle inputs went on, which the logs alone do not say. */
   readonly resumptions: readonly Resumption[]
 }
@@ -202,7 +207,7 @@ interface SupervisorOptions {
 /** Sees to it that a job has an owner. */
 class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #disks = Array.from({ length: hosts }, newMemoryStoreContents)
+  readonly #disks = Array.from({ length: hosts }, (): Disk => new Map())
   readonly #owners: Owner[] = []
   readonly #resumptions = new Map<number, Resumption>()
   #turns = 0
@@ -219,8 +224,8 @@ class Supervisor {
   }
 
   start(host: number, toEnd = false): void {
-    const { name, time, log, random, note } = this.#options
-    const disk = this.#disks[host] ?? newMemoryStoreContents()
+    const { name, time, log, random, note, count } = this.#options
+    const disk = this.#diskOf(host)
     const owner = new Owner(`${name}#${this.#owners.length + 1}`, {
       host,
       disk,
@@ -233,10 +238,13 @@ class Supervisor {
         appended: () => this.#appended(),
         mayWrite: () => this.#verifySpace(),
         note: (one, event) => note(`${one.name} ${event}`),
+        count,
       },
     })
     this.#owners.push(owner)
-    note(`${owner.name} starts on host ${host}${disk.meta === undefined ? '' : ' from a checkpoint'}`)
+    note(
+      `${owner.name} starts on host ${host}${[...disk.values()].some(({ meta }) => meta !== undefined) ? ' from a checkpoint' : ''}`,
+    )
     void this.#live(owner, toEnd)
   }
 
@@ -251,11 +259,16 @@ class Supervisor {
   }
 
   left(): SimulatedJob {
-    const disk = this.#disks[this.#lastHost] ?? newMemoryStoreContents()
+    const { name, pace } = this.#options
     const resumptions = [...this.#resumptions.values()].sort((a, b) => a.step - b.step)
-    return { name: this.#options.name, disk, resumptions }
+    return { name, disk: this.#diskOf(this.#lastHost), shards: pace.shards, resumptions }
   }
 
+  #diskOf(host: number): Disk {
+    const disk = this.#disks[host]
+    if (disk === undefined) throw new Error(`There is no host ${host}.`)
+    return disk
+  }
   get #lastHost(): number {
     return this.#owners.at(-1)?.host ?? 0
   }
@@ -264,32 +277,35 @@ class Supervisor {
     const { name, topology, pace, time, random, defect, note, fail } = this.#options
     try {
       const log = owner.log()
-      const store = owner.disk()
-      const job = await openJob({
+      const given = {
         topology: defect?.topology?.(topology()) ?? topology(),
         log: defect?.log?.(log, owner.name) ?? log,
-        store: defect?.store?.(store) ?? store,
         stateFolder: '',
         progressTopic: progressTopicOf(name),
         deadLetters: {
           topic: deadLetterTopic,
-          encode: ({ operator, origin, code }) => Buffer.from(`${operator} ${code} ${origin}`),
+          encode: ({ operator, origin, code }: JobDeadLetter) => Buffer.from(`${operator} ${code} ${origin}`),
         },
         clock: () => time.now,
         retryWaitMs: 5,
-        random: () => random.fraction(),
         progressIntervalMs: Infinity,
-        onProgress: ({ status, reason }) => {
+        onProgress: ({ status, reason }: Pick<JobProgress, 'status' | 'reason'>) => {
           if (status !== 'restarting') return
           note(`${owner.name} restarts: ${reason}`)
           // What comes back by itself must be weather, not a fault of the engine that a restart would hide.
           if (!isWeather(reason ?? '')) fail(new BrokenLawError(`${owner.name} restarts: ${reason}`))
         },
-        // What a process survives by itself would hide what its owner must see.
-        restart: { type: 'none' },
         eventLoop: owner.eventLoop(),
         ...pace,
-      })
+      }
+      const openStore = async (task?: string) => {
+        const store = owner.store(task)
+        return defect?.store?.(store) ?? store
+      }
+      const job =
+        pace.shards === 1
+          ? await openJob({ ...given, store: await openStore(), random: () => random.fraction() })
+          : await openDistributedJob({ ...given, definition: given, internalTopics: `${name}.internal`, openStore })
       await (toEnd ? job.runToEnd() : job.run(owner.stop.signal))
       await job.close()
       note(`${owner.name} has stopped`)
@@ -335,7 +351,7 @@ class Supervisor {
       switch (fault.type) {
         case 'crash':
           if (fault.losesDisk) {
-            this.#disks[owner.host] = newMemoryStoreContents()
+            this.#disks[owner.host] = new Map()
             count('disk lost')
           }
           this.#crash(owner, what, fault)
