@@ -657,6 +657,17 @@ describe('WindowedStream', () => {
     ).toEqual([[], [['a', 0, 10, [0]]], [['a', 0, 13, [0, 1]]], [], [['a', 0, 19, [0, 1, 2]]], []])
   })
 
+  test('behavior: a session that grew is not cleaned up when it would have been, had it not', () => {
+    // Not extended it would go at 9 + 5.
+    const steps = [at('a', 0, 0), at('a', 1, 8), watermark(15), at('a', 2, 9), watermark(40)]
+    expect(
+      run(
+        steps,
+        byAggregate((windows) => windows.allowedLateness(5), session(10)),
+      ).fired,
+    ).toEqual([[], [], [], [], [['a', 0, 19, [0, 1, 2]]]])
+  })
+
   test('behavior: reduce begins with the first element, and without a function the result itself goes on', () => {
     const steps = [at('a', 1, 0), at('a', 2, 5), at('b', 3, 6), watermark(9)]
     const told = run(steps, (keyed) =>
