@@ -155,8 +155,8 @@ describe('processing time', () => {
     const pieces = fc.array(fc.record({ input: fc.nat(2), count: fc.integer({ min: 1, max: 5 }) }), { maxLength: 30 })
     let fired = 0
     const law = fc.property(
-      records,
-      records,
+      history,
+      history,
       fc.array(fc.nat(40), { maxLength: 12 }),
       pieces,
       (first, second, ticks, offers) => {
@@ -177,7 +177,7 @@ describe('processing time', () => {
   })
   test('property: restarted again and again it goes on as if nothing had happened', async () => {
     await fc.assert(
-      fc.asyncProperty(records, records, fc.array(fc.integer({ min: 1, max: 8 })), async (first, second, gaps) => {
+      fc.asyncProperty(history, history, fc.array(fc.integer({ min: 1, max: 8 })), async (first, second, gaps) => {
         const logs = { in: logOf(first), other: logOf(second), clock: [clock(1100), clock(1300), clock(5000)] }
         expect(await pushed(logs, gaps)).toEqual(await pushed(logs, []))
       }),
@@ -186,7 +186,7 @@ describe('processing time', () => {
   })
 })
 
-const records = fc.array(
+const history = fc.array(
   fc.oneof(
     {
       weight: 3,
