@@ -47,6 +47,27 @@ describe('Schedule', () => {
     expect(schedule.take(1)).toMatchObject({ time: 1, key: 'b' })
     expect(schedule.take(1)).toBeUndefined()
   })
+
+  test('behavior: a checkpoint holds what was due at its point, though it is taken for good before it is written', () => {
+    const undo = new UndoLog(true)
+    const schedule = new Schedule('#due', undo)
+    schedule.attach({ size: 0, read: () => undefined })
+    schedule.add(1, 'a')
+    undo.seal(7)
+    schedule.take(1)
+    undo.seal(8)
+    schedule.beginCheckpoint() // at the end of epoch 7
+    undo.finalize(2)
+    while (undo.finalizeNext());
+    const cells = [...schedule.changedCells()].filter((cell) => cell !== null)
+
+    const nameOf = (key: string, sub: string | null) => JSON.stringify([key, sub])
+    const stored = new Map(cells.map(({ key, sub, value }) => [nameOf(key, sub), value ?? undefined]))
+    const restored = new Schedule('#due', new UndoLog(true))
+    restored.attach({ size: 0, read: (key, sub) => stored.get(nameOf(key, sub)) })
+    for (const { key, sub, value } of cells) if (key === '' && value !== null) restored.load({ key, sub, value })
+    expect(restored.take(1)).toMatchObject({ time: 1, key: 'a' })
+  })
 })
 
 describe('Timers', () => {

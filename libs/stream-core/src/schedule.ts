@@ -50,7 +50,7 @@ export class Schedule implements CheckpointedTable {
   /** Since the last checkpoint: the keys added by time; empty for a time that was taken for good. */
   #changed = new Map<Timestamp, string[]>()
   #dueChanges: Map<Timestamp, string[]> | null = null
-  /** Taken since the checkpoint in hand began, so they were due then. */
+  /** Taken, or taken for good, since the checkpoint in hand began: at its point they were due. */
   #takenSince = new Set<Timestamp>()
   #newlyLogged: { readonly time: Timestamp; readonly isLogged: boolean }[] = []
   #keys = 0
@@ -140,6 +140,7 @@ export class Schedule implements CheckpointedTable {
   touch(_key: string, at: string | number | null): void {
     const time = at as Timestamp // as in `restore`
     this.#settled(time)
+    if (this.#dueChanges !== null) this.#takenSince.add(time) // at the checkpoint's point it could still come back
     if (this.#log.isAttached && !this.#changed.has(time)) this.#changed.set(time, [])
   }
   note(): void {
