@@ -121,9 +121,10 @@ export class Schedule implements CheckpointedTable {
       this.#due.delete(time)
       this.#recent = null
       this.#keys -= ascending.length + others.size
+      const keysAChange = this.#undo.hasEpochs ? keysARewind : Math.max(keys.length, 1)
       for (let at = 0; at < keys.length; at += keysAChange) {
         // The second name tells the slices of a time apart.
-        this.#undo.record(this, `${at}`, time, keys.slice(at, at + keysAChange))
+        this.#undo.record(this, `${at}`, time, keysAChange >= keys.length ? keys : keys.slice(at, at + keysAChange))
       }
       this.#open.set(time, (this.#open.get(time) ?? 0) + Math.ceil(keys.length / keysAChange))
       if (this.#dueChanges !== null) this.#takenSince.add(time)
@@ -284,8 +285,8 @@ export class Schedule implements CheckpointedTable {
   }
 }
 
-/** A rewind puts so many back at once, and counts them as one change. */
-const keysAChange = 16
+/** A rewind puts so many back at once, and counts them as one change; without epochs there is none. */
+const keysARewind = 16
 
 const isAfter = (a: string, b: string): boolean => a > b
 

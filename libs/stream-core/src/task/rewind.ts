@@ -61,6 +61,10 @@ export class UndoLog {
     this.#open = this.#segments[0] ?? new Segment()
   }
 
+  /** Without, nothing can be undone once its element is done. */
+  get hasEpochs(): boolean {
+    return this.#hasEpochs
+  }
   get open(): Segment {
     return this.#open
   }
