@@ -62,7 +62,7 @@ export class Schedule implements CheckpointedTable {
   constructor(name: string, undo: UndoLog) {
     this.name = name
     this.#undo = undo
-    this.#log = new DueLog(name)
+    this.#log = new DueLog(name, false)
   }
 
   add(time: Timestamp, key: string): void {

@@ -67,7 +67,7 @@ export class Timers implements CheckpointedTable {
   constructor(undo: UndoLog, domain: TimeDomain = 'event') {
     this.name = domain === 'event' ? '#timers' : '#processing-timers'
     this.#undo = undo
-    this.#log = new DueLog(this.name)
+    this.#log = new DueLog(this.name, true)
   }
 
   get count(): number {

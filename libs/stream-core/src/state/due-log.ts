@@ -50,6 +50,7 @@ const maxWaste = 256
  */
 export class DueLog {
   readonly #table: string
+  readonly #isCompacted: boolean
   #stored: StoredTable | null = null
   /** All that the store holds. */
   readonly #slots = new Map<number, Slot>()
@@ -60,8 +61,10 @@ export class DueLog {
   #written = new Map<number, Slot>()
   #liveCold = 0
 
-  constructor(table: string) {
+  /** `isCompacted`: where what is live are entries, a log that is mostly waste is written anew. */
+  constructor(table: string, isCompacted: boolean) {
     this.#table = table
+    this.#isCompacted = isCompacted
   }
 
   get isAttached(): boolean {
@@ -131,7 +134,7 @@ export class DueLog {
         for (let cell = 0; cell < before.cells; cell += 1) yield { ...cellOf(number, cell), value: null }
         if (before.cells > 0) yield { key: '', sub: integers.of(number), value: null }
         this.#written.set(number, noSlot)
-      } else if (entries > 2 * live + maxWaste) yield* this.#compact(number, before, addition, live)
+      } else if (this.#isCompacted && entries > 2 * live + maxWaste) yield* this.#compact(number, before, addition, live)
       else {
         for (const [index, value] of addition.cells.entries()) {
           yield { ...cellOf(number, before.cells + index), value }
@@ -166,7 +169,10 @@ export class DueLog {
       standing.apply(entry)
       yield null
     }
-    for (const bytes of addition.cells) for (const entry of readPage(bytes, number)) standing.apply(entry)
+    for (const bytes of addition.cells) {
+      for (const entry of readPage(bytes, number)) standing.apply(entry)
+      yield null
+    }
     let cells = 0
     let entries = 0
     let page = new PageWriter(number)
