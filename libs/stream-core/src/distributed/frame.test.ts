@@ -44,7 +44,7 @@ const items: fc.Arbitrary<readonly ExchangeItem[]> = fc
           case 7:
             return { type: 'finalized', stamp, epoch: when }
           case 8:
-            return { type: 'rest', stamp }
+            return { type: number % 2 === 0 ? 'rest' : 'fire', stamp }
           default:
             return {
               type: 'element',

@@ -21,6 +21,8 @@ export type ExchangeControl =
   | { readonly type: 'idle' | 'active'; readonly stamp: Stamp; readonly input: number }
   | { readonly type: 'clock'; readonly stamp: Stamp; readonly time: Timestamp }
   | { readonly type: 'sealed' | 'reverted' | 'finalized'; readonly stamp: Stamp; readonly epoch: number }
+  /** What the clock has made due fires now; what that emits has met the new time already. */
+  | { readonly type: 'fire'; readonly stamp: Stamp }
   /** All that the writer reads is idle: nobody waits for it until its next item. */
   | { readonly type: 'rest'; readonly stamp: Stamp }
 
@@ -48,6 +50,7 @@ const types = [
   'reverted',
   'finalized',
   'rest',
+  'fire',
 ] as const satisfies readonly ExchangeItem['type'][]
 const numberOf = Object.fromEntries(types.map((type, index) => [type, index])) as Record<ExchangeItem['type'], number>
 
@@ -155,6 +158,7 @@ export class FrameWriter {
       case 'finalized':
         bytes.double(item.epoch)
         return
+      case 'fire':
       case 'rest':
     }
   }
@@ -234,6 +238,7 @@ class FrameReader {
       case 'reverted':
       case 'finalized':
         return { type, stamp, epoch: this.#double() }
+      case 'fire':
       case 'rest':
         return { type, stamp }
     }

@@ -15,7 +15,7 @@ export interface Step {
 /**
  * Where something stands that one task tells another: the order of all stamps is the order in which one task with the
  * whole topology would have met them. Within a step come, by `phase`, what an idle input's return lets through, the
- * element, the watermark and what it fires, the clock and what it fires, the control of epochs; within a phase, by `tag`, what is emitted, in the
+ * element, the clock, the watermark and what it fires, what the clock fires, the control of epochs; within a phase, by `tag`, what is emitted, in the
  * order of one task (see `childTag` and `firedTag`), and last the control record itself.
  */
 export interface Stamp {
@@ -24,9 +24,9 @@ export interface Stamp {
   readonly tag: ByteString
 }
 
-export const phases = { resumption: 0, element: 1, watermark: 2, clock: 3, epoch: 4 } as const
+export const phases = { resumption: 0, element: 1, clock: 2, watermark: 3, processingTime: 4, epoch: 5 } as const
 /** A step that is told after a later one takes over its stamp, this many phases on. */
-export const phasesAStep = 5
+export const phasesAStep = 6
 
 /** Above every tag of an element: control records come after what is emitted before them. */
 export const controlTag: ByteString = '\xff'

@@ -132,6 +132,7 @@ export const temporalJoinOperator =
         if (due.sortNext(watermark)) return true
         const at = due.take(watermark)
         if (at === undefined) return false
+        context.fires(at.time, at.key)
         const validFrom = versions.of(at.key)?.floor(at.time)
         joinAt(at.key, at.time, validFrom)
         if (validFrom !== undefined) dropBefore(at.key, validFrom)

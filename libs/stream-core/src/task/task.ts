@@ -70,6 +70,8 @@ export interface TaskSnapshot {
   readonly finalized: number | null
   /** What the journaled clock last showed. */
   readonly processingTime: Timestamp
+  /** Of a task that reads what others write: what that time makes due is still to fire. */
+  readonly isTimeDue: boolean
   /** Of a task that reads what other tasks write, instead of `inputs`. */
   readonly exchanges: readonly ExchangeInputSnapshot[]
   /** What it has told other tasks; null if it is the whole job. */
@@ -181,6 +183,8 @@ export class Task {
   readonly #lateByNode: number[] = []
   #finalized: number | null = null
   #place: Timestamp | null = null
+  /** The clock has moved, and what that makes due is still to fire. */
+  #isTimeDue = false
   #processingTime = minTimestamp
   #current: SourceStep | null = null
   #item: ItemStep | null = null
@@ -464,6 +468,7 @@ export class Task {
     this.#lateElements = snapshot.lateElements
     this.#finalized = snapshot.finalized
     this.#processingTime = snapshot.processingTime
+    this.#isTimeDue = snapshot.isTimeDue
     this.outputs.restore(snapshot.proofs, snapshot.sent)
     this.#sources.forEach((input, index) => {
       const at = snapshot.inputs[index]
@@ -686,7 +691,16 @@ export class Task {
         return
       }
       case 'clock':
-        this.#showTime(item.time)
+        // Several sources may have clocks: only what shows a later time than all before moves anything.
+        if (item.time <= this.#processingTime) return
+        this.#processingTime = item.time
+        this.#isTimeDue = true
+        exchange.tell({ type: 'clock', time: item.time })
+        return
+      case 'fire':
+        if (!this.#isTimeDue) return
+        this.#isTimeDue = false
+        this.#fireProcessingTime()
         return
       case 'sealed':
         this.#setMark(item.epoch)
@@ -746,14 +760,7 @@ export class Task {
         this.#setIdle(input, node, channel)
         return
       case 'clock':
-        if (input.tick(record.time)) this.#setIdle(input, node, channel)
-        if (record.time > this.#processingTime) {
-          this.#rest.push(() => {
-            this.#enter(phases.clock)
-            return false
-          })
-          this.#showTime(record.time)
-        }
+        this.#showTime(record.time, input, node, channel)
         return
       case 'undecodable':
         if (shouldStop(record.error)) throw record.error
@@ -807,11 +814,25 @@ export class Task {
   #idOf(input: Input): number {
     return this.#inputIds[this.#sources.indexOf(input)] ?? -1
   }
-  #showTime(time: Timestamp): void {
-    this.#processingTime = time
+  #showTime(time: Timestamp, input: Input, node: Node, channel: number): void {
+    const isLater = time > this.#processingTime
+    if (isLater) {
+      this.#processingTime = time
+      this.#enter(phases.clock)
+      this.#exchange?.tell({ type: 'clock', time })
+    }
+    if (input.tick(time)) this.#setIdle(input, node, channel)
+    if (!isLater) return
+    this.#rest.push(() => {
+      this.#enter(phases.processingTime)
+      return false
+    })
+    this.#fireProcessingTime()
+  }
+  #fireProcessingTime(): void {
     this.#clockCursor = 0
     this.#rest.push(this.#fireNextProcessingTime)
-    this.#tell({ type: 'clock', time })
+    this.#tell({ type: 'fire' })
   }
 
   /** An operator processes a watermark wholly before the ones downstream hear of it: nodes are in topological order. */
@@ -1014,6 +1035,7 @@ export class Task {
       lateElements: this.#lateElements,
       finalized: this.#finalized,
       processingTime: this.#processingTime,
+      isTimeDue: this.#isTimeDue,
     }
   }
 
