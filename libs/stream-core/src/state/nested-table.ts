@@ -223,6 +223,8 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     }
     const isGone = newFirsts.length === 0 && inFirst?.length === 0
     if (isGone) this.#gone.push(key)
+    // They went since, and the checkpoint before had said so too: from this one on only memory can.
+    else if (this.#keys.get(key) === undefined) this.#keys.set(key, absent)
     this.#sizeInCheckpoint += Number(!isGone) - Number(isStored)
     const isSame = newFirsts.length === firsts.length && newFirsts.every((first, index) => first === firsts[index])
     if (!isSame) this.#newPages.set(key, newFirsts)

@@ -130,6 +130,8 @@ export class ValueTable<V> implements CheckpointedTable {
           continue
         }
       }
+      // It went since, and the checkpoint before had said so too: from this one on only memory can.
+      if (value !== undefined && this.#values.get(key) === undefined) this.#values.set(key, absent)
       const bytes = value === undefined ? null : encodeVersioned(this.#codec, value)
       this.#see(key, bytes)
       this.#sizeInCheckpoint += Number(isNew) - Number(bytes === null)
