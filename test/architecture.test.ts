@@ -44,9 +44,10 @@ const nestDoors = [
 /** It waits for records and commits; when it does so decides nothing about results. */
 const loopAroundTheFold = 'libs/stream-core/src/task/event-loop.ts'
 
-/** All that decides results: the runtime, the operators and what users write for them. */
+/** All that decides results, so not what carries state between tasks or files: the runtime, the operators and what users write for them. */
 const isFold = (path: string) =>
-  /^libs\/stream-core\/src\/(?!distributed\/)/.test(path) || /^apps\/detector\/src\/(detectors|features)\//.test(path)
+  /^libs\/stream-core\/src\/(?!(?:distributed|savepoint)\/)/.test(path) ||
+  /^apps\/detector\/src\/(detectors|features)\//.test(path)
 
 /** Files of the fold's folders that may, and with what. */
 const mayReachOutside: Readonly<Record<string, readonly string[]>> = {

@@ -22,6 +22,16 @@ export * from './join-function.ts'
 export * from './journal-clock.ts'
 export * from './process-function.ts'
 export type { RestartStrategy } from './restart-strategy.ts'
+export {
+  describeSavepoint,
+  inspectSavepoint,
+  savepointEntries,
+  type SavepointInspection,
+  type SavepointState,
+} from './savepoint/inspect-savepoint.ts'
+export { SavepointError } from './savepoint/savepoint-error.ts'
+export type { SavepointSummary } from './savepoint/savepoint-file.ts'
+export type { SavepointHead, SavepointInput, SavepointWatermark } from './savepoint/savepoint-head.ts'
 export * from './sink.ts'
 export * from './source.ts'
 export * from './state/key-encoding.ts'

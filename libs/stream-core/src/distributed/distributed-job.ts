@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import type { EventLog } from '@tocsin/event-log'
 import type { Job, JobProgress } from '../job.ts'
 import { mergedDurations } from '../task/measures.ts'
@@ -8,6 +9,10 @@ import { loadJobDefinition, type JobDefinition, type JobModule } from './job-def
 import { openTask, prepareJob, type JobShape } from './job-tasks.ts'
 import type { JobPlan } from './plan.ts'
 import type { TaskPart } from './task-part.ts'
+import type { TaskJob } from '../task/restarting-job.ts'
+import { mergeSavepoints } from '../savepoint/merge-savepoints.ts'
+import { SavepointError } from '../savepoint/savepoint-error.ts'
+import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
 import { openWorker, type JobWorker } from './worker.ts'
 
 export interface DistributedJobOptions extends JobShape {
@@ -51,7 +56,7 @@ export const openDistributedJob = async (options: DistributedJobOptions): Promis
 
 const openHere = async (options: DistributedJobOptions, definition: JobDefinition, plan: JobPlan) => {
   const { log, eventLoop, openStore } = options
-  const tasks: Job[] = []
+  const tasks: TaskJob[] = []
   const job = new TaskGroup(plan.tasks, tasks, options.onProgress, async () => {})
   try {
     for (const index of plan.tasks.keys()) {
@@ -71,7 +76,7 @@ const openInWorkers = async (options: DistributedJobOptions, module: JobModule, 
   const close = async () => {
     await Promise.all(opened.map((worker) => worker.close()))
   }
-  const byTask: Job[] = []
+  const byTask: TaskJob[] = []
   const job = new TaskGroup(plan.tasks, byTask, options.onProgress, close)
   try {
     for (let number = 0; number < count; number += 1) {
@@ -109,13 +114,14 @@ const shapeOf = (options: DistributedJobOptions): JobShape => {
 /** The tasks of a job as one job. */
 class TaskGroup implements DistributedJob {
   readonly #parts: readonly TaskPart[]
-  readonly #tasks: readonly Job[]
+  readonly #tasks: readonly TaskJob[]
   readonly #onProgress: ((progress: DistributedJobProgress) => void) | undefined
   readonly #closeRest: () => Promise<void>
+  #isRunning = false
 
   constructor(
     parts: readonly TaskPart[],
-    tasks: readonly Job[],
+    tasks: readonly TaskJob[],
     onProgress: ((progress: DistributedJobProgress) => void) | undefined,
     closeRest: () => Promise<void>,
   ) {
@@ -147,6 +153,23 @@ class TaskGroup implements DistributedJob {
     })
   }
 
+  async savepoint(file: string): Promise<SavepointSummary> {
+    if (this.#isRunning) throw new SavepointError('The job runs: stop it first.')
+    const levels = new Set(this.#parts.map(({ level }) => level))
+    for (const level of levels) {
+      const own = this.#tasks.filter((_, index) => this.#parts[index]?.level === level)
+      // Level after level takes what those before it told last.
+      await Promise.all(own.map((task) => (level === 0 ? task.returnToBase() : task.runToEnd())))
+    }
+    const parts = this.#tasks.map((_, index) => `${file}.task-${index}`)
+    try {
+      await Promise.all(this.#tasks.map((task, index) => task.writeSavepointPart(parts[index] ?? '')))
+      return await mergeSavepoints(file, parts)
+    } finally {
+      await Promise.all(parts.map((part) => rm(part, { force: true })))
+    }
+  }
+
   report(): void {
     if (this.#onProgress !== undefined && this.#tasks.length === this.#parts.length) this.#onProgress(this.progress())
   }
@@ -170,6 +193,7 @@ class TaskGroup implements DistributedJob {
     signal: AbortSignal | undefined,
     start: (ending: AbortSignal) => readonly Promise<void>[],
   ): Promise<void> {
+    this.#isRunning = true
     const ending = new AbortController()
     const onAbort = () => ending.abort()
     if (signal?.aborted === true) ending.abort()
@@ -183,6 +207,7 @@ class TaskGroup implements DistributedJob {
     )
     await Promise.all(ended)
     signal?.removeEventListener('abort', onAbort)
+    this.#isRunning = false
     if (failures.length > 0) throw failures[0]
   }
 }

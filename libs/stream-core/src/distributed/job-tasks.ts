@@ -2,10 +2,9 @@ import { join } from 'node:path'
 import type { EventLog } from '@tocsin/event-log'
 import { openLevelStore } from '../state/level-store.ts'
 import type { StateStore } from '../state/state-store.ts'
-import type { Job } from '../job.ts'
 import { defaultRestartStrategy, type RestartStrategy } from '../restart-strategy.ts'
 import { nodeEventLoop, watchEventLoop, type EventLoop } from '../task/event-loop.ts'
-import { RestartingJob } from '../task/restarting-job.ts'
+import { RestartingJob, type TaskJob } from '../task/restarting-job.ts'
 import { TaskRunner, type TaskPace } from '../task/task-runner.ts'
 import type { JobDefinition } from './job-definition.ts'
 import { planJob, type JobPlan } from './plan.ts'
@@ -55,7 +54,7 @@ export interface OpenTaskOptions {
   readonly onProgress?: (() => void) | undefined
 }
 
-export const openTask = async (options: OpenTaskOptions): Promise<Job> => {
+export const openTask = async (options: OpenTaskOptions): Promise<TaskJob> => {
   const { log, definition, plan, index, openStore, eventLoop = nodeEventLoop, onProgress } = options
   const { topology, deadLetters, clock } = definition
   const {

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { logOverPort } from '@tocsin/event-log'
-import type { Job } from '../job.ts'
+import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
+import type { TaskJob } from '../task/restarting-job.ts'
 import { loadJobDefinition } from './job-definition.ts'
 import { openTask } from './job-tasks.ts'
 import { openingCall, type TaskErrorParts, type WorkerCommand, type WorkerReport, type WorkerStart } from './worker.ts'
@@ -32,7 +33,7 @@ const open = async () => {
   const { module, plan, indexes, shape } = start
   const definition = await loadJobDefinition({ url: new URL(module.url), argument: module.argument })
   const log = definition.openLog === undefined ? logOverPort(start.log) : await definition.openLog()
-  const tasks: Job[] = []
+  const tasks: TaskJob[] = []
   for (const [task, index] of indexes.entries()) {
     const onProgress = () => {
       const progress = tasks[task]?.progress()
@@ -47,19 +48,31 @@ const running = new Map<number, AbortController>()
 
 const serve = async (): Promise<void> => {
   const { log, tasks } = await open()
-  const perform = async (command: Exclude<WorkerCommand, { type: 'abort' }>): Promise<void> => {
+  const perform = async (command: Exclude<WorkerCommand, { type: 'abort' }>): Promise<SavepointSummary | undefined> => {
     if (command.type === 'close') {
       await Promise.all(tasks.map((task) => task.close()))
       await log.close()
       start.log.close()
-      return
+      return undefined
     }
     const task = tasks[command.task]
     if (task === undefined) throw new Error(`assertion: this worker has no task ${command.task}`)
     const ending = new AbortController()
     running.set(command.call, ending)
     try {
-      await (command.type === 'run' ? task.run(ending.signal) : task.runToEnd())
+      switch (command.type) {
+        case 'run':
+          await task.run(ending.signal)
+          return undefined
+        case 'runToEnd':
+          await task.runToEnd()
+          return undefined
+        case 'returnToBase':
+          await task.returnToBase()
+          return undefined
+        case 'writeSavepointPart':
+          return await task.writeSavepointPart(command.file)
+      }
     } finally {
       running.delete(command.call)
       tell({ type: 'progress', task: command.task, progress: task.progress() })
@@ -73,7 +86,7 @@ const serve = async (): Promise<void> => {
     const { call, type } = command
     void perform(command)
       .then(
-        () => tell({ type: 'done', call, error: null }),
+        (summary) => tell({ type: 'done', call, error: null, ...(summary && { summary }) }),
         (error: unknown) => tell({ type: 'done', call, error: partsOf(error) }),
       )
       .finally(() => {

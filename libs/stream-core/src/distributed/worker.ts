@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import { serveLog, type EventLog } from '@tocsin/event-log'
-import type { Job, JobProgress } from '../job.ts'
+import type { JobProgress } from '../job.ts'
+import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
+import type { TaskJob } from '../task/restarting-job.ts'
 import type { JobModule } from './job-definition.ts'
 import type { JobShape } from './job-tasks.ts'
 import type { JobPlan } from './plan.ts'
@@ -18,13 +20,19 @@ export interface WorkerStart {
 
 /** `task` counts the worker's own. */
 export type WorkerCommand =
-  | { readonly type: 'run' | 'runToEnd'; readonly call: number; readonly task: number }
+  | { readonly type: 'run' | 'runToEnd' | 'returnToBase'; readonly call: number; readonly task: number }
+  | { readonly type: 'writeSavepointPart'; readonly call: number; readonly task: number; readonly file: string }
   | { readonly type: 'abort'; readonly call: number }
   | { readonly type: 'close'; readonly call: number }
 
 export type WorkerReport =
   | { readonly type: 'opened'; readonly progress: readonly JobProgress[] }
-  | { readonly type: 'done'; readonly call: number; readonly error: TaskErrorParts | null }
+  | {
+      readonly type: 'done'
+      readonly call: number
+      readonly error: TaskErrorParts | null
+      readonly summary?: SavepointSummary
+    }
   | { readonly type: 'progress'; readonly task: number; readonly progress: JobProgress }
 
 export interface TaskErrorParts {
@@ -55,7 +63,7 @@ export class WorkerLostError extends Error {
 }
 
 export interface JobWorker {
-  readonly tasks: readonly Job[]
+  readonly tasks: readonly TaskJob[]
   close(): Promise<void>
 }
 
@@ -87,7 +95,7 @@ export const openWorker = async (options: {
     transferList: [port2],
     execArgv: isSource ? ['--conditions=@tocsin/source'] : [],
   })
-  const calls = new Map<number, { resolve(): void; reject(error: Error): void }>()
+  const calls = new Map<number, { resolve(summary?: SavepointSummary): void; reject(error: Error): void }>()
   const progress: JobProgress[] = []
   let count = 0
   let lost: Error | null = null
@@ -115,22 +123,25 @@ export const openWorker = async (options: {
       case 'done': {
         const call = calls.get(report.call)
         calls.delete(report.call)
-        if (report.error === null) call?.resolve()
+        if (report.error === null) call?.resolve(report.summary)
         else if (report.call === openingCall) opened.reject(new WorkerTaskError(report.error))
         else call?.reject(new WorkerTaskError(report.error))
       }
     }
   })
-  const call = async (command: (call: number) => WorkerCommand, signal?: AbortSignal): Promise<void> => {
+  const call = async (
+    command: (call: number) => WorkerCommand,
+    signal?: AbortSignal,
+  ): Promise<SavepointSummary | undefined> => {
     if (lost !== null) throw lost
     const number = (count += 1)
-    const done = new Promise<void>((resolve, reject) => calls.set(number, { resolve, reject }))
+    const done = new Promise<SavepointSummary | undefined>((resolve, reject) => calls.set(number, { resolve, reject }))
     const abort = () => worker.postMessage({ type: 'abort', call: number } satisfies WorkerCommand, [])
     worker.postMessage(command(number), [])
     if (signal?.aborted === true) abort()
     signal?.addEventListener('abort', abort)
     try {
-      await done
+      return await done
     } finally {
       signal?.removeEventListener('abort', abort)
     }
@@ -143,9 +154,21 @@ export const openWorker = async (options: {
     }
     await server.close()
   }
-  const tasks = indexes.map((_, task): Job => ({
-    run: (signal) => call((number) => ({ type: 'run', call: number, task }), signal),
-    runToEnd: () => call((number) => ({ type: 'runToEnd', call: number, task })),
+  const told = async (command: (call: number) => WorkerCommand, signal?: AbortSignal): Promise<void> => {
+    await call(command, signal)
+  }
+  const tasks = indexes.map((_, task): TaskJob => ({
+    run: (signal) => told((number) => ({ type: 'run', call: number, task }), signal),
+    runToEnd: () => told((number) => ({ type: 'runToEnd', call: number, task })),
+    returnToBase: () => told((number) => ({ type: 'returnToBase', call: number, task })),
+    writeSavepointPart: async (file) => {
+      const summary = await call((number) => ({ type: 'writeSavepointPart', call: number, task, file }))
+      if (summary === undefined) throw new Error('assertion: a part that is written has a summary')
+      return summary
+    },
+    savepoint: async () => {
+      throw new Error('assertion: a task of several has no savepoint of its own')
+    },
     progress: () => {
       const known = progress[task]
       if (known === undefined) throw new Error('assertion: a worker tells of its tasks when it opens')

@@ -65,6 +65,8 @@ export interface OperatorContext {
   /** What the journaled clock last showed; `minTimestamp` before its first record. */
   readonly processingTime: Timestamp
   readonly hasEpochs: boolean
+  /** Of the source record in hand, in the one sequence of the job. */
+  readonly place: Timestamp
   /** The stretch of the fold that is being processed. */
   readonly segment: Segment
   /** State that is checkpointed under this operator's uid. Timers, schedules and what is loaded first: when the operator is made. */

@@ -12,7 +12,7 @@ interface Version<Out> {
   readonly isConfirmed: boolean
   /** Where it was added; null once that is final. */
   readonly segment: Segment | null
-  /** Order of additions within the sink. */
+  /** Order of additions within the sink; 0 once it is final. */
   readonly sequence: number
 }
 
@@ -21,7 +21,7 @@ interface Entry<Out> {
   readonly revision: number
   /** Oldest first; none: retracted. */
   readonly versions: readonly Version<Out>[]
-  /** When it came to rest: no two at once; null while a version may yet be reverted. */
+  /** The place at which it came to rest, the same however the job is sharded; null while a version may yet be reverted. */
   readonly finished: number | null
 }
 
@@ -63,7 +63,7 @@ class SinkMemory<Out> extends ValueTable<Entry<Out>> {
   /** The longest at rest first, save after a checkpoint was loaded or a failed element was taken back. */
   readonly finished = new Map<string, number>()
   #isFinishedSorted = true
-  #lastFinished = -1
+  #lastFinished = -Infinity
 
   constructor(codec: Codec<Entry<Out>>, undo: UndoLog) {
     super('#outputs', codec, undo, { survivesRewind: true, isLoadedFirst: true })
@@ -112,11 +112,11 @@ class SinkMemory<Out> extends ValueTable<Entry<Out>> {
   forgetBeyond(limit: number): void {
     if (this.finished.size <= limit) return
     if (!this.#isFinishedSorted) {
-      const sorted = [...this.finished].sort(([, a], [, b]) => a - b)
+      const sorted = [...this.finished].sort(([a, first], [b, second]) => first - second || (a < b ? -1 : 1))
       this.finished.clear()
       for (const [id, at] of sorted) this.finished.set(id, at)
       this.#isFinishedSorted = true
-      this.#lastFinished = sorted.at(-1)?.[1] ?? -1
+      this.#lastFinished = sorted.at(-1)?.[1] ?? -Infinity
     }
     // One in eight at once, so that sorting is paid for by many additions.
     let excess = this.finished.size - limit + Math.floor(limit / 8)
@@ -156,8 +156,7 @@ export const sinkOperator =
     }
     const save = (id: string, revision: number, versions: readonly Version<Out>[]): void => {
       const isAtRest = versions.every(({ isConfirmed }) => isConfirmed)
-      if (isAtRest) sink.sequence += 1
-      memory.set(id, { revision, versions, finished: isAtRest ? sink.sequence : null })
+      memory.set(id, { revision, versions, finished: isAtRest ? context.place : null })
     }
 
     const add = (output: Out): void => {
@@ -168,7 +167,7 @@ export const sinkOperator =
       send(output, 'added', revision)
       if (!hasEpochs) {
         send(output, 'confirmed', revision + 1)
-        save(id, revision + 1, [{ output, isConfirmed: true, segment: null, sequence: sink.sequence }])
+        save(id, revision + 1, [{ output, isConfirmed: true, segment: null, sequence: 0 }])
         memory.forgetBeyond(maxFinishedIds)
         return
       }
@@ -219,7 +218,7 @@ export const sinkOperator =
           const index = entry.versions.findLastIndex(isFinal)
           const version = entry.versions[index]
           if (version === undefined) return // what is due has one
-          const confirmed = { ...version, isConfirmed: true, segment: null }
+          const confirmed = { ...version, isConfirmed: true, segment: null, sequence: 0 }
           // Under an update that may yet fall, the earlier content's finality is told only if it comes back.
           const isCurrent = index === entry.versions.length - 1
           if (isCurrent) trySend(version.output, 'confirmed', entry.revision + 1)

@@ -4,7 +4,7 @@ import { StateMismatchError } from './errors.ts'
 import type { Resumption } from './task.ts'
 
 /** Raised with what a marker holds; there is no way from one to the next. */
-const format = 2
+const format = 3
 
 /** What a commit says of itself, in one atomic write with its outputs. */
 export interface ProgressMarker {
@@ -27,6 +27,8 @@ export interface ProgressMarker {
   readonly written: readonly WrittenRange[]
   /** Since the last checkpoint. */
   readonly resumptions: readonly Resumption[]
+  /** Steps since the last checkpoint that read nothing but went back to what was final, for a savepoint. */
+  readonly returns: readonly number[]
 }
 
 /** Records of one commit in one partition. */

@@ -5,7 +5,17 @@ import { markerRecord, readMarkers } from './progress-log.ts'
 
 const position = { topic: 'progress', partition: 0, key: '0', transactionalId: 'job' }
 const marker = (steps: number) =>
-  newMarker({ job: 'job', version: '1', steps, inputs: [], proofs: {}, sent: {}, written: [], resumptions: [] })
+  newMarker({
+    job: 'job',
+    version: '1',
+    steps,
+    inputs: [],
+    proofs: {},
+    sent: {},
+    written: [],
+    resumptions: [],
+    returns: [],
+  })
 
 describe('readMarkers', () => {
   test('behavior: an owner that was fenced may still trim while its successor reads', async () => {
@@ -30,7 +40,7 @@ describe('readMarkers', () => {
     const value = Buffer.from(JSON.stringify(old))
     await producer.append([{ topic: 'progress', partition: 0, key: Buffer.from('0'), value }])
     await expect(readMarkers(log, position)).rejects.toThrow(
-      'A progress marker of job "job" has format 1; this version reads format 2.',
+      'A progress marker of job "job" has format 1; this version reads format 3.',
     )
   })
 })

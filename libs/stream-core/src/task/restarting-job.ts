@@ -1,7 +1,17 @@
 import type { Job, JobProgress } from '../job.ts'
 import { RestartBackoff, type RestartStrategy } from '../restart-strategy.ts'
+import { SavepointError } from '../savepoint/savepoint-error.ts'
+import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
 import type { EventLoop, watchEventLoop } from './event-loop.ts'
 import { isStopping, reasonOf, type TaskProgress, type TaskRunner } from './task-runner.ts'
+
+/** A job that may be one task of several: its savepoint is taken in two halves. */
+export interface TaskJob extends Job {
+  /** The first, of tasks that read sources: see `TaskRunner`. */
+  returnToBase(): Promise<void>
+  /** The second, when what the first told is taken everywhere. */
+  writeSavepointPart(file: string): Promise<SavepointSummary>
+}
 
 export interface RestartingJobOptions {
   /** Opens the runner and all that it closes with itself; it restores what the one before left. */
@@ -21,7 +31,7 @@ export interface RestartingJobOptions {
  * A job that comes back after a failure that may pass: its runner is closed, and after a wait another is opened in its
  * place and restored. Recovery is the same as after the death of the process, so nothing is lost or told twice.
  */
-export class RestartingJob implements Job {
+export class RestartingJob implements TaskJob {
   readonly #options: RestartingJobOptions
   readonly #backoff: RestartBackoff
   #runner: TaskRunner | null
@@ -57,6 +67,17 @@ export class RestartingJob implements Job {
   }
   async runToEnd(): Promise<void> {
     await this.#supervise((runner) => runner.runToEnd(), new AbortController().signal)
+  }
+
+  async savepoint(file: string): Promise<SavepointSummary> {
+    await this.returnToBase()
+    return this.writeSavepointPart(file)
+  }
+  async returnToBase(): Promise<void> {
+    await this.#stopped((runner) => runner.returnToBase())
+  }
+  async writeSavepointPart(file: string): Promise<SavepointSummary> {
+    return this.#stopped((runner) => runner.writeSavepointPart(file))
   }
 
   progress(): JobProgress {
@@ -111,6 +132,12 @@ export class RestartingJob implements Job {
         }
       }
     }
+  }
+
+  async #stopped<T>(work: (runner: TaskRunner) => Promise<T>): Promise<T> {
+    if (!this.#isSettled) throw new SavepointError('The job runs: stop it first.')
+    this.#runner ??= await this.#options.open((progress) => this.#tell(progress))
+    return work(this.#runner)
   }
 
   #tell(progress: TaskProgress): void {

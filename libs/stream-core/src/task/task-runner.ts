@@ -9,6 +9,9 @@ import {
 import { FrameBuffer } from '../distributed/frame-buffer.ts'
 import type { TaskPart } from '../distributed/task-part.ts'
 import { MemoryBudget } from '../state/memory-budget.ts'
+import { SavepointError } from '../savepoint/savepoint-error.ts'
+import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
+import { writeTaskPart } from '../savepoint/write-task-part.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
@@ -147,6 +150,8 @@ export class TaskRunner {
   readonly #replay: Replay
   #reader: Reader | null
   readonly #paused = new Set<number>()
+  /** Returns of the task up to which the reader stands right. */
+  #returnsRead = 0
   readonly #ends: number[]
   /** By input: below it the log of an exchange was trimmed. */
   readonly #trimmed: number[] = []
@@ -240,7 +245,7 @@ export class TaskRunner {
       checkpoint?.starts ?? last?.inputs.map(({ start }) => start) ?? ranges.map(({ beginning }) => beginning)
     const names = inputNames(task)
     if (checkpoint === undefined) task.start(starts)
-    if (last !== undefined) task.replay(last.resumptions, last.steps)
+    if (last !== undefined) task.replay(last.resumptions, last.steps, last.returns)
     task.inputs.forEach((input, index) => {
       const { beginning, end } = ranges[index] ?? { beginning: 0, end: 0 }
       const mustReach = last?.inputs[index]?.offset ?? 0
@@ -320,6 +325,34 @@ export class TaskRunner {
     }, signal)
   }
 
+  /** For a savepoint, when it does not run: takes back what is not final and commits that. */
+  async returnToBase(): Promise<void> {
+    await this.#endReplay()
+    if (this.#task.returnToBase())
+      this.#commits.add(this.#task.outputs.drain(), this.#task.outputs.drainCrossings(), this.#task.progress)
+    await this.#commit(new AbortController().signal)
+  }
+
+  /** Behind `returnToBase`, and when all that others told is taken: checkpoints all, and writes it as a part of a savepoint. */
+  async writeSavepointPart(path: string): Promise<SavepointSummary> {
+    const { signal } = new AbortController()
+    await this.#endReplay()
+    const waiting = this.#task.inputs.findIndex((input) => input.position.offset < input.fetchOffset)
+    if (this.#options.part !== undefined && this.#options.part.reads.length > 0 && waiting !== -1) {
+      throw new SavepointError(
+        `The sources stand at different places: ${inputNames(this.#task)[waiting]} holds what waits for others. ` +
+          'Run the job until all of them have come as far.',
+      )
+    }
+    this.#task.makeBase()
+    await this.#commit(signal)
+    await this.#endCheckpoint(signal)
+    await this.#beginCheckpoint(signal)
+    await this.#endCheckpoint(signal)
+    if (this.#checkpointFailure !== null) throw new SavepointError(this.#checkpointFailure)
+    return writeTaskPart(path, this.#task, this.#store)
+  }
+
   progress(): TaskProgress {
     const task = this.#task
     return {
@@ -396,6 +429,14 @@ export class TaskRunner {
     }
   }
 
+  /** To where the last commit stood, and no further. */
+  async #endReplay(): Promise<void> {
+    const aborted = AbortSignal.abort()
+    const { signal } = new AbortController()
+    while (this.#isReplaying)
+      if ((await this.#fold(aborted)) === 0 && this.#isReplaying) await this.#read(pollWaitMs, signal)
+  }
+
   async #read(waitMs: number, signal: AbortSignal): Promise<void> {
     const { inputs } = this.#task
     const toPause = this.#task.inputsToPause(maxQueuedBytes)
@@ -408,6 +449,12 @@ export class TaskRunner {
       else this.#paused.delete(index)
     })
     await this.#lookAtEnds(signal)
+    if (this.#task.returns !== this.#returnsRead) {
+      // What was read is to be read again.
+      this.#returnsRead = this.#task.returns
+      await this.#reader?.close()
+      this.#reader = null
+    }
     this.#time.spendOn('idle')
     const batches = await this.#retrying(async () => {
       if (this.#reader === null) {
@@ -509,6 +556,7 @@ export class TaskRunner {
       proofs: outputs.proofs(),
       sent: outputs.sent(),
       resumptions: this.#task.resumptionsSince(this.#checkpointSteps),
+      returns: this.#task.returnsSince(this.#checkpointSteps),
     }
     const use = this.#time.spendOn('backPressured')
     const report = await this.#commits.commit(marker, this.#task.progress, this.#retryingUntil(signal))

@@ -68,6 +68,8 @@ export interface TaskSnapshot {
   readonly sequences: readonly number[]
   readonly lateElements: number
   readonly finalized: number | null
+  /** Of the last source record; null before the first. */
+  readonly place: Timestamp | null
   /** What the journaled clock last showed. */
   readonly processingTime: Timestamp
   /** Of a task that reads what others write: what that time makes due is still to fire. */
@@ -201,7 +203,13 @@ export class Task {
   #isFiring = false
   #isFiringTime = false
   #resumptions: readonly Resumption[] = []
-  #replay: { readonly resumptions: readonly Resumption[]; readonly until: number } | null = null
+  /** Steps that went back to the base. */
+  #returns: readonly number[] = []
+  #replay: {
+    readonly resumptions: readonly Resumption[]
+    readonly returns: readonly number[]
+    readonly until: number
+  } | null = null
 
   constructor(options: TaskOptions) {
     const { topology, partitions, part } = options
@@ -253,6 +261,21 @@ export class Task {
   /** The last record is not wholly folded: nothing of it may be committed or put into a checkpoint yet. */
   get isInStep(): boolean {
     return this.#rest.length > 0
+  }
+  /** What of the sources it reads, in the order of a snapshot's inputs. */
+  get sources(): readonly { readonly source: string; readonly topic: string; readonly partition: number }[] {
+    return this.#sources.map(({ source, partition }, index) => {
+      const node = this.#channels[this.#inputIds[index] ?? -1]?.node
+      return { source: node?.name ?? '', topic: source.topic, partition }
+    })
+  }
+  /** Its watermarks are those of the whole job: it reads all sources, or is told of them. */
+  get followsAllSources(): boolean {
+    return this.#exchanges.length > 0 || this.#sources.length === this.#channels.length
+  }
+  /** Of this node it knows the watermark. */
+  isFollowed(node: number): boolean {
+    return this.#order.some(({ spec }) => spec.id === node)
   }
   get hasEpochs(): boolean {
     return this.#hasEpochs
@@ -388,7 +411,8 @@ export class Task {
   advance(limit: number, shouldPause: () => boolean = never): number {
     let ended = 0
     while (ended < limit) {
-      if (!this.isInStep) {
+      if (!this.isInStep && this.#mustReturn) this.#beginReturn()
+      else if (!this.isInStep) {
         const next = this.#next()
         if (next === undefined) return ended
         if (this.#exchanges.length > 0) this.#beginItem(next.input)
@@ -411,9 +435,51 @@ export class Task {
     this.#marks = [this.#snapshot(null)]
   }
 
-  /** Until step `until`, idle inputs go on exactly where an earlier run let them. */
-  replay(resumptions: readonly Resumption[], until: number): void {
-    this.#replay = { resumptions, until }
+  /** Until step `until`, idle inputs go on exactly where an earlier run let them, and returns happen where they did. */
+  replay(resumptions: readonly Resumption[], until: number, returns: readonly number[] = []): void {
+    this.#replay = { resumptions, returns, until }
+  }
+  /** How often the task went back to its base: then its inputs are to be read again from `fetchOffset` on. */
+  get returns(): number {
+    return this.#returns.length
+  }
+  returnsSince(since: number): readonly number[] {
+    return this.#returns.filter((step) => step > since)
+  }
+
+  /**
+   * One step that takes back all that is not final, as if each open epoch were reverted: sinks retract, and the tasks
+   * behind this one hear of it. So all that was sent is explained by the state as of the base, which a savepoint holds.
+   * The next run finds the same again. Only of a task that reads sources. @returns whether there was anything to take back
+   */
+  returnToBase(): boolean {
+    const base = this.#marks[0]
+    if (!this.#hasEpochs || this.#sources.length === 0 || base?.steps === this.#steps || this.#isAllFinal) return false
+    this.#beginReturn()
+    this.advance(1)
+    return true
+  }
+
+  /**
+   * What is now becomes the base, so that the next checkpoint holds it: also what the sinks answered since the last one.
+   * Call it behind `returnToBase`, when all that led here has been taken.
+   */
+  makeBase(): void {
+    const [base] = this.#marks
+    if (!this.#hasEpochs || base === undefined || base.steps === this.#steps) return
+    if (this.isInStep || (this.#marks.length > 1 && !this.#isAllFinal)) {
+      throw new Error('assertion: what is not final cannot become the base')
+    }
+    const epoch = this.#isAllFinal ? maxTimestamp : base.epoch
+    this.#undo.seal(epoch ?? minTimestamp)
+    this.#marks.push(this.#snapshot(epoch))
+    this.#raiseBase(this.#marks.length - 1)
+    for (let unit = this.#rest.shift(); unit !== undefined; unit = this.#rest.shift()) while (unit());
+  }
+  /** The source with epochs has ended, and all of them are final: nothing can be reverted any more. */
+  get #isAllFinal(): boolean {
+    const last = this.#marks.at(-1)?.epoch ?? null
+    return this.#haveEpochsEnded && (last === null || last <= (this.#finalized ?? minTimestamp))
   }
   /** Where idle inputs went on, after step `since`. */
   resumptionsSince(since: number): readonly Resumption[] {
@@ -467,6 +533,7 @@ export class Task {
     this.#steps = snapshot.steps
     this.#lateElements = snapshot.lateElements
     this.#finalized = snapshot.finalized
+    this.#place = snapshot.place
     this.#processingTime = snapshot.processingTime
     this.#isTimeDue = snapshot.isTimeDue
     this.outputs.restore(snapshot.proofs, snapshot.sent)
@@ -530,6 +597,9 @@ export class Task {
       },
       get processingTime() {
         return task.#processingTime
+      },
+      get place() {
+        return task.#place ?? minTimestamp
       },
       get segment() {
         return task.#undo.open
@@ -624,6 +694,27 @@ export class Task {
       this.#tell({ type: 'active', input: id })
     }
     this.#rest.push(this.#foldStep)
+  }
+
+  get #mustReturn(): boolean {
+    const replay = this.#replay
+    return replay !== null && this.#steps < replay.until && replay.returns.includes(this.#steps + 1)
+  }
+  #beginReturn(): void {
+    const [base] = this.#marks
+    const place = base?.place ?? minTimestamp
+    this.#steps += 1
+    this.#returns = [...this.#returns, this.#steps]
+    this.#current = null
+    this.#place = place
+    this.#emittedBefore = this.outputs.waiting
+    const origin = { place, input: this.#epochInputId, offset: -1, ordinal: 0 }
+    this.outputs.begin(origin)
+    const exchange = this.#exchange
+    exchange?.revert() // behind all that was told
+    if (exchange !== null) this.#stepInHand = { section: exchange.section, ...origin }
+    this.#revert((base?.epoch ?? minTimestamp) + 1, null)
+    this.#rest.push(this.#endStep)
   }
 
   /** Takes the next item of a writer. */
@@ -933,7 +1024,7 @@ export class Task {
 
   /**
    * Keyed state is put back: now all else, and the sinks answer. `source` is the one that reverts, and reads on, as do
-   * exchanges: who writes them tells again what is to be told again.
+   * exchanges: who writes them tells again what is to be told again. Null: all sources are read again.
    */
   #returnTo(mark: TaskSnapshot, source: Input | null): void {
     this.#lateElements = mark.lateElements
@@ -941,7 +1032,8 @@ export class Task {
     this.#sources.forEach((input, at) => {
       const snapshot = mark.inputs[at]
       if (snapshot === undefined) return
-      if (input === source) input.rewindPlace(snapshot)
+      if (source === null) input.start(snapshot)
+      else if (input === source) input.rewindPlace(snapshot)
       else input.rewind(snapshot)
     })
     this.#nodes.forEach(({ valve }, at) => {
@@ -1034,6 +1126,7 @@ export class Task {
       sequences: this.#sinks.map(({ sequence }) => sequence),
       lateElements: this.#lateElements,
       finalized: this.#finalized,
+      place: this.#place,
       processingTime: this.#processingTime,
       isTimeDue: this.#isTimeDue,
     }

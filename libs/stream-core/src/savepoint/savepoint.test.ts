@@ -1,0 +1,132 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { priceHistory, storm, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
+import { StormRun } from '../../testing/savepoint-run.ts'
+import { numberCodec, stringKey } from '../index.ts'
+import { describeSavepoint, inspectSavepoint, savepointEntries } from './inspect-savepoint.ts'
+
+const runs = Number(process.env['STREAM_RUNS'] ?? 20)
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'savepoint-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+const file = (name: string) => join(folder, name)
+
+describe('Job.savepoint', () => {
+  test('property: any number of shards gives the same bytes, wherever the job is stopped', async () => {
+    let cells = 0
+    await fc.assert(
+      fc.asyncProperty(
+        storm,
+        priceHistory(0),
+        priceHistory(1),
+        fc.integer({ min: 1, max: 8 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        async ({ stormy }, first, second, shards, share) => {
+          const chain = stormy.slice(0, Math.ceil(share * stormy.length))
+          const prices = [first, second].map((all) => all.slice(0, Math.ceil(share * all.length)))
+          const files: string[] = []
+          for (const parallelism of [null, shards]) {
+            const run = await StormRun.on(chain, prices)
+            const job = await run.open(parallelism)
+            await job.runToEnd()
+            const path = file(`equal-${parallelism}`)
+            cells += (await job.savepoint(path)).cells
+            await job.close()
+            files.push(await readFile(path, 'utf8'))
+          }
+          expect(files[1]).toBe(files[0])
+        },
+      ),
+      { numRuns: runs },
+    )
+    expect(cells).toBeGreaterThan(2 * runs)
+  })
+})
+
+const block = (epoch: number, ...amounts: readonly number[]): readonly ChainRecord[] => [
+  ...amounts.map(
+    (amount) => ({ type: 'element', timestamp: epoch * 1000, value: { from: 'ann', to: 'bob', amount } }) as const,
+  ),
+  { type: 'sealed', epoch, watermark: epoch * 1000 + 999 },
+]
+const price: PriceRecord = { type: 'element', timestamp: 900, value: { token: 'bob', price: 7 } }
+const history: readonly ChainRecord[] = [...block(1, 4, 5), { type: 'finalized', epoch: 1 }, ...block(2, 16)]
+
+const taken = async (name: string): Promise<string> => {
+  const run = await StormRun.on(history, [[price, { type: 'watermark', watermark: 9000 }]])
+  const job = await run.open(null)
+  await job.runToEnd()
+  await job.savepoint(file(name))
+  await job.close()
+  return file(name)
+}
+
+describe('inspectSavepoint', () => {
+  test('default: tells positions, states, codec versions and timers', async () => {
+    const inspection = await inspectSavepoint(await taken('inspected'))
+    expect(inspection.head).toMatchObject({ job: 'storm', version: '1', epoch: 1 })
+    expect(inspection.states).toContainEqual({
+      name: 'spending/total',
+      layout: 'values',
+      keys: 1,
+      cells: 1,
+      bytes: 8,
+      codecVersions: [1],
+      timers: null,
+    })
+    expect(inspection.states.find(({ name }) => name === 'spending/#timers')).toMatchObject({
+      layout: 'timers',
+      timers: { oldest: 2500, newest: 2500 },
+    })
+    const text = describeSavepoint(inspection)
+    expect(text).toContain('Savepoint of job storm, version 1, final up to epoch 1')
+    expect(text).toMatch(/^chain +chain\/0@3 +1999$/m)
+    expect(text).toMatch(/^spending\/#timers +timers +1 +1 +0 +due 2500 to 2500$/m)
+  })
+})
+
+describe('savepointEntries', () => {
+  test('default: gives the final values, and not what may yet be reverted', async () => {
+    const entries = []
+    const state = { name: 'spending/total', key: stringKey, value: numberCodec }
+    for await (const entry of savepointEntries(await taken('entries'), state)) entries.push(entry)
+    expect(entries).toEqual([{ key: 'ann', sub: null, value: 9 }])
+  })
+})
+
+describe('readSavepoint', () => {
+  test('error: what is cut off, edited or something else is refused, and told apart', async () => {
+    const whole = await readFile(await taken('whole'), 'utf8')
+    const lines = whole.trimEnd().split('\n')
+    const refusal = async (text: string): Promise<string> => {
+      await writeFile(file('broken'), text)
+      return inspectSavepoint(file('broken')).then(
+        () => 'none',
+        (error: unknown) => String(error),
+      )
+    }
+    for (let count = 1; count < lines.length; count += 1) {
+      expect(await refusal(`${lines.slice(0, count).join('\n')}\n`)).toContain('is cut off after line')
+    }
+    expect(await refusal('')).toContain('is cut off after line 0')
+    expect(await refusal('{}\n')).toContain('is not a savepoint')
+    expect(await refusal(whole.replace('"savepoint":1', '"savepoint":2'))).toContain('has savepoint format 2')
+    expect(await refusal(whole.replace('"epoch":1', '"epoch":3'))).toContain('is not as it was written')
+    expect(await refusal([...lines.slice(0, 3), ...lines.slice(4), ''].join('\n'))).toContain(
+      'is not as it was written',
+    )
+    expect(await refusal(`${whole}{}\n`)).toContain('stands behind the last one')
+    expect(await refusal(whole.slice(0, -30))).toMatch(/cannot be read|is cut off/)
+    await expect(inspectSavepoint(file('missing'))).rejects.toThrow('cannot be read')
+  })
+  test('behavior: nothing but the file itself is left', async () => {
+    await taken('alone')
+    expect((await readdir(folder)).filter((name) => name.startsWith('alone'))).toEqual(['alone'])
+  })
+})
