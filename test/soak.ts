@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util'
 import { soakChaos } from './soak/chaos.ts'
-import { measureRestart } from './soak/restart.ts'
 import { soakKills, soakReorgs, soakSimulator } from './soak/stream-core.ts'
 
 const usage = `Usage: npm run soak -- <what> [options]
@@ -12,8 +11,6 @@ const usage = `Usage: npm run soak -- <what> [options]
   stream-core --storm    reverts of depth 1 to 64 over generated and recorded blocks
       --reverts N          how many over each, default 10000
   stream-core --kills N  kill -9 of a real process on the embedded log, N times
-  stream-core --restart  how long a job with a million keys takes to go on
-      --keys N             how many, default 1000000
   --seed S               the first seed, or the one to play again; default: a fresh one, which is printed
 Exits with 1 when a law is broken; the first broken run is shown with its seed.
 `
@@ -27,8 +24,6 @@ const { values, positionals } = parseArgs({
     storm: { type: 'boolean', default: false },
     reverts: { type: 'string', default: '10000' },
     kills: { type: 'string' },
-    restart: { type: 'boolean', default: false },
-    keys: { type: 'string', default: '1000000' },
     seed: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -47,7 +42,6 @@ const soak = async (): Promise<boolean> => {
       return soakChaos({ rounds: count('rounds', values.rounds), steps: count('steps', values.steps), seed })
     case 'stream-core':
       if (values.kills !== undefined) return soakKills({ kills: count('kills', values.kills), seed })
-      if (values.restart) return measureRestart(count('keys', values.keys))
       if (values.storm) return soakReorgs({ reverts: count('reverts', values.reverts), seed })
       return soakSimulator({ seeds: count('seeds', values.seeds), seed })
     default:

@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os'
 import { readEnvironment } from '@tocsin/service-kit'
 import { generate } from './generate.ts'
 import { replay } from './replay.ts'
+import { state } from './state.ts'
 import { streamCore } from './stream-core.ts'
 
 const env = readEnvironment()
@@ -22,6 +23,7 @@ const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGener
     yield { question: 'replay', date: new Date().toISOString(), machine, answer }
   },
   'stream-core': streamCore,
+  state,
   generate,
 }
 
