@@ -1,5 +1,5 @@
 import type { TimeDomain } from './process-function.ts'
-import { requireTimestamp, type DurationMs, type Timestamp } from './time.ts'
+import { maxTimestamp, requireTimestamp, type DurationMs, type Timestamp } from './time.ts'
 import { globalWindow, windowStart, type TimeWindow } from './time-window.ts'
 
 /** Windows at fixed places: each has a size and an offset from the epoch. */
@@ -169,7 +169,8 @@ export const assignWindows = <T>(
     case 'session': {
       const gap = typeof assigner.gap === 'number' ? assigner.gap : assigner.gap(element)
       if (!isWhole(gap) || gap <= 0) throw new SessionGapError(`An element asks for a session gap of ${gap} ms.`)
-      return [{ start: timestamp, end: timestamp + gap }]
+      // What a global window emits stands at the end of time; it shares the last session that can end.
+      return [{ start: Math.min(timestamp, maxTimestamp - 1), end: Math.min(timestamp + gap, maxTimestamp) }]
     }
     case 'global':
       return [globalWindow]

@@ -851,3 +851,36 @@ describe('WindowedStream', () => {
     expect(driver.outputs().map(({ output }) => output)).toEqual([[2]])
   })
 })
+
+describe('sessions of what global windows emit', () => {
+  test('behavior: it stands at the end of time, so its session ends with the input, and a checkpoint can hold it', async () => {
+    const builder = new StreamBuilder({ job: 'windows', version: '1' })
+    builder
+      .source<Element>('in', { topic: 'in', codec: never, watermarks: { type: 'in-log' } })
+      .keyBy(({ key }) => key, stringKey)
+      .window(global())
+      .trigger(purgingTrigger(countTrigger(2)))
+      .aggregate('counts', ids, idsCodec, (seen, _window, _key, emit: (seen: readonly number[]) => void) => emit(seen))
+      .keyBy(() => 'all', stringKey)
+      .window(session(1000))
+      .aggregate<number, number, number>(
+        'sessions',
+        {
+          createAccumulator: () => 0,
+          add: (seen, sum) => sum + seen.length,
+          merge: (a, b) => a + b,
+          getResult: (n) => n,
+        },
+        numberCodec,
+        (sum, _window, _key, emit) => emit(sum),
+      )
+      .sinkPlainTo('out', { topic: 'out', codec: { encode: () => ({ key: null, value: new Uint8Array() }) } })
+    const driver = testDriver(builder.build())
+    for (let id = 0; id < 4; id += 1) {
+      driver.push('in', { type: 'element', timestamp: id, value: { key: 'a', id, at: id } })
+    }
+    await driver.restore(await driver.checkpoint())
+    driver.end()
+    expect(driver.outputs().map(({ output }) => output)).toEqual([4])
+  })
+})
