@@ -29,6 +29,8 @@ export {
   type SavepointInspection,
   type SavepointState,
 } from './savepoint/inspect-savepoint.ts'
+export { restoreSavepoint, type RestoreOptions, type RestoreReport } from './savepoint/restore-savepoint.ts'
+export { SavepointMismatchError } from './savepoint/savepoint-mismatch-error.ts'
 export { SavepointError } from './savepoint/savepoint-error.ts'
 export type { SavepointSummary } from './savepoint/savepoint-file.ts'
 export type { SavepointHead, SavepointInput, SavepointWatermark } from './savepoint/savepoint-head.ts'

@@ -3,6 +3,7 @@ import { DueTimes } from './due-times.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
 import { DueLog, slotOf } from './state/due-log.ts'
 import { joinParts, splitParts } from './state/key-encoding.ts'
+import type { NestedTable } from './state/nested-table.ts'
 import type { UndoLog } from './task/rewind.ts'
 import type { Timestamp } from './time.ts'
 
@@ -22,6 +23,12 @@ interface Taken extends MergedKeys {
   next: number
 }
 
+/** A table of the same operator, and what one of its entries, as it is stored, makes due. */
+export interface Followed {
+  readonly table: string
+  add(key: string, sub: string, value: Uint8Array): void
+}
+
 /** What a time takes in memory, and a key of it, about. */
 const bytesATime = 200
 const bytesAKey = 60
@@ -37,6 +44,7 @@ export class Schedule implements CheckpointedTable {
   readonly layout = 'schedule'
   readonly survivesRewind = false
   readonly #due = new Map<Timestamp, Due>()
+  readonly #followed: Followed[] = []
   readonly #times = new DueTimes()
   readonly #undo: UndoLog
   readonly #log: DueLog
@@ -63,6 +71,26 @@ export class Schedule implements CheckpointedTable {
     this.name = name
     this.#undo = undo
     this.#log = new DueLog(name, false)
+  }
+
+  /**
+   * Says what it follows from: each entry of `table` is due as `add` adds it. By that a restore makes it anew where only
+   * the state is at hand, as in a savepoint.
+   */
+  follows<Sub extends string | number, V>(
+    table: NestedTable<Sub, V>,
+    add: (key: string, sub: Sub, value: V) => void,
+  ): void {
+    this.#followed.push({
+      table: table.name,
+      add: (key, sub, value) => {
+        const entry = table.entryOf(sub, value)
+        add(key, entry.sub, entry.value)
+      },
+    })
+  }
+  get followed(): readonly Followed[] {
+    return this.#followed
   }
 
   add(time: Timestamp, key: string): void {

@@ -1,5 +1,12 @@
 import { openSimulatedLog, type SimulatedLog } from '@tocsin/event-log/testing'
-import { openDistributedJob, openJob, type Job, type Topology } from '../src/index.ts'
+import {
+  openDistributedJob,
+  openJob,
+  restoreSavepoint,
+  type Job,
+  type RestoreOptions,
+  type Topology,
+} from '../src/index.ts'
 import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../src/state/memory-store.ts'
 import { stormTopology, type ChainRecord, type PriceRecord } from './storm.ts'
 
@@ -33,8 +40,19 @@ export class StormRun {
     await producer.close()
   }
 
-  /** A new run of the job: in this task if `shards` is null. */
-  async open(shards: number | null, { topology = stormTopology() }: { topology?: Topology } = {}): Promise<Job> {
+  /** A new run of the job, out of a savepoint if there is one: in one task if `shards` is null. */
+  async open(
+    shards: number | null,
+    {
+      topology = stormTopology(),
+      savepoint = null,
+      match = {},
+    }: {
+      readonly topology?: Topology
+      readonly savepoint?: string | null
+      readonly match?: Partial<RestoreOptions>
+    } = {},
+  ): Promise<Job> {
     this.#opened += 1
     const progressTopic = `progress-${this.#opened}`
     let now = 0
@@ -52,18 +70,25 @@ export class StormRun {
       batchSize: 3,
       restart: { type: 'none' },
     } as const
-    if (shards === null) return openJob({ ...shape, topology, deadLetters, clock, store: openMemoryStore() })
     const stores = new Map<string, MemoryStoreContents>()
+    const openStore = async (task: string) => {
+      const contents = stores.get(task) ?? newMemoryStoreContents()
+      stores.set(task, contents)
+      return openMemoryStore(contents)
+    }
+    const internalTopics = `internal-${this.#opened}`
+    if (savepoint !== null) {
+      const distributed = shards === null ? {} : { distributed: { shards, internalTopics } }
+      const at = { file: savepoint, log: this.log, stateFolder: '', progressTopic, topology, openStore }
+      await restoreSavepoint({ ...at, ...distributed, ...match })
+    }
+    if (shards === null) return openJob({ ...shape, topology, deadLetters, clock, store: await openStore('') })
     return openDistributedJob({
       ...shape,
       definition: { topology, deadLetters, clock },
       shards,
-      internalTopics: `internal-${this.#opened}`,
-      openStore: async (task) => {
-        const contents = stores.get(task) ?? newMemoryStoreContents()
-        stores.set(task, contents)
-        return openMemoryStore(contents)
-      },
+      internalTopics,
+      openStore,
     })
   }
 

@@ -68,6 +68,7 @@ export const intervalJoinOperator =
     const buffer = <T>(name: string, codec: Codec<T>, rest: DurationMs) => {
       const expiries = new Schedule(`${name}-expiries`, undo)
       const table = new Buffered<T>(name, listCodec(codec), undo, { rest: Math.max(rest, 0), expiries })
+      expiries.follows(table, (key, timestamp) => expiries.add(timestamp + Math.max(rest, 0), key))
       context.register(table)
       context.register(expiries)
       return table

@@ -44,6 +44,10 @@ export const temporalJoinOperator =
     // The times of left elements and of versions, by key.
     const due = new Schedule('#due', undo)
     for (const table of [waiting, versions, due]) context.register(table)
+    due.follows(waiting, (bytes, time) => due.add(time, bytes))
+    due.follows(versions, (bytes, time) => {
+      if (time > context.watermark) due.add(time, bytes)
+    })
 
     let key: Key
     const joined: {

@@ -88,6 +88,7 @@ export const paneWindowOperator =
     }
     const panes = new Panes<Acc>(options.accumulatorCodec, undo, { pane: schedule, restore: forget })
     context.register(panes)
+    ends.follows(panes, schedule)
 
     // Source: Flink's WindowOperator.cleanupTime, which does not overflow either.
     const cleanupTime = (end: Timestamp): Timestamp => Math.min(end - 1 + allowedLateness, maxTimestamp)

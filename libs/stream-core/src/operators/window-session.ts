@@ -56,6 +56,10 @@ export const sessionWindowOperator =
     // By key and start. No two of a key's intersect, so their ends ascend with their starts.
     const sessions = new NestedTable<number, Session<Acc>>('#sessions', integerSubKeys, stamped, undo)
     context.register(sessions)
+    ends.follows(sessions, (key, _, { end }) => {
+      if (end - 1 > context.watermark) ends.add(end - 1, key)
+      if (allowedLateness > 0) cleanups.add(cleanupTime(end), key)
+    })
 
     /** The session that lasts at `time`, or the last one before. */
     const at = (key: string, time: Timestamp) => {

@@ -1,21 +1,20 @@
 import { stateCells } from '../state/state-cells.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { CheckpointMeta } from '../task/checkpoint.ts'
-import type { Task } from '../task/task.ts'
+import type { Task, TaskSnapshot } from '../task/task.ts'
 import { writeSavepoint, type SavepointCell, type SavepointSummary } from './savepoint-file.ts'
 import { compareInputs, identityOf, nodesOfTime, sortedByName, type SavepointHead } from './savepoint-head.ts'
-import { SavepointError } from './savepoint-error.ts'
 
 /** The newest checkpoint of a task, which holds all that it has committed, as a savepoint of its own. */
 export const writeTaskPart = async (path: string, task: Task, store: StateStore): Promise<SavepointSummary> => {
   const bytes = await store.readMeta()
-  if (bytes === undefined) throw new SavepointError(`The job "${task.topology.job}" has done nothing yet.`)
+  if (bytes === undefined) return writeSavepoint(path, headOf(task, task.base), noCells()) // it has done nothing yet
   const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as CheckpointMeta // written by the task's own checkpoint
-  return writeSavepoint(path, headOf(task, meta), cellsOf(store, meta))
+  return writeSavepoint(path, headOf(task, meta.snapshot), cellsOf(store, meta))
 }
 
-const headOf = (task: Task, { job, version, snapshot }: CheckpointMeta): SavepointHead => {
-  const { nodes } = task.topology
+const headOf = (task: Task, snapshot: TaskSnapshot): SavepointHead => {
+  const { nodes, job, version } = task.topology
   const { epoch, place, processingTime } = snapshot
   const followed = task.followsAllSources ? nodesOfTime(task.topology).filter(({ id }) => task.isFollowed(id)) : []
   return {
@@ -42,6 +41,8 @@ const headOf = (task: Task, { job, version, snapshot }: CheckpointMeta): Savepoi
     ),
   }
 }
+
+async function* noCells(): AsyncGenerator<SavepointCell> {}
 
 async function* cellsOf(store: StateStore, { tables }: CheckpointMeta): AsyncGenerator<SavepointCell> {
   const layouts = new Map(Object.entries(tables).map(([name, { layout }]) => [name, layout]))

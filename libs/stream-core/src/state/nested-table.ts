@@ -131,6 +131,11 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     this.#size = this.#storedSize = this.#sizeInCheckpoint = this.#cold = stored.size
   }
 
+  /** An entry out of its bytes, the version of its codec before them. */
+  entryOf(sub: string, versioned: Uint8Array): { readonly sub: Sub; readonly value: V } {
+    return { sub: this.#subKeys.fromBytes(sub), value: decodeVersioned(this.#codec, versioned, this.name) }
+  }
+
   get bytesInMemory(): number {
     return this.#keys.size * bytesACell + this.#entries * this.#bytesOfOne()
   }

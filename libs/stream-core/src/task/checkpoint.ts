@@ -83,20 +83,30 @@ export const writeCheckpoint = async (options: CheckpointOptions): Promise<Check
         while (task.noteForCheckpoint()); // what this turn's fold changed
       }
     }
-    const { job, version } = task.topology
     // State that its operator has not asked for since the restore lies in the store as it did.
     const infos = new Map(Object.entries(task.restoredTables))
     for (const [name, { layout, sizeInCheckpoint: size }] of tables) infos.set(name, { layout, size })
-    const sorted = Object.fromEntries([...infos].sort(([a], [b]) => (a < b ? -1 : 1)))
-    const inputs = inputNames(task)
-    const meta: CheckpointMeta = { format, job, version, inputs, starts, snapshot, tables: sorted }
-    await write.commit(Buffer.from(JSON.stringify(meta)))
+    await write.commit(encodeMeta(task, { starts, snapshot, tables: infos }))
     isDurable = true
   } finally {
     if (!isDurable) write.abandon()
     for (const _ of task.endCheckpoint(isDurable)) if (isDurable && slice.isOver()) await turn()
   }
   return { steps: snapshot.steps, cells, bytes, durationMs: clock() - began, longestSliceMs }
+}
+
+export const encodeMeta = (
+  task: Task,
+  of: {
+    readonly starts: readonly number[]
+    readonly snapshot: TaskSnapshot
+    readonly tables: ReadonlyMap<string, StoredTableInfo>
+  },
+): Uint8Array => {
+  const { job, version } = task.topology
+  const tables = Object.fromEntries([...of.tables].sort(([a], [b]) => (a < b ? -1 : 1)))
+  const meta: CheckpointMeta = { format, job, version, inputs: inputNames(task), ...of, tables }
+  return Buffer.from(JSON.stringify(meta))
 }
 
 export const inputNames = (task: Task): readonly string[] =>

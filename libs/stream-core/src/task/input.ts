@@ -28,7 +28,8 @@ export interface InputSnapshot extends InputPosition {
   readonly silentSince: Timestamp | null
 }
 
-const startSnapshot: InputSnapshot = {
+/** Of an input of which nothing has been read. */
+export const startSnapshot: InputSnapshot = {
   offset: 0,
   ordinal: 0,
   place: minTimestamp,

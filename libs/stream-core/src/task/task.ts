@@ -504,11 +504,16 @@ export class Task {
     return this.#stored?.tables ?? {}
   }
 
+  /** What a checkpoint of now would hold besides state. */
+  get base(): TaskSnapshot {
+    const base = this.#hasEpochs ? this.#marks[0] : this.#snapshot(null)
+    if (base === undefined) throw new Error('A task always has a base.') // #marks is never emptied
+    return base
+  }
   /** A checkpoint of the base begins: what it holds besides the cells, and the tables that have them. */
   beginCheckpoint(): { readonly snapshot: TaskSnapshot; readonly tables: readonly [string, CheckpointedTable][] } {
     if (this.isInStep) throw new Error('A checkpoint was asked for in the middle of a step.')
-    const base = this.#hasEpochs ? this.#marks[0] : this.#snapshot(null)
-    if (base === undefined) throw new Error('A task always has a base.') // #marks is never emptied
+    const { base } = this
     const tables = [...this.#tables]
     this.#tablesInCheckpoint = tables.map(([, table]) => table)
     for (const table of this.#tablesInCheckpoint) table.beginCheckpoint()

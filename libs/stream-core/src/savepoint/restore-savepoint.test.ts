@@ -1,0 +1,99 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { StormRun } from '../../testing/savepoint-run.ts'
+import { priceHistory, storm } from '../../testing/storm.ts'
+
+const runs = Number(process.env['STREAM_RUNS'] ?? 20)
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'restore-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+const file = (name: string) => join(folder, name)
+
+const shards = fc.option(fc.integer({ min: 1, max: 8 }))
+const share = fc.double({ min: 0, max: 1, noNaN: true })
+
+/** What stands in the end of each id: its last transition without the revision; and that revisions have no holes. */
+const outcome = (run: StormRun): ReadonlyMap<string, string> => {
+  const last = new Map<string, string>()
+  for (const [id, transitions] of run.written()) {
+    transitions.forEach((text, index) => {
+      const parts = JSON.parse(text) as readonly unknown[]
+      expect(parts.at(-1)).toBe(index + 1)
+      last.set(id, JSON.stringify(parts.slice(0, -1)))
+    })
+  }
+  return new Map([...last].filter(([, text]) => !text.includes('retracted')).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+describe('restoreSavepoint', () => {
+  test('property: a savepoint of what was restored, into any number of shards, has the same bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        storm,
+        priceHistory(0),
+        priceHistory(1),
+        shards,
+        shards,
+        share,
+        async ({ stormy }, a, b, n, m, part) => {
+          const [first, second] = [a, b].map((all) => all.slice(0, Math.ceil(part * all.length)))
+          const run = await StormRun.on(stormy.slice(0, Math.ceil(part * stormy.length)), [first ?? [], second ?? []])
+          const job = await run.open(n)
+          await job.runToEnd()
+          await job.savepoint(file('one'))
+          await job.close()
+          const restored = await run.open(m, { savepoint: file('one') })
+          await restored.savepoint(file('two'))
+          await restored.close()
+          expect(await readFile(file('two'), 'utf8')).toBe(await readFile(file('one'), 'utf8'))
+        },
+      ),
+      { numRuns: runs },
+    )
+  })
+
+  test('property: from n shards to m, in the middle of a storm, outputs end as if nothing had happened', async () => {
+    let found = 0
+    await fc.assert(
+      fc.asyncProperty(
+        storm,
+        priceHistory(0),
+        priceHistory(1),
+        fc.array(shards, { minLength: 2, maxLength: 4 }),
+        async ({ stormy }, a, b, plan) => {
+          const calm = await StormRun.on(stormy, [a, b])
+          const whole = await calm.open(null)
+          await whole.runToEnd()
+          await whole.close()
+          const run = await StormRun.on([], [[], []])
+          let savepoint: string | null = null
+          for (const [index, n] of plan.entries()) {
+            const piece = <T>(all: readonly T[]) =>
+              all.slice(
+                Math.floor((index / plan.length) * all.length),
+                Math.floor(((index + 1) / plan.length) * all.length),
+              )
+            await run.append('chain', 0, piece(stormy))
+            await run.append('prices', 0, piece(a))
+            await run.append('prices', 1, piece(b))
+            const job = await run.open(n, { savepoint })
+            await job.runToEnd()
+            savepoint = file(`step-${index}`)
+            await job.savepoint(savepoint)
+            await job.close()
+          }
+          found += outcome(calm).size
+          expect([...outcome(run)]).toEqual([...outcome(calm)])
+        },
+      ),
+      { numRuns: runs },
+    )
+    expect(found).toBeGreaterThan(5 * runs)
+  })
+})
