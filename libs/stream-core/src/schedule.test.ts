@@ -68,6 +68,35 @@ describe('Schedule', () => {
     for (const { key, sub, value } of cells) if (key === '' && value !== null) restored.load({ key, sub, value })
     expect(restored.take(1)).toMatchObject({ time: 1, key: 'a' })
   })
+
+  test('behavior: a time that is taken twice in an epoch leaves the store once that is final', () => {
+    const undo = new UndoLog(true)
+    const schedule = new Schedule('#due', undo)
+    const stored = new Set<string>()
+    schedule.attach({ size: 0, read: () => undefined })
+    const checkpoint = () => {
+      schedule.beginCheckpoint()
+      for (const cell of schedule.changedCells()) {
+        if (cell === null) continue
+        if (cell.value === null) stored.delete(`${cell.key} ${cell.sub}`)
+        else stored.add(`${cell.key} ${cell.sub}`)
+      }
+      for (const _ of schedule.endCheckpoint(true));
+    }
+    schedule.add(1, 'a')
+    checkpoint()
+    expect(stored.size).toBeGreaterThan(0)
+    schedule.take(1)
+    schedule.add(1, 'b')
+    schedule.take(1)
+    undo.seal(7)
+    undo.seal(8)
+    while (undo.compactNext());
+    undo.finalize(1)
+    while (undo.finalizeNext());
+    checkpoint()
+    expect(stored.size).toBe(0)
+  })
 })
 
 describe('Timers', () => {

@@ -53,6 +53,8 @@ export class Schedule implements CheckpointedTable {
   #taken: Taken | null = null
   /** How often a time was taken in what may yet be undone. */
   readonly #open = new Map<Timestamp, number>()
+  /** Of keys taken, so far. */
+  #records = 0
   /** Times that the store's logs name, of the slots in memory. */
   readonly #logged = new Set<Timestamp>()
   /** Since the last checkpoint: the keys added by time; empty for a time that was taken for good. */
@@ -151,8 +153,10 @@ export class Schedule implements CheckpointedTable {
       this.#keys -= ascending.length + others.size
       const keysAChange = this.#undo.hasEpochs ? keysARewind : Math.max(keys.length, 1)
       for (let at = 0; at < keys.length; at += keysAChange) {
-        // The second name tells the slices of a time apart.
-        this.#undo.record(this, `${at}`, time, keysAChange >= keys.length ? keys : keys.slice(at, at + keysAChange))
+        // Each has a name of its own: a time may be taken again in the same epoch, and then both must be told.
+        this.#records += 1
+        const taken = keysAChange >= keys.length ? keys : keys.slice(at, at + keysAChange)
+        this.#undo.record(this, `${this.#records}`, time, taken)
       }
       this.#open.set(time, (this.#open.get(time) ?? 0) + Math.ceil(keys.length / keysAChange))
       if (this.#dueChanges !== null) this.#takenSince.add(time)
