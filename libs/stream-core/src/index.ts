@@ -31,6 +31,7 @@ export {
 } from './savepoint/inspect-savepoint.ts'
 export { restoreSavepoint, type RestoreOptions, type RestoreReport } from './savepoint/restore-savepoint.ts'
 export { SavepointMismatchError } from './savepoint/savepoint-mismatch-error.ts'
+export type { DeclaredState } from './savepoint/savepoint-match.ts'
 export { SavepointError } from './savepoint/savepoint-error.ts'
 export type { SavepointSummary } from './savepoint/savepoint-file.ts'
 export type { SavepointHead, SavepointInput, SavepointWatermark } from './savepoint/savepoint-head.ts'

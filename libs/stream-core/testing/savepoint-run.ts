@@ -14,6 +14,7 @@ import { stormTopology, type ChainRecord, type PriceRecord } from './storm.ts'
 export class StormRun {
   readonly log: SimulatedLog
   #opened = 0
+  #stores = new Map<string, MemoryStoreContents>()
 
   private constructor(log: SimulatedLog) {
     this.log = log
@@ -47,13 +48,19 @@ export class StormRun {
       topology = stormTopology(),
       savepoint = null,
       match = {},
+      isAgain = false,
     }: {
       readonly topology?: Topology
       readonly savepoint?: string | null
       readonly match?: Partial<RestoreOptions>
+      /** The run before goes on. */
+      readonly isAgain?: boolean
     } = {},
   ): Promise<Job> {
-    this.#opened += 1
+    if (!isAgain) {
+      this.#opened += 1
+      this.#stores = new Map()
+    }
     const progressTopic = `progress-${this.#opened}`
     let now = 0
     const clock = () => (now += 1)
@@ -70,7 +77,7 @@ export class StormRun {
       batchSize: 3,
       restart: { type: 'none' },
     } as const
-    const stores = new Map<string, MemoryStoreContents>()
+    const stores = this.#stores
     const openStore = async (task: string) => {
       const contents = stores.get(task) ?? newMemoryStoreContents()
       stores.set(task, contents)

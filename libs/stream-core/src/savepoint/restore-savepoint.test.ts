@@ -18,6 +18,10 @@ const file = (name: string) => join(folder, name)
 const shards = fc.option(fc.integer({ min: 1, max: 8 }))
 const share = fc.double({ min: 0, max: 1, noNaN: true })
 
+class Crash extends Error {
+  readonly handling = 'stop'
+}
+
 /** What stands in the end of each id: its last transition without the revision; and that revisions have no holes. */
 const outcome = (run: StormRun): ReadonlyMap<string, string> => {
   const last = new Map<string, string>()
@@ -95,5 +99,58 @@ describe('restoreSavepoint', () => {
       { numRuns: runs },
     )
     expect(found).toBeGreaterThan(5 * runs)
+  })
+
+  test('property: killed at any write of a savepoint, a job goes on or is restored as if nothing had happened', async () => {
+    let crashes = 0
+    await fc.assert(
+      fc.asyncProperty(
+        storm,
+        priceHistory(0),
+        priceHistory(1),
+        shards,
+        share,
+        fc.array(fc.nat(6), { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        async ({ stormy }, a, b, n, part, kills, isRestored) => {
+          const calm = await StormRun.on(stormy, [a, b])
+          const whole = await calm.open(null)
+          await whole.runToEnd()
+          await whole.close()
+          const cut = (all: readonly unknown[]) => Math.ceil(part * all.length)
+          const run = await StormRun.on(stormy.slice(0, cut(stormy)), [a.slice(0, cut(a)), b.slice(0, cut(b))])
+          let job = await run.open(n)
+          await job.runToEnd()
+          for (const after of kills) {
+            let left = after
+            run.log.decideAppends(() => {
+              left -= 1
+              if (left < 0) throw new Crash('killed')
+              return 'committed'
+            })
+            await job.savepoint(file('killed')).catch((error: unknown) => {
+              if (!(error instanceof Crash)) throw error
+              crashes += 1
+            })
+            await job.close()
+            run.log.decideAppends(() => 'committed')
+            job = await run.open(n, { isAgain: true })
+          }
+          if (isRestored) {
+            await job.savepoint(file('after-kills'))
+            await job.close()
+            job = await run.open(null, { savepoint: file('after-kills') })
+          }
+          await run.append('chain', 0, stormy.slice(cut(stormy)))
+          await run.append('prices', 0, a.slice(cut(a)))
+          await run.append('prices', 1, b.slice(cut(b)))
+          await job.runToEnd()
+          await job.close()
+          expect([...outcome(run)]).toEqual([...outcome(calm)])
+        },
+      ),
+      { numRuns: runs },
+    )
+    expect(crashes).toBeGreaterThan(runs / 2)
   })
 })

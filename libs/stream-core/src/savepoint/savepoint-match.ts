@@ -1,5 +1,6 @@
 import { listCodec } from '../state/list-view.ts'
 import type { StateDescriptor } from '../state/keyed-state.ts'
+import type { TtlOptions } from '../state/state.ts'
 import { TimedCodec } from '../state/timed.ts'
 import { decodeVersioned, StateCodecMismatchError, StateTtlMismatchError } from '../state/versioned.ts'
 import type { Codec } from '../codec.ts'
@@ -7,6 +8,15 @@ import type { Task } from '../task/task.ts'
 import { nameOfNode } from '../topology.ts'
 import type { SavepointCell, SavepointLayout } from './savepoint-file.ts'
 import type { SavepointHead, SavepointInput } from './savepoint-head.ts'
+
+/** What a descriptor of a state says about reading it. */
+export interface DeclaredState {
+  readonly name: string
+  readonly kind: StateDescriptor['kind']
+  readonly codec: Pick<Codec<unknown>, 'version' | 'decode' | 'migrate'>
+  readonly ttl?: TtlOptions
+  readonly maxEntries?: number
+}
 
 export interface MatchOptions {
   /** By the uid that an operator had, the one that it has. */
@@ -17,7 +27,7 @@ export interface MatchOptions {
    * By uid, all states that the functions of an operator ask for. Functions ask when they run, so that only with these it
    * is known before whether a state was removed, or its codec cannot read it; else that shows at its first use.
    */
-  readonly states?: Readonly<Record<string, readonly StateDescriptor[]>> | undefined
+  readonly states?: Readonly<Record<string, readonly DeclaredState[]>> | undefined
 }
 
 /** How a state of the savepoint goes into the job; null: not at all. */
@@ -191,23 +201,25 @@ export class SavepointMatch {
 }
 
 /** Reads a value of a state that functions ask for. */
-const decoderOf = (descriptor: StateDescriptor, state: string): ((value: Uint8Array) => unknown) => {
-  const { ttl, codec } = descriptor
-  const isTimed = ttl !== undefined || (descriptor.kind === 'map' && descriptor.maxEntries !== undefined)
-  const item = isTimed ? forcing(state, codec) : codec
-  if (descriptor.kind !== 'list') return (value) => decodeVersioned(item, value, state)
+const decoderOf = (
+  { kind, codec, ttl, maxEntries }: DeclaredState,
+  state: string,
+): ((value: Uint8Array) => unknown) => {
+  const isTimed = ttl !== undefined || (kind === 'map' && maxEntries !== undefined)
+  const plain = readOnly(codec)
+  const timed = new TimedCodec(state, plain)
+  // Timed values decode what they hold when it is asked for.
+  const item = isTimed ? readOnly({ version: timed.version, decode: (bytes) => timed.decode(bytes).value }) : plain
+  if (kind !== 'list') return (value) => decodeVersioned(item, value, state)
   const list = listCodec(item)
   return (value) => decodeVersioned(list, value, state)
 }
 
-/** Timed values decode what they hold when it is asked for. */
-const forcing = (state: string, codec: Codec<unknown>): Codec<unknown> => {
-  const timed = new TimedCodec(state, codec)
-  return {
-    version: timed.version,
-    encode: () => {
-      throw new Error('assertion: a check encodes nothing')
-    },
-    decode: (bytes) => timed.decode(bytes).value,
-  }
-}
+const readOnly = (codec: DeclaredState['codec']): Codec<unknown> => ({
+  version: codec.version,
+  decode: (bytes) => codec.decode(bytes),
+  ...(codec.migrate && { migrate: codec.migrate.bind(codec) }),
+  encode: () => {
+    throw new Error('assertion: a check encodes nothing')
+  },
+})
