@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Schedule } from './schedule.ts'
 import { UndoLog } from './task/rewind.ts'
+import { TimestampError } from './time.ts'
 import { Timers } from './timers.ts'
 
 const times = fc.integer({ min: 0, max: 5 })
@@ -100,6 +101,13 @@ describe('Schedule', () => {
 })
 
 describe('Timers', () => {
+  test('error: a timer that a checkpoint could not hold is refused, and one behind the end of time is none', () => {
+    const timers = new Timers(new UndoLog(true))
+    for (const at of [1.5, NaN, -Infinity, -(2 ** 53)]) expect(() => timers.register('a', at)).toThrow(TimestampError)
+    for (const at of [2 ** 53 + 100, Infinity]) timers.register('a', at)
+    expect(timers.size).toBe(0)
+  })
+
   test('property: the first live timer is taken, by time, key and namespace, whatever is set and deleted meanwhile', () => {
     const step = fc.record({
       what: fc.constantFrom('register', 'delete', 'take'),

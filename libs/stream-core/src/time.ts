@@ -31,3 +31,10 @@ export const requireTimestamp = (timestamp: Timestamp): void => {
   if (timestamp === noTimestamp)
     throw new NoTimestampError('An element without a timestamp has no place in event time.')
 }
+
+/** Neither an element nor a timer can stand there: a checkpoint could not hold it. */
+export class TimestampError extends Error {
+  readonly code = 'STREAM_TIMESTAMP'
+  readonly handling = 'dead-letter'
+  readonly remedy = 'Round it to whole milliseconds where the source decodes it, or before the timer is registered.'
+}

@@ -4,7 +4,7 @@ import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
 import { DueLog, slotOf } from './state/due-log.ts'
 import type { UndoLog } from './task/rewind.ts'
-import type { Timestamp } from './time.ts'
+import { maxTimestamp, TimestampError, type Timestamp } from './time.ts'
 
 /** A timer of a key; `namespace` tells apart what an operator itself uses timers for. */
 export interface Timer {
@@ -76,7 +76,11 @@ export class Timers implements CheckpointedTable {
   get size(): number {
     return this.count
   }
+  /** A timer behind the end of time never fires, so it is none. @throws {TimestampError} */
   register(key: string, at: Timestamp, namespace = ''): void {
+    if (at > maxTimestamp) return
+    if (!Number.isSafeInteger(at))
+      throw new TimestampError(`A timer at ${at} is not at a whole number of milliseconds.`)
     if (this.#has(key, at, namespace)) return
     this.#undo.record(this, key, nameOf(at, namespace), undefined)
     this.#add(key, at, namespace)

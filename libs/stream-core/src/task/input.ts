@@ -1,6 +1,6 @@
 import type { LogRecord } from '@tocsin/event-log'
 import type { SourceRecord } from '../source.ts'
-import { maxTimestamp, minTimestamp, type DurationMs, type Timestamp } from '../time.ts'
+import { maxTimestamp, minTimestamp, TimestampError, type DurationMs, type Timestamp } from '../time.ts'
 import type { TopologySource } from '../topology.ts'
 
 /** Bytes that the source's codec could not read. */
@@ -154,7 +154,7 @@ export class Input {
     const last = records.at(-1)
     if (this.maxDrift === undefined || last === undefined) return
     const decoded = decode(this.source, last)
-    for (const record of isList(decoded) ? decoded : [decoded]) {
+    for (const record of (isList(decoded) ? decoded : [decoded]).map(timed)) {
       if (record.type === 'element') this.#readTo = Math.max(this.#readTo, record.timestamp)
     }
   }
@@ -166,8 +166,9 @@ export class Input {
       const decoded = decode(this.source, record)
       if (isList(decoded)) {
         this.#several = decoded
-        this.#next = decoded[record.offset === this.#state.offset ? this.#state.ordinal : 0]
-      } else this.#next = decoded
+        const next = decoded[record.offset === this.#state.offset ? this.#state.ordinal : 0]
+        this.#next = next && timed(next)
+      } else this.#next = timed(decoded)
       if (this.#next !== undefined) return this.#next
       this.#leave(record) // a log record that means nothing
     }
@@ -189,7 +190,7 @@ export class Input {
       this.#leave(record)
       return
     }
-    this.#next = next
+    this.#next = timed(next)
     this.#state.offset = record.offset
     this.#state.ordinal = ordinal
   }
@@ -266,6 +267,13 @@ const decode = (
   } catch (error) {
     return { type: 'undecodable', error }
   }
+}
+
+/** An element's own time must be one that state can be kept by. */
+const timed = (record: SourceRecord<unknown> | Undecodable): SourceRecord<unknown> | Undecodable => {
+  if (record.type !== 'element' || Number.isSafeInteger(record.timestamp)) return record
+  const error = new TimestampError(`An element's timestamp is ${record.timestamp}, no whole number of milliseconds.`)
+  return { type: 'undecodable', error }
 }
 
 const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value)

@@ -233,6 +233,16 @@ describe('Task', () => {
     expect([...driver.standing('others')]).toMatchObject([['ticks-ann-0', { status: 'confirmed' }]])
   })
 
+  test.each([1.5, NaN, Infinity, 2 ** 53 + 100])('error: an element at %s becomes a dead letter', async (timestamp) => {
+    const driver = testDriver(stormTopology())
+    const value = { token: 'ann', price: 7 }
+    driver.push('prices', { type: 'element', timestamp, value }, { type: 'element', timestamp: 900, value }, end)
+    driver.push('chain', end)
+    expect(driver.deadLetters()).toMatchObject([{ operator: 'prices', code: 'STREAM_TIMESTAMP' }])
+    expect([...driver.standing('others').keys()]).toEqual(['ticks-ann-0'])
+    await driver.checkpoint() // it can hold what there is
+  })
+
   test('property: revisions of an id count its transitions, and it ends in one of confirmed, retracted or added', () => {
     fc.assert(
       fc.property(storm, priceHistory(0), ({ stormy }, first) => {
