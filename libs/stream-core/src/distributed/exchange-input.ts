@@ -24,6 +24,8 @@ export class ExchangeInput {
   #offset = 0
   #ordinal = 0
   readonly #order = new Stamper()
+  /** Of the item last taken: the bound lies right behind it, once somebody asks. */
+  #taken: Stamp | null = null
   isIdle = false
   readonly isSilent = false
   /** None of its own: what it carries tells the watermarks of the sources. */
@@ -41,10 +43,12 @@ export class ExchangeInput {
     return { offset: this.#offset, ordinal: this.#ordinal }
   }
   get bound(): Stamp {
+    if (this.#taken !== null) this.#order.enter(stampAfter(this.#taken))
+    this.#taken = null
     return this.#order.last
   }
   get hasEnded(): boolean {
-    return isEnd(this.#order.last)
+    return isEnd(this.bound)
   }
   get queuedRecords(): number {
     return this.#records.length - this.#head
@@ -76,7 +80,7 @@ export class ExchangeInput {
         continue
       }
       // A writer's idle input may go on behind what the writer had promised: the promise stands, the stamp gives way.
-      const stamp = compareStamps(item.stamp, this.bound) >= 0 ? item.stamp : this.#order.enter(item.stamp)
+      const stamp = this.#isInOrder(item.stamp) ? item.stamp : this.#order.enter(item.stamp)
       this.#item = stamp === item.stamp ? item : { ...item, stamp }
       return this.#item
     }
@@ -89,7 +93,7 @@ export class ExchangeInput {
     const [item, frame] = [this.#item, this.#frame]
     if (record === undefined || item === null || frame === null) return
     this.#item = null
-    this.#order.enter(stampAfter(item.stamp))
+    this.#taken = item.stamp
     this.#ordinal = (record.offset === this.#offset ? this.#ordinal : 0) + 1
     this.#offset = record.offset
     if (this.#ordinal >= frame.items.length) this.#leave(record, frame)
@@ -107,11 +111,16 @@ export class ExchangeInput {
     this.#fetchOffset = offset
     this.#offset = offset
     this.#ordinal = ordinal
+    this.#taken = null
     this.#order.restore({ section: 0, last: bound })
     this.isIdle = isIdle
   }
   startAt(offset: number): void {
     this.start({ offset, ordinal: 0, bound: firstStamp, isIdle: false })
+  }
+
+  #isInOrder(stamp: Stamp): boolean {
+    return this.#taken === null ? compareStamps(stamp, this.#order.last) >= 0 : compareStamps(stamp, this.#taken) > 0
   }
 
   #leave(record: LogRecord, frame: Frame): void {

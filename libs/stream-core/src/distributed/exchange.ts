@@ -94,6 +94,7 @@ export class Exchange {
    * became due only because something later fired comes right behind that.
    */
   fires(time: Timestamp, key: ByteString, namespace: string): void {
+    if (this.targets.length === 0) return
     const unit = timeBytes(time) + joinParts([key, Buffer.from(namespace, 'utf8').toString('latin1')])
     if (unit > this.#unit) {
       this.#unit = unit

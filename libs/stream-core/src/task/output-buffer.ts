@@ -38,6 +38,16 @@ const sha256 = (parts: readonly Uint8Array[]): string => hash('sha256', Buffer.c
 
 const firstHash = sha256([])
 
+/**
+ * Elements that crossed: two hashes, of what is told beside the values and of the values, so that many are hashed in one
+ * call and yet how many does not show.
+ */
+interface Crossed {
+  readonly heads: Hash
+  readonly values: Hash
+  count: number
+}
+
 /** FNV-1a, 32 bits. */
 const hashOf = (bytes: Uint8Array): number => {
   let sum = 0x811c9dc5
@@ -51,7 +61,7 @@ export class OutputBuffer {
   /** What crosses to other tasks; `position` is its own in the order of all that is emitted. */
   #crossings: { readonly position: number; readonly crossing: Crossing }[] = []
   /** Of elements that crossed since the last proof, and how many. */
-  #crossed: { readonly hash: Hash; count: number } | null = null
+  #crossed: Crossed | null = null
   /** Crossings that are part of that hash. */
   #hashed = 0
   #provenUpTo = 0
@@ -145,24 +155,33 @@ export class OutputBuffer {
     return drained
   }
   #hashCrossings(): void {
-    for (const { crossing } of this.#crossings.slice(this.#hashed)) {
+    let heads = ''
+    const values: Uint8Array[] = []
+    const fresh = this.#hashed === 0 ? this.#crossings : this.#crossings.slice(this.#hashed)
+    for (const { crossing } of fresh) {
       const { target, shard, item } = crossing
       if (item.type !== 'element') continue
-      const crossed = (this.#crossed ??= this.#beginCrossed())
-      crossed.hash.update(`${target} ${shard} ${item.edge} ${item.timestamp} ${item.value.length} `).update(item.value)
-      crossed.count += 1
+      heads += `${target} ${shard} ${item.edge} ${item.timestamp} ${item.value.length} `
+      values.push(item.value)
     }
     this.#hashed = this.#crossings.length
+    if (values.length === 0) return
+    const crossed = (this.#crossed ??= this.#beginCrossed())
+    crossed.heads.update(heads)
+    crossed.values.update(Buffer.concat(values))
+    crossed.count += values.length
   }
-  #beginCrossed(): { readonly hash: Hash; count: number } {
-    return { hash: createHash('sha256').update(this.#proofs.get(exchangeSink)?.hash ?? firstHash), count: 0 }
+  #beginCrossed(): Crossed {
+    const heads = createHash('sha256').update(this.#proofs.get(exchangeSink)?.hash ?? firstHash)
+    return { heads, values: createHash('sha256'), count: 0 }
   }
   /** Where proofs are asked for, at marks and commits, is part of the sequence: a replay asks at the same steps. */
   #proveCrossed(): void {
     this.#hashCrossings()
     if (this.#crossed === null) return
+    const { heads, values } = this.#crossed
     const count = (this.#proofs.get(exchangeSink)?.count ?? 0) + this.#crossed.count
-    this.#proofs.set(exchangeSink, { count, hash: this.#crossed.hash.digest('hex') })
+    this.#proofs.set(exchangeSink, { count, hash: heads.update(values.digest()).digest('hex') })
     this.#crossed = null
   }
 

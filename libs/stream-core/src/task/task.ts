@@ -777,13 +777,12 @@ export class Task {
       case 'watermark':
       case 'idle':
       case 'active': {
-        const { stamp: _, ...told } = item
         const at = this.#channels[item.input]
         if (at === undefined) return
         if (item.type === 'watermark') at.node.valve.advance(at.channel, item.watermark)
         else at.node.valve.setIdle(at.channel, item.type === 'idle')
         this.#propagate(at.node)
-        this.#tell(told)
+        this.#tell(item)
         return
       }
       case 'clock':
