@@ -26,7 +26,7 @@ describe('Job.savepoint', () => {
         priceHistory(0),
         priceHistory(1),
         fc.integer({ min: 1, max: 8 }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.integer({ min: 0, max: 20 }).map((part) => part / 20),
         async ({ stormy }, first, second, shards, share) => {
           const chain = stormy.slice(0, Math.ceil(share * stormy.length))
           const prices = [first, second].map((all) => all.slice(0, Math.ceil(share * all.length)))
@@ -45,7 +45,7 @@ describe('Job.savepoint', () => {
       ),
       { numRuns: runs },
     )
-    expect(cells).toBeGreaterThan(2 * runs)
+    expect(cells).toBeGreaterThan(10 * runs)
   })
 })
 
