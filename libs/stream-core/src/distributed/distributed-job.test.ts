@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -78,7 +78,7 @@ const shapeOf = (shards: number) => ({
   restart: { type: 'none' } as const,
 })
 
-const local = async (chain: readonly ChainRecord[], prices: Prices) => {
+const local = async (chain: readonly ChainRecord[], prices: Prices, savepoint: string | null = null) => {
   const log = openSimulatedLog()
   await fill(log, chain, prices)
   const job = await openJob({
@@ -90,6 +90,7 @@ const local = async (chain: readonly ChainRecord[], prices: Prices) => {
     clock: clockOf(),
   })
   await job.runToEnd()
+  if (savepoint !== null) await job.savepoint(savepoint)
   await job.close()
   return written(log)
 }
@@ -181,10 +182,11 @@ describe('openDistributedJob', () => {
     await job.close()
   })
 
-  test('behavior: two workers over the embedded log give the outputs of one task, and end', async () => {
+  test('behavior: two workers over the embedded log give the outputs and the savepoint of one task, and end', async () => {
     const { chain, prices } = sample()
-    const expected = await local(chain, prices)
     const folder = await mkdtemp(join(tmpdir(), 'distributed-job-'))
+    const [ofOne, ofWorkers] = [join(folder, 'one'), join(folder, 'workers')]
+    const expected = await local(chain, prices, ofOne)
     const log = await openEmbeddedLog(join(folder, 'log'))
     await fill(log, chain, prices)
     const definition = { url: new URL('../../testing/storm-job.ts', import.meta.url), argument: null }
@@ -192,9 +194,11 @@ describe('openDistributedJob', () => {
     const job = await openDistributedJob({ ...shape, definition, log, workers: 2 })
     await job.runToEnd()
     expect(job.progress()).toMatchObject({ status: 'stopped', reason: null })
+    expect((await job.savepoint(ofWorkers)).cells).toBeGreaterThan(5)
     await job.close()
     expect(expected.length).toBeGreaterThan(5)
     expect(await written(log)).toEqual(expected)
+    expect(await readFile(ofWorkers, 'utf8')).toBe(await readFile(ofOne, 'utf8'))
     await log.close()
     await rm(folder, { recursive: true })
   })

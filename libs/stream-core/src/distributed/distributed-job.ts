@@ -163,7 +163,10 @@ class TaskGroup implements DistributedJob {
     }
     const parts = this.#tasks.map((_, index) => `${file}.task-${index}`)
     try {
-      await Promise.all(this.#tasks.map((task, index) => task.writeSavepointPart(parts[index] ?? '')))
+      const written = await Promise.allSettled(
+        this.#tasks.map((task, index) => task.writeSavepointPart(parts[index] ?? '')),
+      )
+      for (const part of written) if (part.status === 'rejected') throw part.reason
       return await mergeSavepoints(file, parts)
     } finally {
       await Promise.all(parts.map((part) => rm(part, { force: true })))

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -8,6 +8,7 @@ import {
   jsonStateCodec,
   listState,
   mapState,
+  openDistributedJob,
   openJob,
   restoreSavepoint,
   session,
@@ -22,6 +23,7 @@ import {
   type SourceRecord,
   type Topology,
 } from '../index.ts'
+import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../state/memory-store.ts'
 import { SavepointMismatchError } from './savepoint-mismatch-error.ts'
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 20)
@@ -169,6 +171,62 @@ const refused = async (log: SimulatedLog, file: string, topology: Topology, more
   expect(await readdir(folder)).not.toContain(`state-${opened}.restoring`)
   return refusal.mismatches
 }
+
+describe('DistributedJob.savepoint', () => {
+  const distributed = (log: SimulatedLog) => {
+    const { progressTopic } = newPlace()
+    const stores = new Map<string, MemoryStoreContents>()
+    return openDistributedJob({
+      definition: {
+        topology: topologyOf({ hasSecondSource: true }),
+        deadLetters: { topic: 'dead', encode: ({ reason }) => Buffer.from(reason) },
+        clock: () => 0,
+      },
+      log,
+      shards: 2,
+      stateFolder: '',
+      progressTopic,
+      internalTopics: `internal-${opened}`,
+      openStore: async (task) => {
+        const contents = stores.get(task) ?? newMemoryStoreContents()
+        stores.set(task, contents)
+        return openMemoryStore(contents)
+      },
+    })
+  }
+
+  test('error: sources of several tasks must stand at one place', async () => {
+    const log = await newLog()
+    await append(log, 'ticks', tick(10, 'a', 1), tick(200, 'a', 2))
+    await append(log, 'more', tick(20, 'a', 4))
+    const job = await distributed(log)
+    await job.runToEnd()
+    const file = join(folder, `apart-${opened}`)
+    await expect(job.savepoint(file)).rejects.toThrow('The sources stand at different places')
+    expect((await readdir(folder)).filter((name) => name.startsWith(`apart-${opened}`))).toEqual([])
+    const end = { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }
+    await append(log, 'ticks', end)
+    await append(log, 'more', end)
+    await job.runToEnd()
+    await job.savepoint(file)
+    await job.close()
+    const one = await taken(log, topologyOf({ hasSecondSource: true }))
+    expect(await readFile(file, 'utf8')).toBe(await readFile(one, 'utf8'))
+  })
+
+  test('error: a job that runs has no savepoint', async () => {
+    const log = await newLog()
+    const stop = new AbortController()
+    const [one, many] = [await open(log, topologyOf(), newPlace()), await distributed(log)]
+    for (const job of [one, many]) {
+      const running = job.run(stop.signal)
+      await expect(job.savepoint(join(folder, 'running'))).rejects.toThrow('The job runs: stop it first.')
+      stop.abort()
+      await running
+      await job.close()
+    }
+  })
+})
 
 describe('a changed topology', () => {
   test('behavior: goes on with state, timers and positions, from a folder', async () => {
