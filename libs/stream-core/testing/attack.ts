@@ -283,7 +283,8 @@ export const runAttack = async (seed: number): Promise<Record<string, number>> =
       if (random.fraction() < 0.5) budget.keep(task.tables, task.steps, durable)
     }
     if (random.fraction() < 0.02) pauseRate = random.fraction()
-    if (random.fraction() < crashes && (met['crashes'] ?? 0) < 12) {
+    // What a checkpoint lacks shows only if it is gone on from.
+    if (random.fraction() < (isCommitted && crashes > 0 ? 0.2 : crashes) && (met['crashes'] ?? 0) < 12) {
       count('crashes')
       if (checkpoint !== null) count('crashes within a checkpoint')
       await open()
