@@ -4,6 +4,7 @@ export * from './codec.ts'
 export type * from './broadcast-stream.ts'
 export type * from './connected-streams.ts'
 export * from './distributed/distributed-job.ts'
+export { EnrichmentError, type EnrichmentFailure, type EnrichOptions, type EnrichRetryStrategy } from './enrichment.ts'
 export { JobModuleError, type JobDefinition, type JobModule } from './distributed/job-definition.ts'
 export { FrameError } from './distributed/frame.ts'
 export {

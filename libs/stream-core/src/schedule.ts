@@ -136,6 +136,7 @@ export class Schedule implements CheckpointedTable {
       const taken = this.#taken
       const key = taken?.keys[taken.next]
       if (taken !== null && key !== undefined) {
+        if (this.#undo.redoesUnits) this.#undo.record(this, '', taken.time, taken)
         const isNew = taken.isNew[taken.next] === 1
         taken.next += 1
         if (taken.next === taken.keys.length) this.#taken = null
@@ -166,12 +167,19 @@ export class Schedule implements CheckpointedTable {
 
   restore(_key: string, at: string | number | null, keys: unknown): void {
     const time = at as Timestamp // both recorded by `take`
+    if (keys === undefined) return // one step of many that come back together
+    if (isTaken(keys)) {
+      keys.next -= 1
+      this.#taken = keys
+      return
+    }
     this.#taken = null // what was left of it comes back
     this.#settled(time)
     for (const key of keys as readonly string[]) this.add(time, key)
   }
-  touch(_key: string, at: string | number | null): void {
+  touch(_key: string, at: string | number | null, keys: unknown): void {
     const time = at as Timestamp // as in `restore`
+    if (keys === undefined || isTaken(keys)) return
     this.#settled(time)
     if (this.#dueChanges !== null) this.#takenSince.add(time) // at the checkpoint's point it could still come back
     if (this.#log.isAttached && !this.#changed.has(time)) this.#changed.set(time, [])
@@ -248,10 +256,12 @@ export class Schedule implements CheckpointedTable {
     return []
   }
 
-  encodePrevious(previous: unknown): Uint8Array {
+  encodePrevious(previous: unknown): Uint8Array | null {
+    if (previous === undefined || isTaken(previous)) return null
     return Buffer.from(joinParts(previous as readonly string[]), 'latin1') // as in `restore`
   }
-  decodePrevious(bytes: Uint8Array): unknown {
+  decodePrevious(bytes: Uint8Array | null): unknown {
+    if (bytes === null) return undefined
     return splitParts(Buffer.from(bytes).toString('latin1'))
   }
 
@@ -319,6 +329,10 @@ export class Schedule implements CheckpointedTable {
 
 /** A rewind puts so many back at once, and counts them as one change; without epochs there is none. */
 const keysARewind = 16
+
+/** Where units are redone each key that is taken is recorded, besides the time: what was taken before stays so. */
+const isTaken = (previous: unknown): previous is Taken =>
+  typeof previous === 'object' && previous !== null && 'next' in previous
 
 const isAfter = (a: string, b: string): boolean => a > b
 

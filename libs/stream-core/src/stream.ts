@@ -2,6 +2,8 @@ import type { Codec, KeyCodec } from './codec.ts'
 import { broadcastConnected, type BroadcastConnectedStream, type BroadcastStream } from './broadcast-stream.ts'
 import { connectedStreams, type ConnectedStreams } from './connected-streams.ts'
 import { intervalJoinedStreams, type IntervalJoinedStreams } from './interval-joined-streams.ts'
+import type { EnrichOptions } from './enrichment.ts'
+import { enrichmentOf, enrichOperator, verifyEnrichment } from './operators/enrich.ts'
 import { flatMapOperator } from './operators/flat-map.ts'
 import { keyedProcessOperator, type KeySelector } from './operators/keyed-process.ts'
 import type { CreateOperator } from './operators/operator.ts'
@@ -57,9 +59,14 @@ const addNode = (built: Built, node: NewNode): number => {
     built.uids.add(uid)
   }
   const id = built.nodes.length
-  built.nodes.push({ detail: '', tag: null, source: null, sink: null, edge: null, ...node, uid, id })
+  built.nodes.push({ ...absentParts, ...node, uid, id })
   return id
 }
+
+const absentParts = { detail: '', tag: null, source: null, sink: null, edge: null, enrichment: null, pure: null }
+
+/** Of what hands values on as they are. */
+const pass: TopologyNode['pure'] = (value, emit) => emit(value)
 
 /** Adds a node to the topology and gives the stream of what it emits. */
 export type AddStream = <Out>(node: NewNode) => DataStream<Out>
@@ -107,6 +114,7 @@ export class StreamBuilder {
       inputs: [],
       detail: `topic ${topic}, ${watermarks.type} watermarks${epochs ? ', epochs' : ''}`,
       source: { topic, codec, watermarks, epochs },
+      pure: pass,
       create: passOperator(0),
     })
     return new DataStream<T>(this.#built, id)
@@ -150,29 +158,20 @@ export class DataStream<T> {
   protected readonly add: AddStream = <Out>(node: NewNode) => new DataStream<Out>(this.built, addNode(this.built, node))
 
   map<Out>(f: (value: T) => Out): DataStream<Out> {
-    return this.#stateless(
-      'map',
-      flatMapOperator<T>((value, emit) => emit(f(value))),
-    )
+    return this.#stateless<Out>('map', (value, emit) => emit(f(value)))
   }
   filter(f: (value: T) => boolean): DataStream<T> {
-    return this.#stateless(
-      'filter',
-      flatMapOperator<T>((value, emit) => (f(value) ? emit(value) : undefined)),
-    )
+    return this.#stateless<T>('filter', (value, emit) => (f(value) ? emit(value) : undefined))
   }
   flatMap<Out>(f: (value: T) => Iterable<Out>): DataStream<Out> {
-    return this.#stateless(
-      'flatMap',
-      flatMapOperator<T>((value, emit) => {
-        for (const out of f(value)) emit(out)
-      }),
-    )
+    return this.#stateless<Out>('flatMap', (value, emit) => {
+      for (const out of f(value)) emit(out)
+    })
   }
   union(...others: readonly DataStream<T>[]): DataStream<T> {
     const inputs = [this, ...others].map(({ node }) => node)
     const create = passOperator(inputs.length)
-    return new DataStream(this.built, addNode(this.built, { operator: 'union', inputs, create }))
+    return new DataStream(this.built, addNode(this.built, { operator: 'union', inputs, pure: pass, create }))
   }
   /**
    * State, timers and order of what follows belong to the key. Where the job runs distributed, elements cross to the
@@ -188,7 +187,13 @@ export class DataStream<T> {
       keyOf: (value: unknown) => of(keyOf(value as T)), // what this stream emits
       codec: elementCodec as Codec<unknown>,
     }
-    const id = addNode(this.built, { operator: 'keyBy', inputs: [this.node], edge, create: passOperator(1) })
+    const id = addNode(this.built, {
+      operator: 'keyBy',
+      inputs: [this.node],
+      edge,
+      pure: pass,
+      create: passOperator(1),
+    })
     return new KeyedStream(this.built, id, { keyOf, codec: keyCodec })
   }
   /**
@@ -213,6 +218,24 @@ export class DataStream<T> {
     const side = { operator: 'sideOutput', detail: tag.id, tag: tag.id, inputs: [this.node], create }
     return new DataStream(this.built, addNode(this.built, side))
   }
+  /**
+   * Each element with the answer to a question that it raises: of a service, a node, a database. Results stand in the
+   * order of the elements; answers that were used are written to the log with what they led to, so a replay has the same
+   * ones and asks nothing. Where only `map`, `filter`, `flatMap`, `union` and `keyBy` lie between a source, or a `keyBy`
+   * of a distributed job, and here, up to `capacity` questions are asked at once; elsewhere one after the other. A
+   * revert takes back what followed from an answer; what comes instead asks anew. Source: Flink's
+   * AsyncDataStream.orderedWait.
+   */
+  enrich<Request, Answer, Out>(
+    uid: string,
+    options: EnrichOptions<T, Request, Answer>,
+    f: (value: T, answer: Answer, emit: (out: Out) => void) => void,
+  ): DataStream<Out> {
+    const enrichment = enrichmentOf(options)
+    verifyEnrichment(uid, enrichment)
+    const create = enrichOperator(enrichment, options, f)
+    return this.add<Out>({ uid, operator: 'enrich', inputs: [this.node], enrichment, create })
+  }
   sinkTo(uid: string, options: SinkOptions<T>): void {
     const { topic, codec, maxFinishedIds = 100_000 } = options
     const idOf = (output: unknown) => codec.idOf(output as T) // what this stream's sink emitted
@@ -224,8 +247,9 @@ export class DataStream<T> {
     this.#sink(uid, 'plain-sink', { topic, idOf: null }, plainSinkOperator(topic, codec))
   }
 
-  #stateless<Out>(operator: string, create: CreateOperator): DataStream<Out> {
-    return new DataStream(this.built, addNode(this.built, { operator, inputs: [this.node], create }))
+  #stateless<Out>(operator: string, f: (value: T, emit: (value: unknown) => void) => void): DataStream<Out> {
+    const pure = f as NonNullable<TopologyNode['pure']> // the builder typed the stream that feeds it
+    return this.add<Out>({ operator, inputs: [this.node], pure, create: flatMapOperator<T>(f) })
   }
   #sink(uid: string, operator: string, sink: TopologyNode['sink'], create: CreateOperator): void {
     addNode(this.built, { uid, operator, inputs: [this.node], detail: `topic ${sink?.topic}`, sink, create })

@@ -1,4 +1,5 @@
 import type { Codec } from './codec.ts'
+import type { TopologyEnrichment } from './enrichment.ts'
 import type { JobGraph } from './job-graph.ts'
 import type { CreateOperator } from './operators/operator.ts'
 import type { SourceCodec } from './source.ts'
@@ -31,6 +32,10 @@ export interface TopologyNode {
   readonly sink: { readonly topic: string; readonly idOf: ((output: unknown) => string) | null } | null
   /** Of a `keyBy`, and of other nodes behind which the topology can be cut. */
   readonly edge: TopologyEdge | null
+  /** Of a node that asks the world. */
+  readonly enrichment: TopologyEnrichment | null
+  /** What it emits follows from the value alone, and this is it: so what it will emit can be known ahead. */
+  readonly pure: ((value: unknown, emit: (value: unknown) => void) => void) | null
   readonly create: CreateOperator
 }
 

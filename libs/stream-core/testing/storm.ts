@@ -12,6 +12,7 @@ import {
   timestampCodec,
   tumbling,
   valueState,
+  type DataStream,
   type SinkCodec,
   type SourceCodec,
   type SourceRecord,
@@ -57,16 +58,24 @@ export const blockTime = 1000
 /** Fails on it, as a rule might. */
 export const poison = 13
 
-export const stormTopology = (options: { readonly maxFinishedIds?: number } = {}): Topology => {
+export interface StormOptions {
+  readonly maxFinishedIds?: number
+  /** What the streams go through where others might enrich them: blocks, what processes, windows and joins emit. */
+  readonly through?: <T>(uid: string, stream: DataStream<T>) => DataStream<T>
+}
+
+export const stormTopology = ({ through = (_, stream) => stream, ...options }: StormOptions = {}): Topology => {
   const builder = new StreamBuilder({ job: 'storm', version: '1' })
   const in_log = { type: 'in-log' } as const
   const prices = builder.source('prices', { topic: 'prices', codec: written<Price>(), watermarks: in_log })
-  const chain = builder.source('chain', {
+  const blocks = builder.source('chain', {
     topic: 'chain',
     codec: written<Transfer>(),
     watermarks: in_log,
     epochs: true,
   })
+
+  const chain = through('asked-blocks', blocks)
 
   const total = valueState('total', numberCodec)
   const partners = mapState('partners', stringCodec, numberCodec)
@@ -143,10 +152,14 @@ export const stormTopology = (options: { readonly maxFinishedIds?: number } = {}
         ctx.state(last).value = price
       },
     })
-  spending
-    .union(windows, priced, spending.sideOutput(big))
+  through('asked-spending', spending)
+    .union(through('asked-windows', windows), priced, spending.sideOutput(big))
     .sinkTo('findings', { topic: 'findings', codec: findings, ...options })
-  counts.union(followed).sinkTo('others', { topic: 'findings', codec: findings, ...options })
+  through('asked-others', counts.union(through('asked-followed', followed))).sinkTo('others', {
+    topic: 'findings',
+    codec: findings,
+    ...options,
+  })
   return builder.build()
 }
 

@@ -1,5 +1,6 @@
 import type { LogRecord } from '@tocsin/event-log'
 import { ListView } from '../src/state/list-view.ts'
+import type { Outcome } from '../src/enrichment.ts'
 import type { OutputTag } from '../src/process-function.ts'
 import type { Transition } from '../src/sink.ts'
 import type { SourceCodec, SourceRecord } from '../src/source.ts'
@@ -8,6 +9,7 @@ import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } fro
 import { Timed } from '../src/state/timed.ts'
 import { restoreCheckpoint, writeCheckpoint } from '../src/task/checkpoint.ts'
 import { nodeEventLoop } from '../src/task/event-loop.ts'
+import type { AnswerRequest, AnswerUse } from '../src/task/answers.ts'
 import { Task, type Resumption, type TaskDeadLetter } from '../src/task/task.ts'
 import { deadLetterSink } from '../src/task/output-buffer.ts'
 import { maxTimestamp, type Timestamp } from '../src/time.ts'
@@ -17,6 +19,15 @@ import { nameOfNode, type Topology, type TopologyNode } from '../src/topology.ts
 export interface TestDriverOptions {
   /** Of each topic. Default 1. */
   readonly partitions?: Readonly<Record<string, number>>
+  /**
+   * What `enrich` is answered, by uid, in place of its `ask`: at once. What it throws is why there is no answer. It is
+   * given what `requestOf` made, and gives what `answerCodec` takes.
+   */
+  readonly answers?: Readonly<Record<string, (request: never) => unknown>>
+}
+
+export class UnansweredError extends Error {
+  readonly handling = 'stop'
 }
 
 /** What a sink wrote. `key` and `value` are the bytes as the codec made them. */
@@ -38,6 +49,8 @@ export interface DriverCheckpoint {
   readonly steps: number
   /** @internal */
   readonly resumptions: readonly Resumption[]
+  /** How many answers had been used. @internal */
+  readonly answers: number
 }
 
 /**
@@ -102,12 +115,29 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   )
   const sides: { operator: string; tag: string; value: unknown; timestamp: Timestamp }[] = []
   let isReplaying = false
+  const enrichments = new Map(nodes.map((node) => [nameOfNode(node), node.enrichment]))
+  const answerAtOnce = ({ operator, request }: AnswerRequest): Outcome => {
+    const answer = options.answers?.[operator]
+    const enrichment = enrichments.get(operator)
+    if (answer === undefined || enrichment === null || enrichment === undefined) {
+      throw new UnansweredError(`"${operator}" asks; give the driver a function for it in \`answers\`.`)
+    }
+    try {
+      const given = answer(enrichment.decodeRequest(request) as never) // its own `requestOf` made it
+      return { type: 'answer', value: enrichment.encodeAnswer(given) }
+    } catch (error) {
+      return { type: 'failed', reason: error instanceof Error ? error.message : String(error) }
+    }
+  }
+  /** All answers that were used. */
+  let journal: AnswerUse[] = []
   const newTask = () =>
     new Task({
       topology: { ...topology, nodes },
       partitions,
       deadLetters: { topic: 'dead-letters', encode: () => new Uint8Array() },
       freeze: deepFreeze,
+      answerAtOnce,
       onSideOutput: (operator, tag, value, timestamp) => {
         if (!isReplaying) sides.push({ operator, tag, value, timestamp })
       },
@@ -126,6 +156,7 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
 
   const run = () => {
     task.advance(Infinity)
+    journal.push(...task.drainAnswers())
     for (const { sink, record, output, transition } of task.outputs.drain()) {
       if (sink === deadLetterSink)
         letters.push(output as TaskDeadLetter) // the task emits nothing else to it
@@ -164,14 +195,17 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
       ends: logs.map(({ length }) => length),
       steps: task.steps,
       resumptions: task.resumptionsSince(task.checkpointableSteps),
+      answers: task.answersUsed,
     }
   }
-  const restore = async ({ store, ends, steps, resumptions }: DriverCheckpoint): Promise<void> => {
+  const restore = async ({ store, ends, steps, resumptions, answers }: DriverCheckpoint): Promise<void> => {
     contents = { meta: store.meta, cells: new Map(store.cells) }
     logs.forEach((log, index) => (log.length = ends[index] ?? 0))
     task = newTask()
     await restoreCheckpoint(task, openMemoryStore(contents))
     task.replay(resumptions, steps)
+    journal = journal.slice(0, answers)
+    task.replayAnswers(journal.slice(task.answersUsed))
     task.inputs.forEach((input, index) => {
       const log = logs[index] ?? []
       input.offer(log.slice(input.fetchOffset), log.length)

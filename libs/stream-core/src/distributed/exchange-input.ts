@@ -1,6 +1,6 @@
 import type { LogRecord } from '@tocsin/event-log'
 import { minTimestamp, type Timestamp } from '../time.ts'
-import type { InputPosition } from '../task/input.ts'
+import type { InputPosition, QueuedRecord } from '../task/input.ts'
 import type { Placed } from '../task/place.ts'
 import { decodeFrame, type ExchangeItem, type Frame } from './frame.ts'
 import { compareStamps, firstStamp, isEnd, Stamper, stampAfter, type Stamp } from './stamp.ts'
@@ -67,6 +67,14 @@ export class ExchangeInput {
       this.#headBytes += record.value.length
     }
     this.#fetchOffset = Math.max(this.#fetchOffset, nextOffset)
+  }
+
+  /** The log records that are queued, and how many items of each are taken. */
+  *queued(): Generator<QueuedRecord> {
+    for (let at = this.#head; at < this.#records.length; at += 1) {
+      const record = this.#records[at]
+      if (record !== undefined) yield { record, taken: record.offset === this.#offset ? this.#ordinal : 0 }
+    }
   }
 
   /** The next item, or undefined until more is read. Frames without one only move the bound. */

@@ -117,6 +117,23 @@ export class Exchange {
     for (let target = 0; target < this.targets.length; target += 1) this.#outputs.cross({ target, shard: null, item })
   }
 
+  /** Puts back how it stands now, when what is told from here on is undone. */
+  hold(): () => void {
+    const stamper = this.#stamper.snapshot()
+    const [step, phase, tag, emissions] = [this.#step, this.#phase, this.#tag, this.#emissions]
+    const [node, unit, units] = [this.#nodeTag, this.#unit, this.#units]
+    return () => {
+      this.#stamper.restore(stamper)
+      this.#step = step
+      this.#phase = phase
+      this.#tag = tag
+      this.#emissions = emissions
+      this.#nodeTag = node
+      this.#unit = unit
+      this.#units = units
+    }
+  }
+
   /** The sequence begins anew behind a revert. */
   revert(): void {
     this.#stamper.revert()

@@ -1,3 +1,4 @@
+import type { Outcome } from '../enrichment.ts'
 import type { OutputBuffer } from '../task/output-buffer.ts'
 import type { Segment, UndoLog } from '../task/rewind.ts'
 import type { Timestamp } from '../time.ts'
@@ -16,6 +17,10 @@ export class Output {
   /** Values handed on so far. */
   get records(): number {
     return this.#records
+  }
+  /** Some were handed on in a unit that is undone. */
+  set records(records: number) {
+    this.#records = records
   }
   connect(receiver: Receiver): void {
     this.#receivers.push(receiver)
@@ -36,6 +41,8 @@ export interface Operator {
    * the watermark, and may turn to the event loop between two units, so a unit should take well under a millisecond.
    */
   fireNext?(watermark: Timestamp): boolean
+  /** A unit of its work was undone and will be done again: what follows from its tables, and is kept beside them, goes. */
+  forget?(): void
   /** As `fireNext`, for what the journaled clock makes due when it shows `time`. */
   fireNextProcessingTime?(time: Timestamp): boolean
 }
@@ -79,6 +86,8 @@ export interface OperatorContext {
    * for different keys are put in one order by it; within a node and a watermark it is the order of firing.
    */
   fires(time: Timestamp, key: ByteString, namespace?: string): void
+  /** Of an enriching operator. @throws {AnswerMissing} it is not there yet: hand it on, the unit is done again. */
+  answerTo(request: Uint8Array): Outcome
   /** An element came too late to count. */
   countLate(): void
   /**

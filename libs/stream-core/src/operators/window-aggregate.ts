@@ -214,6 +214,7 @@ export const paneWindowOperator =
           },
         },
       ],
+      forget,
       fireNext(watermark) {
         if (ends.sortNext(watermark)) return true
         const due = ends.take(watermark)

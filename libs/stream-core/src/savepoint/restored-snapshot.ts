@@ -46,6 +46,7 @@ export const restoredSnapshot = (options: RestoredSnapshotOptions): TaskSnapshot
     lateElements: 0,
     finalized: epoch,
     place,
+    answers: 0,
     processingTime,
     isTimeDue: false,
   }

@@ -8,6 +8,8 @@ import {
 } from '@tocsin/event-log'
 import type { Crossing, FrameBuffer } from '../distributed/frame-buffer.ts'
 import type { Stamp } from '../distributed/stamp.ts'
+import { answerRecord, answersPosition } from './answer-log.ts'
+import type { AnswerUse } from './answers.ts'
 import { differingSinks, newMarker, type ProgressMarker, type WrittenRange } from './marker.ts'
 import type { Emission } from './output-buffer.ts'
 import { markerRecord, readMarkers, type ProgressPosition } from './progress-log.ts'
@@ -30,6 +32,10 @@ export class Commits {
   readonly #clock: () => number
   /** What other tasks are told. */
   readonly #frames: FrameBuffer
+  /** Answers that were used since the last commit. */
+  #answers: NewRecord[] = []
+  /** Ends of the topic of answers after what may yet be needed, oldest first, and how many were used by then. */
+  #answerEnds: { readonly used: number; readonly end: number }[]
   #producer: Producer
   #lastSteps: number
   #pending: NewRecord[] = []
@@ -49,18 +55,21 @@ export class Commits {
     /** Of each partition that the task may write to, as of now. */
     readonly ends: readonly (TopicPartition & { readonly end: number })[]
     readonly frames: FrameBuffer
+    /** Of the answers that the log holds and this task may yet need. */
+    readonly answerEnds: readonly { readonly used: number; readonly end: number }[]
   }) {
     this.#log = options.log
     this.#position = options.position
     this.#clock = options.clock
     this.#frames = options.frames
+    this.#answerEnds = [...options.answerEnds]
     this.#producer = options.producer
     this.#lastSteps = options.lastSteps
     this.#ends = new Map(options.ends.map(({ topic, partition, end }) => [`${topic}/${partition}`, end]))
   }
 
   get pending(): number {
-    return this.#pending.length + this.#frames.items
+    return this.#pending.length + this.#answers.length + this.#frames.items
   }
   /** When the oldest output that waits was made; null when none waits. */
   get pendingSince(): number | null {
@@ -72,9 +81,15 @@ export class Commits {
   }
 
   /** `told`: how far the task has come, which is news to others even without an item for them. */
-  add(emissions: readonly Emission[], crossings: readonly Crossing[], told: Stamp): void {
+  add(
+    emissions: readonly Emission[],
+    crossings: readonly Crossing[],
+    answers: readonly AnswerUse[],
+    told: Stamp,
+  ): void {
     this.#frames.add(crossings)
-    if (emissions.length === 0 && !this.#frames.hasNews(told)) return
+    if (emissions.length === 0 && answers.length === 0 && !this.#frames.hasNews(told)) return
+    for (const use of answers) this.#answers.push(answerRecord(answersPosition(this.#position), use))
     for (const { record } of emissions) this.#pending.push(record)
     this.#pendingSince ??= this.#clock()
   }
@@ -93,7 +108,9 @@ export class Commits {
     if (this.#pending.length === 0 && !hasStepped && !this.#frames.hasNews(told)) return null
     const began = this.#clock()
     const whole = newMarker({ ...marker, written: this.#written() })
-    const records = [...this.#pending, ...this.#frames.records(told), markerRecord(this.#position, whole)]
+    const marking = markerRecord(this.#position, whole)
+    const records = [...this.#pending, ...this.#answers, ...this.#frames.records(told), marking]
+    const atAnswers = answersPosition(this.#position)
     let isUnknown = false
     await retrying(async () => {
       if (isUnknown) {
@@ -110,6 +127,9 @@ export class Commits {
       try {
         for (const { topic, partition, offset } of await this.#producer.append(records)) {
           this.#ends.set(`${topic}/${partition}`, offset)
+          if (topic === atAnswers.topic && partition === atAnswers.partition) {
+            this.#answerEnds.push({ used: marker.answers, end: offset })
+          }
           if (topic === this.#position.topic && partition === this.#position.partition) {
             this.#markerEnds.push({ steps: marker.steps, end: offset })
           }
@@ -120,6 +140,7 @@ export class Commits {
       }
     })
     this.#pending = []
+    this.#answers = []
     this.#frames.sent(told)
     this.#pendingSince = null
     this.#lastSteps = marker.steps
@@ -134,6 +155,15 @@ export class Commits {
     this.#markerEnds = this.#markerEnds.slice(keepFrom)
     const { topic, partition } = this.#position
     await retrying(() => this.#log.trim({ topic, partition }, before.end))
+  }
+
+  /** Answers that were used before a checkpoint will not be asked for again. */
+  async trimAnswersBelow(used: number, retrying: Retrying): Promise<void> {
+    const last = this.#answerEnds.findLastIndex((one) => one.used <= used)
+    const upTo = this.#answerEnds[last]
+    if (upTo === undefined) return
+    await retrying(() => this.#log.trim(answersPosition(this.#position), upTo.end))
+    this.#answerEnds = this.#answerEnds.slice(last + 1)
   }
 
   async close(): Promise<void> {

@@ -32,8 +32,13 @@ export class DeterminismError extends Error {
   /** Null: what was committed then is no longer all there, or cannot be told from what others wrote. */
   readonly difference: OutputDifference | null
 
-  constructor(message: string, difference: OutputDifference | null) {
-    super(`${message} ${difference === null ? noDifference : describeDifference(difference)}`)
+  /** `detail`: what of it can be shown; default: the difference. */
+  constructor(
+    message: string,
+    difference: OutputDifference | null,
+    detail = difference === null ? noDifference : describeDifference(difference),
+  ) {
+    super(detail === '' ? message : `${message} ${detail}`)
     this.difference = difference
   }
 }

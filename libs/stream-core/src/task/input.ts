@@ -17,6 +17,12 @@ export interface InputPosition {
   readonly ordinal: number
 }
 
+/** Read, and not wholly taken. */
+export interface QueuedRecord {
+  readonly record: LogRecord
+  readonly taken: number
+}
+
 export interface InputSnapshot extends InputPosition {
   readonly place: Timestamp
   readonly watermark: Timestamp
@@ -159,6 +165,14 @@ export class Input {
     }
   }
 
+  /** The log records that are queued, and how many source records of each are taken. */
+  *queued(): Generator<QueuedRecord> {
+    for (let at = this.#head; at < this.#records.length; at += 1) {
+      const record = this.#records[at]
+      if (record !== undefined) yield { record, taken: record.offset === this.#state.offset ? this.#state.ordinal : 0 }
+    }
+  }
+
   /** The next source record, or undefined until more is read. */
   peek(): SourceRecord<unknown> | Undecodable | undefined {
     if (this.#next !== undefined) return this.#next
@@ -274,6 +288,15 @@ const timed = (record: SourceRecord<unknown> | Undecodable): SourceRecord<unknow
   if (record.type !== 'element' || Number.isSafeInteger(record.timestamp)) return record
   const error = new TimestampError(`An element's timestamp is ${record.timestamp}, no whole number of milliseconds.`)
   return { type: 'undecodable', error }
+}
+
+/** The source records that a log record holds. */
+export const decodeAll = (
+  source: TopologySource,
+  record: LogRecord,
+): readonly (SourceRecord<unknown> | Undecodable)[] => {
+  const decoded = decode(source, record)
+  return isList(decoded) ? decoded : [decoded]
 }
 
 const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value)

@@ -4,7 +4,7 @@ import { StateMismatchError } from './errors.ts'
 import type { Resumption } from './task.ts'
 
 /** Raised with what a marker holds; there is no way from one to the next. */
-const format = 3
+const format = 4
 
 /** What a commit says of itself, in one atomic write with its outputs. */
 export interface ProgressMarker {
@@ -25,6 +25,8 @@ export interface ProgressMarker {
   readonly sent: SentCounts
   /** Of each partition that the commit writes to: where its records lie, should a replay have to be compared with them. */
   readonly written: readonly WrittenRange[]
+  /** Answers used when it was written. */
+  readonly answers: number
   /** Since the last checkpoint. */
   readonly resumptions: readonly Resumption[]
   /** Steps since the last checkpoint that read nothing but went back to what was final, for a savepoint. */

@@ -12,6 +12,7 @@ const marker = (steps: number) =>
     inputs: [],
     proofs: {},
     sent: {},
+    answers: 0,
     written: [],
     resumptions: [],
     returns: [],
@@ -40,7 +41,7 @@ describe('readMarkers', () => {
     const value = Buffer.from(JSON.stringify(old))
     await producer.append([{ topic: 'progress', partition: 0, key: Buffer.from('0'), value }])
     await expect(readMarkers(log, position)).rejects.toThrow(
-      'A progress marker of job "job" has format 1; this version reads format 3.',
+      'A progress marker of job "job" has format 1; this version reads format 4.',
     )
   })
 })

@@ -43,6 +43,7 @@ export class Segment {
  */
 export class UndoLog {
   readonly #hasEpochs: boolean
+  readonly redoesUnits: boolean
   readonly #segments: Segment[] = [new Segment()]
   #open: Segment
   /** What `rewind` has still to put back, newest first, and what of it stays. */
@@ -56,8 +57,10 @@ export class UndoLog {
   readonly #spill = new UndoSpill()
   #spilledSegments = 0
 
-  constructor(hasEpochs: boolean) {
+  /** `redoesUnits`: a unit that lacks an answer is undone whole, and done again. */
+  constructor(hasEpochs: boolean, { redoesUnits = false }: { readonly redoesUnits?: boolean } = {}) {
     this.#hasEpochs = hasEpochs
+    this.redoesUnits = redoesUnits
     this.#open = this.#segments[0] ?? new Segment()
   }
 

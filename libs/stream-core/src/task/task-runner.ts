@@ -15,10 +15,12 @@ import { writeTaskPart } from '../savepoint/write-task-part.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { minTimestamp } from '../time.ts'
 import type { Topology } from '../topology.ts'
+import { answersPosition, readAnswers } from './answer-log.ts'
+import { AsyncRequests } from './async-requests.ts'
 import { inputNames, restoreCheckpoint, writeCheckpoint, type CheckpointReport } from './checkpoint.ts'
 import { CommitPace } from './commit-pace.ts'
 import { Commits, type CommitReport, type Retrying } from './commits.ts'
-import { StateLostError } from './errors.ts'
+import { DeterminismError, StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
 import type { ProgressMarker } from './marker.ts'
 import { Durations, TimeAccount, type DurationSummary, type TimeShares } from './measures.ts'
@@ -148,6 +150,8 @@ export class TaskRunner {
   readonly #starts: readonly number[]
   readonly #commits: Commits
   readonly #replay: Replay
+  /** Null where nothing of the task asks the world. */
+  readonly #requests: AsyncRequests | null
   #reader: Reader | null
   readonly #paused = new Set<number>()
   /** Returns of the task up to which the reader stands right. */
@@ -157,6 +161,7 @@ export class TaskRunner {
   readonly #trimmed: number[] = []
   /** Of the checkpoint that is being written. */
   #neededOfExchanges: readonly Position[] = []
+  #answersInCheckpoint = 0
   #checkpointSteps: number
   #checkpointAt: number
   #status: TaskProgress['status'] = 'restoring'
@@ -212,6 +217,14 @@ export class TaskRunner {
     this.#replay = parts.replay
     this.#reader = parts.reader
     this.#ends = parts.ends
+    this.#requests =
+      parts.task.enrichments.size === 0
+        ? null
+        : new AsyncRequests({
+            enrichments: parts.task.enrichments,
+            eventLoop: this.#eventLoop,
+            onOutcome: (asked, outcome) => parts.task.answer(asked, outcome),
+          })
     this.#checkpointSteps = parts.task.steps
     this.#pace = new CommitPace(this.#settings.commitIntervalMs)
     this.#time = new TimeAccount(options.clock)
@@ -231,6 +244,9 @@ export class TaskRunner {
       if (topic !== undefined) partitions.set(topic, await log.partitions(topic))
     }
     const task = new Task({ topology, part, deadLetters, partitions: (topic) => partitions.get(topic) ?? 1 })
+    const answersAt = answersPosition(progress)
+    if (task.enrichments.size > 0)
+      await log.createTopics([{ topic: answersAt.topic, partitions: await log.partitions(progress.topic) }])
     // First the producer: from here on an earlier owner can commit nothing more, and what is read is the last word.
     const producer = await log.openProducer(progress.transactionalId)
     const markers = await readMarkers(log, progress)
@@ -246,6 +262,8 @@ export class TaskRunner {
     const names = inputNames(task)
     if (checkpoint === undefined) task.start(starts)
     if (last !== undefined) task.replay(last.resumptions, last.steps, last.returns)
+    const uses = await readAnswers(log, answersAt, { from: task.answersUsed, to: last?.answers ?? 0 })
+    task.replayAnswers(uses)
     task.inputs.forEach((input, index) => {
       const { beginning, end } = ranges[index] ?? { beginning: 0, end: 0 }
       const mustReach = last?.inputs[index]?.offset ?? 0
@@ -281,6 +299,7 @@ export class TaskRunner {
         lastSteps: last?.steps ?? 0,
         ends,
         frames: new FrameBuffer(part?.writes ?? []),
+        answerEnds: uses.map(({ index, offset }) => ({ used: index + 1, end: offset + 1 })),
       }),
       replay: new Replay({ log, topology, markers, from: { steps: task.steps, sent: task.outputs.sent() } }),
       ends: ranges.map(({ end }) => end),
@@ -328,9 +347,25 @@ export class TaskRunner {
   /** For a savepoint, when it does not run: takes back what is not final and commits that. */
   async returnToBase(): Promise<void> {
     await this.#endReplay()
-    if (this.#task.returnToBase())
-      this.#commits.add(this.#task.outputs.drain(), this.#task.outputs.drainCrossings(), this.#task.progress)
+    await this.#endStep()
+    if (this.#task.returnToBase()) this.#addToCommit()
     await this.#commit(new AbortController().signal)
+  }
+
+  /** A stop may have left it where it waits for an answer: now that is waited for. */
+  async #endStep(): Promise<void> {
+    const { signal } = new AbortController()
+    if (!this.#task.isInStep) return
+    while (this.#task.isInStep) {
+      this.#task.advance(1)
+      if (this.#task.isAwaitingAnswers) await this.#awaitAnswer(signal)
+    }
+    this.#addToCommit()
+  }
+
+  #addToCommit(): void {
+    const { outputs, progress } = this.#task
+    this.#commits.add(outputs.drain(), outputs.drainCrossings(), this.#task.drainAnswers(), progress)
   }
 
   /** Behind `returnToBase`, and when all that others told is taken: checkpoints all, and writes it as a part of a savepoint. */
@@ -392,6 +427,7 @@ export class TaskRunner {
   }
 
   async close(): Promise<void> {
+    this.#requests?.close()
     await this.#checkpointing
     try {
       await this.#reader?.close()
@@ -407,7 +443,8 @@ export class TaskRunner {
     this.#setStatus(this.#isReplaying ? 'replaying' : 'running')
     try {
       await work()
-      if (!this.#isReplaying) {
+      // Where a unit waits for an answer the step is not whole: the next start folds anew from the last commit.
+      if (!this.#isReplaying && !this.#task.isInStep) {
         await this.#commit(signal)
         await this.#endCheckpoint(signal)
         await this.#beginCheckpoint(signal)
@@ -489,15 +526,18 @@ export class TaskRunner {
       const { next } = this.#replay
       // The step in hand is counted already.
       const limit = next === undefined ? Infinity : next.steps - task.steps + (task.isInStep ? 1 : 0)
+      this.#requests?.send(task.requestsToAsk())
       slice.begin()
       const ended = task.advance(limit, slice.isOver)
       total += ended
       // What a step emits is whole only at its end.
       if (!task.isInStep) {
-        if (next === undefined) this.#commits.add(task.outputs.drain(), task.outputs.drainCrossings(), task.progress)
-        else await this.#withhold(next)
-        if (signal.aborted || (ended < limit && !slice.hasEnded)) return total
+        if (next === undefined) {
+          this.#addToCommit()
+        } else await this.#withhold(next)
+        if (signal.aborted || (ended < limit && !slice.hasEnded && !task.isAwaitingAnswers)) return total
       }
+      if (task.isAwaitingAnswers && (await this.#awaitAnswer(signal)) === 'stopped') return total
       await this.#keepPace(signal, true)
       this.#time.spendOn('idle')
       await this.#eventLoop.turn()
@@ -505,14 +545,32 @@ export class TaskRunner {
     }
   }
 
+  /** Asks what can be asked, and lets others go on until something was answered. What is due meanwhile is done. */
+  async #awaitAnswer(signal: AbortSignal): Promise<'goes on' | 'stopped'> {
+    const requests = this.#requests
+    if (requests === null) throw new Error('assertion: only what asks waits for answers')
+    requests.send(this.#task.requestsToAsk())
+    await this.#keepPace(signal, this.#hasMoreToRead)
+    this.#time.spendOn('idle')
+    await requests.news(this.#waitMs(), signal)
+    this.#time.spendOn('busy')
+    return signal.aborted ? 'stopped' : 'goes on'
+  }
+
   /** Outputs before the last marker were sent by the run before. */
   async #withhold(marker: ProgressMarker): Promise<void> {
     const { steps, outputs } = this.#task
     this.#replay.withhold(outputs.drain())
     outputs.drainCrossings()
+    this.#task.drainAnswers()
     if (steps < marker.steps) return
     if ((await this.#replay.pass(outputs.proofs(), outputs.sent())) === 'differs') this.#divergences += 1
-    if (!this.#isReplaying) this.#setStatus('running')
+    if (this.#isReplaying) return
+    const { answersToReplay } = this.#task
+    if (answersToReplay > 0) {
+      throw new DeterminismError(`The replay used ${answersToReplay} answers less than the run before it.`, null, '')
+    }
+    this.#setStatus('running')
   }
 
   /** Commits and checkpoints that are due. */
@@ -555,6 +613,7 @@ export class TaskRunner {
       })),
       proofs: outputs.proofs(),
       sent: outputs.sent(),
+      answers: this.#task.answersUsed,
       resumptions: this.#task.resumptionsSince(this.#checkpointSteps),
       returns: this.#task.returnsSince(this.#checkpointSteps),
     }
@@ -575,6 +634,7 @@ export class TaskRunner {
     if (steps === this.#checkpointSteps) return
     if (this.#commits.lastSteps < steps) await this.#commit(signal)
     this.#neededOfExchanges = this.#task.neededOfExchanges
+    this.#answersInCheckpoint = this.#task.checkpointableAnswers
     this.#checkpointing = writeCheckpoint({
       task: this.#task,
       store,
@@ -617,6 +677,7 @@ export class TaskRunner {
     this.#checkpointFailure = null
     this.#checkpoints += 1
     await this.#commits.trimBelow(this.#checkpointSteps, this.#retryingUntil(signal))
+    await this.#commits.trimAnswersBelow(this.#answersInCheckpoint, this.#retryingUntil(signal))
     await this.#trimExchanges(signal)
   }
 

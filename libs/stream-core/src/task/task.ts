@@ -2,7 +2,7 @@ import type { LogRecord, Position } from '@tocsin/event-log'
 import { ExchangeInput, nextOfExchange, type ExchangeInputSnapshot } from '../distributed/exchange-input.ts'
 import { exchangeReceiver } from '../distributed/exchange-receiver.ts'
 import { Exchange, type Told } from '../distributed/exchange.ts'
-import type { ExchangeItem } from '../distributed/frame.ts'
+import { decodeFrame, type ExchangeElement, type ExchangeItem } from '../distributed/frame.ts'
 import {
   compareStamps,
   controlTag,
@@ -14,6 +14,7 @@ import {
   type Step,
 } from '../distributed/stamp.ts'
 import type { TaskPart } from '../distributed/task-part.ts'
+import type { Outcome, TopologyEnrichment } from '../enrichment.ts'
 import { Output, type LifecycleSink, type Operator, type OperatorContext } from '../operators/operator.ts'
 import type { CheckpointedTable } from '../state/checkpointed-table.ts'
 import type { TableLayout } from '../state/state-cells.ts'
@@ -25,8 +26,9 @@ import { watermarkAfter } from '../watermark-strategy.ts'
 import { WatermarkMultiplexer } from '../watermark-multiplexer.ts'
 import { WatermarkValve, type ValveSnapshot, type WatermarkCombiner } from '../watermark.ts'
 import { inputsToPause } from './alignment.ts'
+import { Answers, type AnswerAtOnce, type AnswerRequest, type AnswerUse } from './answers.ts'
 import { EpochError, SourceError } from './errors.ts'
-import { Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
+import { decodeAll, Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
 import { deadLetterSink, OutputBuffer, type OutputProof, type SentCounts } from './output-buffer.ts'
 import type { OperatorProgress } from './operator-progress.ts'
@@ -50,6 +52,8 @@ export interface TaskOptions {
   readonly part?: TaskPart | undefined
   /** Deep-freezes what enters state, so that a test sees who edits it. Default: as it is. */
   readonly freeze?: <T>(value: T) => T
+  /** Answers what the topology asks, in tests. */
+  readonly answerAtOnce?: AnswerAtOnce | undefined
   /** Sees all that goes to side outputs, in tests. */
   readonly onSideOutput?: (operator: string, tag: string, value: unknown, timestamp: Timestamp) => void
 }
@@ -70,6 +74,8 @@ export interface TaskSnapshot {
   readonly finalized: number | null
   /** Of the last source record; null before the first. */
   readonly place: Timestamp | null
+  /** Answers used, over rewinds. */
+  readonly answers: number
   /** What the journaled clock last showed. */
   readonly processingTime: Timestamp
   /** Of a task that reads what others write: what that time makes due is still to fire. */
@@ -157,6 +163,8 @@ export class Task {
   /** Either partitions of sources or exchanges. */
   readonly inputs: readonly TaskInput[]
   readonly outputs: OutputBuffer
+  /** Who of it asks the world, by name. */
+  readonly enrichments: ReadonlyMap<string, TopologyEnrichment>
   readonly #sources: readonly Input[]
   readonly #exchanges: readonly ExchangeInput[]
   /** Null where the task is the whole job. */
@@ -172,6 +180,10 @@ export class Task {
   /** Of each of `#sources` its number among all. */
   readonly #inputIds: number[] = []
   readonly #sinks: LifecycleSink[] = []
+  /** Null where nothing of it asks the world. */
+  readonly #answers: Answers | null
+  /** What the records that are queued will ask for, by record, one list for each element in it. */
+  readonly #asked = new WeakMap<LogRecord, readonly (readonly AnswerRequest[])[]>()
   readonly #tables = new Map<string, CheckpointedTable>()
   #stored: StoredState | null = null
   #tablesInCheckpoint: readonly CheckpointedTable[] = []
@@ -216,7 +228,15 @@ export class Task {
     this.#options = options
     this.topology = topology
     this.#hasEpochs = topology.nodes.some(({ source }) => source?.epochs === true)
-    this.#undo = new UndoLog(this.#hasEpochs)
+    const asking = new Map<string, TopologyEnrichment>()
+    for (const node of topology.nodes) {
+      if (node.enrichment === null || part?.nodes.includes(node.id) === false) continue
+      asking.set(nameOfNode(node), node.enrichment)
+    }
+    this.enrichments = asking
+    const capacityOf = (operator: string) => asking.get(operator)?.capacity ?? 0
+    this.#answers = asking.size === 0 ? null : new Answers(capacityOf, options.answerAtOnce)
+    this.#undo = new UndoLog(this.#hasEpochs, { redoesUnits: this.#answers !== null })
     this.outputs = new OutputBuffer(partitions)
     this.#exchange = part === undefined ? null : new Exchange(part.writes, this.outputs)
     const order = inWatermarkOrder(topology.nodes)
@@ -276,6 +296,22 @@ export class Task {
   /** Of this node it knows the watermark. */
   isFollowed(node: number): boolean {
     return this.#order.some(({ spec }) => spec.id === node)
+  }
+  /** It cannot go on without an answer that is not there. */
+  get isAwaitingAnswers(): boolean {
+    return this.#answers?.isAwaited === true
+  }
+  /** Answers used so far, over reverts. */
+  get answersUsed(): number {
+    return this.#answers?.used ?? 0
+  }
+  /** Of them, those that a checkpoint of now would cover. */
+  get checkpointableAnswers(): number {
+    return this.#hasEpochs ? (this.#marks[0]?.answers ?? 0) : this.answersUsed
+  }
+  /** Of the run before, answers whose use has not come again. */
+  get answersToReplay(): number {
+    return this.#answers?.toReplay ?? 0
   }
   get hasEpochs(): boolean {
     return this.#hasEpochs
@@ -415,12 +451,13 @@ export class Task {
       else if (!this.isInStep) {
         const next = this.#next()
         if (next === undefined) return ended
+        if (this.#answers?.have(this.#askedByHead(next.input)) === false) return ended
         if (this.#exchanges.length > 0) this.#beginItem(next.input)
         else this.#begin(next.input, next.place)
       }
       for (let unit = this.#rest[0]; unit !== undefined; unit = this.#rest[0]) {
         if (!unit()) this.#rest.shift()
-        else if (shouldPause()) return ended
+        else if (this.isAwaitingAnswers || shouldPause()) return ended
       }
       ended += 1
       if (shouldPause()) return ended
@@ -487,6 +524,26 @@ export class Task {
     return this.#resumptions
   }
 
+  /** What the run before used after where the task stands, oldest first. Call before anything is offered. */
+  replayAnswers(uses: readonly AnswerUse[]): void {
+    this.#answers?.replay(uses)
+  }
+  /**
+   * What is to be asked now, to be told by `answer` later: what the task waits for first, then what the elements that are
+   * queued will ask, where that follows from them alone.
+   */
+  requestsToAsk(): readonly AnswerRequest[] {
+    if (this.#answers === null || (this.isInStep && !this.isAwaitingAnswers)) return []
+    return this.#answers.toAsk(this.#askedAhead())
+  }
+  answer(asked: AnswerRequest, outcome: Outcome): void {
+    this.#answers?.give(asked, outcome)
+  }
+  /** The answers used since the last time, to be committed or withheld. */
+  drainAnswers(): readonly AnswerUse[] {
+    return this.#answers?.drain() ?? []
+  }
+
   /** The state that is not in memory is read from there. Call before anything is offered. */
   attach(stored: StoredState): void {
     this.#stored = stored
@@ -541,6 +598,7 @@ export class Task {
     this.#place = snapshot.place
     this.#processingTime = snapshot.processingTime
     this.#isTimeDue = snapshot.isTimeDue
+    this.#answers?.restore(snapshot.answers)
     this.outputs.restore(snapshot.proofs, snapshot.sent)
     this.#sources.forEach((input, index) => {
       const at = snapshot.inputs[index]
@@ -613,6 +671,10 @@ export class Task {
       registerSink: (sink) => this.#sinks.push(sink),
       freeze: this.#options.freeze ?? ((value) => value),
       fires: (time, key, namespace = '') => this.#exchange?.fires(time, key, namespace),
+      answerTo: (request) => {
+        if (this.#answers === null) throw new Error(`assertion: "${name}" asks nothing`)
+        return this.#answers.use({ operator: name, request })
+      },
       countLate: () => {
         this.#lateElements += 1
         this.#lateByNode[spec.id] = (this.#lateByNode[spec.id] ?? 0) + 1
@@ -741,7 +803,7 @@ export class Task {
     this.#rest.push(this.#foldItemStep)
   }
   readonly #foldItemStep = (): boolean => {
-    if (this.#item !== null) this.#foldItem(this.#item.item)
+    if (this.#item !== null && this.#foldItem(this.#item.item) === 'awaits') return true
     this.#rest.push(this.#endStep)
     return false
   }
@@ -762,18 +824,26 @@ export class Task {
     })
   }
 
-  #foldItem(item: ExchangeItem): void {
+  #foldItem(item: ExchangeItem): 'done' | 'awaits' {
     const exchange = this.#exchange
-    if (exchange === null || item.type === 'rest') return
+    if (exchange === null || item.type === 'rest') return 'done'
+    if (item.type === 'element') {
+      if (this.#answers !== null) return this.#attempt(this.#answers, () => this.#emitItem(item, exchange))
+      this.#emitItem(item, exchange)
+      return 'done'
+    }
     // Of several writers each tells what all of them know.
-    if (item.type !== 'element' && exchange.isKnown(item.stamp)) return
+    if (!exchange.isKnown(item.stamp)) this.#foldControl(item, exchange)
+    return 'done'
+  }
+  #emitItem(item: ExchangeElement, exchange: Exchange): void {
+    exchange.enter(item.stamp)
+    const node = this.#nodes[item.edge]
+    node?.main.emit(node.spec.edge?.codec.decode(item.value), item.timestamp)
+  }
+  #foldControl(item: Exclude<ExchangeItem, { readonly type: 'element' | 'rest' }>, exchange: Exchange): void {
     exchange.enter(item.stamp)
     switch (item.type) {
-      case 'element': {
-        const node = this.#nodes[item.edge]
-        node?.main.emit(node.spec.edge?.codec.decode(item.value), item.timestamp)
-        return
-      }
       case 'watermark':
       case 'idle':
       case 'active': {
@@ -810,7 +880,7 @@ export class Task {
 
   readonly #foldStep = (): boolean => {
     const step = this.#current
-    if (step !== null) this.#fold(step)
+    if (step !== null && this.#fold(step) === 'awaits') return true
     this.#rest.push(this.#endStep)
     return false
   }
@@ -835,11 +905,24 @@ export class Task {
     return open.length > 0 && open.every(({ isIdle }) => isIdle)
   }
 
-  #fold({ record, input, node, channel }: SourceStep): void {
+  #fold(step: SourceStep): 'done' | 'awaits' {
+    const { record, node } = step
+    if (record.type === 'element') {
+      const { value, timestamp } = record
+      if (this.#answers === null) this.#emit(node, value, timestamp)
+      else if (this.#attempt(this.#answers, () => this.#emit(node, value, timestamp)) === 'awaits') return 'awaits'
+    }
+    this.#foldRest(step)
+    return 'done'
+  }
+  #emit(node: Node, value: unknown, timestamp: Timestamp): void {
+    this.#enter(phases.element)
+    node.main.emit(value, timestamp)
+  }
+  /** All but what an element does in the operators. */
+  #foldRest({ record, input, node, channel }: SourceStep): void {
     switch (record.type) {
       case 'element': {
-        this.#enter(phases.element)
-        node.main.emit(record.value, record.timestamp)
         const { watermarks } = input.source
         if (watermarks.type === 'in-log') return
         const watermark = this.#watermarkAfter(record, input, node)
@@ -945,7 +1028,8 @@ export class Task {
         this.#isFiring = valve.watermark > before
         if (this.#isFiring) this.#exchange?.beginFiring(node.rank)
       }
-      if (this.#isFiring && operator.fireNext?.(valve.watermark) === true) {
+      if (this.#isFiring && this.#fireNext(operator, valve.watermark)) {
+        if (this.isAwaitingAnswers) return true
         this.#undo.settle()
         this.outputs.settle(outputsAProof)
         return true
@@ -962,7 +1046,8 @@ export class Task {
     for (let node = nodes[this.#clockCursor]; node !== undefined; node = nodes[this.#clockCursor]) {
       if (!this.#isFiringTime) this.#exchange?.beginFiring(node.rank)
       this.#isFiringTime = true
-      if (node.operator.fireNextProcessingTime?.(this.#processingTime) === true) {
+      if (this.#fireAtProcessingTime(node.operator)) {
+        if (this.isAwaitingAnswers) return true
         this.#undo.settle()
         return true
       }
@@ -970,6 +1055,125 @@ export class Task {
       this.#clockCursor += 1
     }
     return false
+  }
+
+  /** Does one unit of what is due, if there is one. Where it awaits an answer it was undone and is to be done again. */
+  #fireNext(operator: Operator, watermark: Timestamp): boolean {
+    const answers = this.#answers
+    if (answers === null) return operator.fireNext?.(watermark) === true
+    let hasFired = false
+    const fire = () => {
+      hasFired = operator.fireNext?.(watermark) === true
+    }
+    return this.#attempt(answers, fire) === 'awaits' || hasFired
+  }
+  /** The same of what the clock makes due. */
+  #fireAtProcessingTime(operator: Operator): boolean {
+    const answers = this.#answers
+    if (answers === null) return operator.fireNextProcessingTime?.(this.#processingTime) === true
+    let hasFired = false
+    const fire = () => {
+      hasFired = operator.fireNextProcessingTime?.(this.#processingTime) === true
+    }
+    return this.#attempt(answers, fire) === 'awaits' || hasFired
+  }
+
+  /** Does `work`, or, where that lacks an answer, undoes all that it did. */
+  #attempt(answers: Answers, work: () => void): 'done' | 'awaits' {
+    const [undoPosition, outputPosition, late] = [this.#undo.position, this.outputs.position, this.#lateElements]
+    const lateByNode = this.#lateByNode.slice()
+    const sequences = this.#sinks.map(({ sequence }) => sequence)
+    const records = this.#nodes.map(({ main, sides }) => [main, ...sides.values()].map((output) => output.records))
+    const putBack = this.#exchange?.hold()
+    answers.begin()
+    try {
+      work()
+    } catch (error) {
+      if (!answers.isMissing) throw error
+    }
+    // A function that catches what its `emit` throws does not hide that an answer was missing.
+    if (!answers.isMissing) return 'done'
+    answers.undo()
+    this.#undo.rollback(undoPosition)
+    this.outputs.rollback(outputPosition)
+    putBack?.()
+    this.#lateElements = late
+    this.#lateByNode.splice(0, Infinity, ...lateByNode)
+    this.#sinks.forEach((sink, index) => (sink.sequence = sequences[index] ?? 0))
+    this.#nodes.forEach(({ main, sides, operator }, at) => {
+      ;[main, ...sides.values()].forEach((output, index) => (output.records = records[at]?.[index] ?? 0))
+      operator.forget?.()
+    })
+    return 'awaits'
+  }
+
+  /** What the next element of an input will ask, as far as that follows from it alone. */
+  #askedByHead(index: number): readonly AnswerRequest[] {
+    const input = this.#exchanges[index] ?? this.#sources[index]
+    const head = input?.queued().next()
+    if (head === undefined || head.done === true) return []
+    return this.#askedBy(index, head.value.record)[head.value.taken] ?? []
+  }
+  /** The same of all that are queued: one element of each input in turn, each input's in order. */
+  *#askedAhead(): Generator<AnswerRequest> {
+    const inputs: readonly (Input | ExchangeInput)[] = this.#exchanges.length > 0 ? this.#exchanges : this.#sources
+    let queues = inputs.map((input, index) => this.#askedByQueued(input, index))
+    while (queues.length > 0) {
+      const left: typeof queues = []
+      for (const queue of queues) {
+        const next = queue.next()
+        if (next.done === true) continue
+        yield* next.value
+        left.push(queue)
+      }
+      queues = left
+    }
+  }
+  *#askedByQueued(input: Input | ExchangeInput, index: number): Generator<readonly AnswerRequest[]> {
+    for (const { record, taken } of input.queued()) yield* this.#askedBy(index, record).slice(taken)
+  }
+  #askedBy(index: number, record: LogRecord): readonly (readonly AnswerRequest[])[] {
+    const known = this.#asked.get(record)
+    if (known !== undefined) return known
+    const asked = this.#elementsIn(index, record).map((element) => {
+      const requests: AnswerRequest[] = []
+      if (element !== null) this.#walk(element.node, element.value, requests)
+      return requests
+    })
+    this.#asked.set(record, asked)
+    return asked
+  }
+  /** The elements of a log record and where they enter; null for what is none. */
+  #elementsIn(
+    index: number,
+    record: LogRecord,
+  ): readonly ({ readonly node: number; readonly value: unknown } | null)[] {
+    if (this.#exchanges.length > 0) {
+      return decodeFrame(record.value).items.map((item) => {
+        if (item.type !== 'element') return null
+        return { node: item.edge, value: this.#nodes[item.edge]?.spec.edge?.codec.decode(item.value) }
+      })
+    }
+    const input = this.#sources[index]
+    const node = this.#channels[this.#inputIds[index] ?? -1]?.node.spec.id
+    if (input === undefined || node === undefined) return []
+    return decodeAll(input.source, record).map((one) => (one.type === 'element' ? { node, value: one.value } : null))
+  }
+  /** Follows a value as operators do, depth-first, as far as what they emit is known. */
+  #walk(from: number, value: unknown, requests: AnswerRequest[]): void {
+    for (const { spec, name, isHere } of this.#nodes) {
+      if (!isHere || spec.tag !== null) continue
+      // A stream may be united with itself.
+      for (const input of spec.inputs) {
+        if (input !== from) continue
+        try {
+          if (spec.enrichment !== null) requests.push({ operator: name, request: spec.enrichment.requestOf(value) })
+          else spec.pure?.(value, (out) => this.#walk(spec.id, out, requests))
+        } catch {
+          continue // the operator will fail as well, and say so
+        }
+      }
+    }
   }
 
   /** Tells a node's valve how those upstream stand. */
@@ -1131,6 +1335,7 @@ export class Task {
       lateElements: this.#lateElements,
       finalized: this.#finalized,
       place: this.#place,
+      answers: this.answersUsed,
       processingTime: this.#processingTime,
       isTimeDue: this.#isTimeDue,
     }
