@@ -54,21 +54,19 @@ export const keyedTopology = (job: KeyedJob): Topology => {
             return // what is measured is that it fires
           },
         })
-      : keyed
-          .window(sliding(restMs, minutes(60)))
-          .aggregate<number, number, string>(
-            'count',
-            {
-              createAccumulator: () => 0,
-              add: (_, seen) => seen + 1,
-              merge: (a, b) => a + b,
-              getResult: (seen) => seen,
-            },
-            numberCodec,
-            (seen, _window, key, emit) => {
-              if (key.startsWith('loud')) emit(`${key} ${seen}`)
-            },
-          )
+      : keyed.window(sliding(restMs, minutes(60))).aggregate<number, number, string>(
+          'count',
+          {
+            createAccumulator: () => 0,
+            add: (_, seen) => seen + 1,
+            merge: (a, b) => a + b,
+            getResult: (seen) => seen,
+          },
+          numberCodec,
+          (seen, _window, key, emit) => {
+            if (key.startsWith('loud')) emit(`${key} ${seen}`)
+          },
+        )
   results.sinkPlainTo('counts', { topic: 'counts', codec: counts })
   return builder.build()
 }

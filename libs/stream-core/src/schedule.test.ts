@@ -1,9 +1,23 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Schedule } from './schedule.ts'
+import type { CheckpointedTable } from './state/checkpointed-table.ts'
 import { UndoLog } from './task/rewind.ts'
 import { TimestampError } from './time.ts'
 import { Timers } from './timers.ts'
+
+/** Another table of the same kind, on what `table` writes as its checkpoint. */
+const restoredFrom = <T extends CheckpointedTable>(table: CheckpointedTable, restored: T): T => {
+  const nameOf = (key: string, sub: string | null) => JSON.stringify([key, sub])
+  table.beginCheckpoint()
+  const cells = [...table.changedCells()].filter((cell) => cell !== null)
+  const stored = new Map(cells.map(({ key, sub, value }) => [nameOf(key, sub), value ?? undefined]))
+  restored.attach({ size: table.sizeInCheckpoint, read: (key, sub) => stored.get(nameOf(key, sub)) })
+  for (const { key, sub, value } of cells) if (key === '' && value !== null) restored.load({ key, sub, value })
+  return restored
+}
+const nothingStored = { size: 0, read: () => undefined }
+const manyKeys = Array.from({ length: 5000 }, (_, index) => `${(index * 7919) % 5000}`)
 
 const times = fc.integer({ min: 0, max: 5 })
 const keys = fc.constantFrom('a', 'b', 'c', 'd', 'ab')
@@ -52,7 +66,7 @@ describe('Schedule', () => {
   test('behavior: a checkpoint holds what was due at its point, though it is taken for good before it is written', () => {
     const undo = new UndoLog(true)
     const schedule = new Schedule('#due', undo)
-    schedule.attach({ size: 0, read: () => undefined })
+    schedule.attach(nothingStored)
     schedule.add(1, 'a')
     undo.seal(7)
     schedule.take(1)
@@ -98,6 +112,23 @@ describe('Schedule', () => {
     checkpoint()
     expect(stored.size).toBe(0)
   })
+
+  test('behavior: many keys of a time are read from the store in slices, and one more meanwhile is in its place', () => {
+    const undo = new UndoLog(false)
+    const schedule = new Schedule('#due', undo)
+    schedule.attach(nothingStored)
+    for (const key of manyKeys) schedule.add(1, key)
+    const restored = restoredFrom(schedule, new Schedule('#due', undo))
+    let slices = 0
+    while (restored.sortNext(1)) {
+      slices += 1
+      if (slices === 2) restored.add(1, 'zz')
+    }
+    expect(slices).toBeGreaterThan(10)
+    const taken = []
+    for (let due = restored.take(1); due !== undefined; due = restored.take(1)) taken.push(due.key)
+    expect(taken).toEqual([...manyKeys.toSorted(), 'zz'])
+  })
 })
 
 describe('Timers', () => {
@@ -106,6 +137,36 @@ describe('Timers', () => {
     for (const at of [1.5, NaN, -Infinity, -(2 ** 53)]) expect(() => timers.register('a', at)).toThrow(TimestampError)
     for (const at of [2 ** 53 + 100, Infinity]) timers.register('a', at)
     expect(timers.size).toBe(0)
+  })
+
+  test('behavior: many timers of a slot are read from the store in slices; what changes meanwhile finds them all', () => {
+    const undo = new UndoLog(false)
+    const timers = new Timers(undo)
+    timers.attach(nothingStored)
+    for (const key of manyKeys) timers.register(key, 1)
+    undo.settle()
+    for (const changesAt of [0, 1, 2, 7]) {
+      const restored = restoredFrom(timers, new Timers(undo))
+      const change = () => {
+        expect(restored.count).toBe(5000)
+        restored.register('17', 1) // is there
+        restored.delete('4999', 1) // the last that is read
+        restored.register('zz', 1)
+        expect(restored.count).toBe(5000)
+      }
+      let slices = 0
+      if (changesAt === 0) change()
+      while (restored.sortNext(1)) {
+        slices += 1
+        if (slices === changesAt) change()
+      }
+      expect(slices).toBeGreaterThan(10)
+      const taken = []
+      for (let timer = restored.take(1); timer !== undefined; timer = restored.take(1)) taken.push(timer.key)
+      expect(taken).toEqual([...manyKeys.filter((key) => key !== '4999').toSorted(), 'zz'])
+      expect(restored.count).toBe(0)
+      timers.endCheckpoint(false)
+    }
   })
 
   test('property: the first live timer is taken, by time, key and namespace, whatever is set and deleted meanwhile', () => {

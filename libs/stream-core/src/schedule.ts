@@ -1,7 +1,7 @@
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import { DueTimes } from './due-times.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
-import { DueLog, slotOf } from './state/due-log.ts'
+import { DueLog, entriesASlice, slotOf, type DueEntry } from './state/due-log.ts'
 import { joinParts, splitParts } from './state/key-encoding.ts'
 import type { NestedTable } from './state/nested-table.ts'
 import type { UndoLog } from './task/rewind.ts'
@@ -55,6 +55,8 @@ export class Schedule implements CheckpointedTable {
   readonly #open = new Map<Timestamp, number>()
   /** Of keys taken, so far. */
   #records = 0
+  /** What was read of slots that are not wholly read yet. */
+  #thawed = new Map<Timestamp, Set<string>>()
   /** Times that the store's logs name, of the slots in memory. */
   readonly #logged = new Set<Timestamp>()
   /** Since the last checkpoint: the keys added by time; empty for a time that was taken for good. */
@@ -114,16 +116,18 @@ export class Schedule implements CheckpointedTable {
   }
 
   /**
-   * Puts a slice of the keys that are due next in order. @returns whether more is to be done before `take` finds them in
-   * order, which otherwise does all of it at once
+   * Reads a slice of the keys that are due next from the store, or puts one in order. @returns whether more is to be done
+   * before `take` finds them in order, which otherwise does all of it at once
    */
   sortNext(watermark: Timestamp): boolean {
     if (this.#taken !== null) return false
+    const cold = this.#coldSlotUpTo(watermark)
+    if (cold !== undefined && this.#thaw(cold, entriesASlice)) return true
     const time = this.#firstUpTo(watermark)
     if (time === undefined) return false
     const { others } = this.#at(time)
     if (others.size <= valuesASlice) return false
-    this.#sorting ??= new SlicedSort([...others], isAfter)
+    this.#sorting ??= new SlicedSort(others, isAfter)
     return this.#sorting.next()
   }
 
@@ -300,30 +304,41 @@ export class Schedule implements CheckpointedTable {
 
   #firstUpTo(time: Timestamp): Timestamp | undefined {
     for (;;) {
-      const first = this.#times.first
-      const limit = first === undefined ? time : Math.min(first, time)
-      const slot = this.#log.coldSlotUpTo(limit)
-      if (slot === undefined) return first === undefined || first > time ? undefined : first
-      this.#thaw(slot)
-    }
-  }
-  #thaw(slot: number): void {
-    const keysByTime = new Map<Timestamp, Set<string>>()
-    for (const { change, at, key } of this.#log.thaw(slot)) {
-      if (change === 'cleared') keysByTime.delete(at)
+      const slot = this.#coldSlotUpTo(time)
+      if (slot !== undefined) this.#thaw(slot)
       else {
-        const keys = keysByTime.get(at)
-        if (keys === undefined) keysByTime.set(at, new Set([key]))
-        else keys.add(key)
+        const { first } = this.#times
+        return first === undefined || first > time ? undefined : first
       }
     }
+  }
+  #coldSlotUpTo(time: Timestamp): number | undefined {
+    const { first } = this.#times
+    return this.#log.coldSlotUpTo(first === undefined ? time : Math.min(first, time))
+  }
+  /** @returns whether more of the slot is left */
+  #thaw(slot: number, max = Infinity): boolean {
+    if (this.#log.thaw(slot, this.#takeEntry, max)) return true
+    const thawed = this.#thawed
+    this.#thawed = new Map()
     this.#recent = null
-    for (const [time, keys] of keysByTime) {
+    for (const [time, keys] of thawed) {
+      if (slotOf(time) !== slot) {
+        this.#thawed.set(time, keys)
+        continue
+      }
       this.#logged.add(time)
       this.#keys += keys.size
       this.#due.set(time, { ascending: [], others: keys })
       this.#times.add(time)
     }
+    return false
+  }
+  readonly #takeEntry = ({ change, at, key }: DueEntry): void => {
+    const keys = this.#thawed.get(at)
+    if (change === 'cleared') this.#thawed.delete(at)
+    else if (keys === undefined) this.#thawed.set(at, new Set([key]))
+    else keys.add(key)
   }
 }
 

@@ -7,43 +7,59 @@ export const valuesASlice = 1024
  */
 export class SlicedSort<T> {
   readonly #isAfter: (a: T, b: T) => boolean
-  #values: readonly T[]
+  /** Of what is still to be taken up; null when all is. */
+  #source: Iterator<T> | null
+  #values: T[] = []
   #merged: T[] = []
-  /** Length of the stretches that are in order; 0: none yet. */
-  #run = 0
+  /** Length of the stretches that are in order. */
+  #run = valuesASlice
   /** Of the two stretches that are being merged: where they begin, and how far each has come. */
   #start = 0
   #left = 0
   #right = 0
 
-  constructor(values: readonly T[], isAfter: (a: T, b: T) => boolean) {
-    this.#values = values
+  /** `values` are taken up slice by slice, so they must stay as they are until all is sorted. */
+  constructor(values: Iterable<T>, isAfter: (a: T, b: T) => boolean) {
+    this.#source = values[Symbol.iterator]()
     this.#isAfter = isAfter
   }
 
-  get sorted(): readonly T[] {
+  /** The caller's, once `next` has said no. */
+  get sorted(): T[] {
     return this.#values
   }
 
   /** Does a slice. @returns whether more is left */
   next(): boolean {
+    if (this.#source !== null) {
+      if (!this.#sortSlice(this.#source)) return true
+      this.#source = null
+      this.#beginAt(0)
+      return this.#run < this.#values.length
+    }
     const { length } = this.#values
-    if (this.#run > 0 && this.#run >= length) return false
-    if (this.#run === 0) this.#sortSlice()
-    else for (let left = valuesASlice; left > 0 && this.#merged.length < length; left -= 1) this.#mergeOne()
+    if (this.#run >= length) return false
+    for (let left = valuesASlice; left > 0 && this.#merged.length < length; left -= 1) this.#mergeOne()
     if (this.#merged.length < length) return true
     this.#values = this.#merged
     this.#merged = []
-    this.#run = this.#run === 0 ? valuesASlice : 2 * this.#run
+    this.#run = 2 * this.#run
     this.#beginAt(0)
     return this.#run < length
   }
 
-  #sortSlice(): void {
-    const from = this.#merged.length
-    const slice = this.#values.slice(from, from + valuesASlice)
+  /** @returns whether it was the last */
+  #sortSlice(source: Iterator<T>): boolean {
+    const slice: T[] = []
+    let isLast = false
+    while (!isLast && slice.length < valuesASlice) {
+      const next = source.next()
+      if (next.done === true) isLast = true
+      else slice.push(next.value)
+    }
     slice.sort((a, b) => (this.#isAfter(a, b) ? 1 : this.#isAfter(b, a) ? -1 : 0))
-    for (const value of slice) this.#merged.push(value)
+    for (const value of slice) this.#values.push(value)
+    return isLast
   }
 
   #mergeOne(): void {

@@ -2,7 +2,7 @@ import { DueTimes } from './due-times.ts'
 import type { TimeDomain } from './process-function.ts'
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
-import { DueLog, slotOf } from './state/due-log.ts'
+import { DueLog, entriesASlice, slotOf, type DueEntry } from './state/due-log.ts'
 import type { UndoLog } from './task/rewind.ts'
 import { maxTimestamp, TimestampError, type Timestamp } from './time.ts'
 
@@ -92,17 +92,19 @@ export class Timers implements CheckpointedTable {
   }
 
   /**
-   * Puts a slice of the timers that are due next in order. @returns whether more is to be done before `take` finds them
-   * in order, which otherwise does all of it at once
+   * Reads a slice of the timers that are due next from the store, or puts one in order. @returns whether more is to be
+   * done before `take` finds them in order, which otherwise does all of it at once
    */
   sortNext(time: Timestamp): boolean {
+    const cold = this.#coldSlotUpTo(time)
+    if (cold !== undefined && this.#thaw(cold, entriesASlice)) return true
     const at = this.#firstUpTo(time)
     if (at === undefined) return false
     const bucket = this.#buckets.get(at)
     if (bucket === undefined || bucket.order !== null || bucket.size <= valuesASlice) return false
     bucket.sorting ??= new SlicedSort(timersOf(at, bucket), isBefore)
     if (bucket.sorting.next()) return true
-    bucket.order = [...bucket.sorting.sorted]
+    bucket.order = bucket.sorting.sorted
     bucket.sorting = null
     return false
   }
@@ -113,7 +115,7 @@ export class Timers implements CheckpointedTable {
       const bucket = this.#buckets.get(at)
       if (bucket !== undefined && bucket.size > 0) {
         while (this.sortNext(at));
-        const order = (bucket.order ??= timersOf(at, bucket).sort((a, b) => (isBefore(a, b) ? 1 : -1)))
+        const order = (bucket.order ??= [...timersOf(at, bucket)].sort((a, b) => (isBefore(a, b) ? 1 : -1)))
         for (let timer = order.pop(); timer !== undefined; timer = order.pop()) {
           if (!this.#has(timer.key, at, timer.namespace)) continue
           this.delete(timer.key, at, timer.namespace)
@@ -233,18 +235,25 @@ export class Timers implements CheckpointedTable {
 
   #firstUpTo(time: Timestamp): Timestamp | undefined {
     for (;;) {
-      const first = this.#times.first
-      const limit = first === undefined ? time : Math.min(first, time)
-      const slot = this.#log.coldSlotUpTo(limit)
-      if (slot === undefined) return first === undefined || first > time ? undefined : first
-      this.#thaw(slot)
+      const slot = this.#coldSlotUpTo(time)
+      if (slot !== undefined) this.#thaw(slot)
+      else {
+        const { first } = this.#times
+        return first === undefined || first > time ? undefined : first
+      }
     }
   }
-  #thaw(slot: number): void {
-    for (const { change, at, namespace, key } of this.#log.thaw(slot)) {
-      if (change === 'added') this.#add(key, at, namespace)
-      else this.#remove(key, at, namespace)
-    }
+  #coldSlotUpTo(time: Timestamp): number | undefined {
+    const { first } = this.#times
+    return this.#log.coldSlotUpTo(first === undefined ? time : Math.min(first, time))
+  }
+  /** @returns whether more of the slot is left */
+  #thaw(slot: number, max = Infinity): boolean {
+    return this.#log.thaw(slot, this.#takeEntry, max)
+  }
+  readonly #takeEntry = ({ change, at, namespace, key }: DueEntry): void => {
+    if (change === 'added') this.#add(key, at, namespace)
+    else this.#remove(key, at, namespace)
   }
 
   #has(key: string, at: Timestamp, namespace: string): boolean {
@@ -283,10 +292,8 @@ export class Timers implements CheckpointedTable {
   }
 }
 
-const timersOf = (at: Timestamp, { keys }: Bucket): Timer[] => {
-  const timers: Timer[] = []
-  for (const [namespace, names] of keys) for (const key of names) timers.push({ at, key, namespace })
-  return timers
+function* timersOf(at: Timestamp, { keys }: Bucket): Generator<Timer> {
+  for (const [namespace, names] of keys) for (const key of names) yield { at, key, namespace }
 }
 
 /** A bucket that is being taken gets one more: it comes in its place, or next if that has passed. */

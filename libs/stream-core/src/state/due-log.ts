@@ -33,6 +33,9 @@ interface Addition {
   live: number
 }
 
+/** Entries of a log that are read between two looks at the time: about a millisecond. */
+export const entriesASlice = 1024
+
 /** Of event time, ms: a week is some nine thousand slots. */
 const slotLength = 2 ** 16
 export const slotOf = (at: Timestamp): number => Math.floor(at / slotLength)
@@ -60,6 +63,8 @@ export class DueLog {
   readonly #additions = new Map<number, Addition>()
   #written = new Map<number, Slot>()
   #liveCold = 0
+  /** Of slots whose logs are read in part: the rest. */
+  readonly #thawing = new Map<number, Iterator<DueEntry>>()
 
   /** `isCompacted`: where what is live are entries, a log that is mostly waste is written anew. */
   constructor(table: string, isCompacted: boolean) {
@@ -70,7 +75,7 @@ export class DueLog {
   get isAttached(): boolean {
     return this.#stored !== null
   }
-  /** What stands in the slots that are not in memory. */
+  /** What stands of the entries that are not in memory, where `live` counts entries. */
   get liveCold(): number {
     return this.#liveCold
   }
@@ -101,12 +106,26 @@ export class DueLog {
   isCold(at: Timestamp): boolean {
     return this.#cold.size > 0 && this.#cold.has(slotOf(at))
   }
-  /** What the log of a slot says, in its order; it is in memory from now on. */
-  *thaw(slot: number): Generator<DueEntry> {
-    this.#cold.delete(slot)
-    const { cells, live } = this.#slots.get(slot) ?? noSlot
-    this.#liveCold -= live
-    yield* this.#read(slot, cells)
+  /**
+   * Reads of a slot's log what is left of it, at most `max` entries, into `take`, in its order. Once it is done the slot
+   * is in memory; until then it is still cold. @returns whether more is left
+   */
+  thaw(slot: number, take: (entry: DueEntry) => void, max = Infinity): boolean {
+    // Nothing changes a slot that is cold, so no checkpoint writes its log meanwhile.
+    const entries = this.#thawing.get(slot) ?? this.#read(slot, (this.#slots.get(slot) ?? noSlot).cells)
+    this.#thawing.set(slot, entries)
+    for (let left = max; left > 0; left -= 1) {
+      const next = entries.next()
+      if (next.done !== true) {
+        take(next.value)
+        this.#liveCold += next.value.change === 'removed' ? 1 : -1
+      } else {
+        this.#thawing.delete(slot)
+        this.#cold.delete(slot)
+        return false
+      }
+    }
+    return true
   }
 
   /** Part of the checkpoint in hand. `live`: how many more stand. */
@@ -134,7 +153,8 @@ export class DueLog {
         for (let cell = 0; cell < before.cells; cell += 1) yield { ...cellOf(number, cell), value: null }
         if (before.cells > 0) yield { key: '', sub: integers.of(number), value: null }
         this.#written.set(number, noSlot)
-      } else if (this.#isCompacted && entries > 2 * live + maxWaste) yield* this.#compact(number, before, addition, live)
+      } else if (this.#isCompacted && entries > 2 * live + maxWaste)
+        yield* this.#compact(number, before, addition, live)
       else {
         for (const [index, value] of addition.cells.entries()) {
           yield { ...cellOf(number, before.cells + index), value }
