@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { fromByteString, joinParts, splitParts, toByteString, utf8ByteString } from './key-encoding.ts'
 import type { StateStore, StoreWrite } from './state-store.ts'
@@ -19,6 +20,20 @@ export class StoreOpenError extends Error {
     super(`The state folder ${folder} cannot be opened.`, options)
   }
 }
+
+/** After a write that failed, what is written next would be lost by the next start. */
+export class StoreWriteError extends Error {
+  readonly code = 'STREAM_STORE_WRITE'
+  readonly handling = 'retry'
+  readonly remedy = 'Make room on the disk; the job tries again. If it has room, restart the job.'
+  constructor(folder: string) {
+    super(`The state folder ${folder} takes no new log file after a write that failed.`)
+  }
+}
+
+/** The number of LevelDB's newest log, which names the file. */
+const newestLogOf = async (folder: string): Promise<number> =>
+  Math.max(0, ...(await readdir(folder)).map((name) => (name.endsWith('.log') ? Number.parseInt(name, 10) : 0)))
 
 /** Checkpoints in a folder, in LevelDB. @throws {StoreOpenError} */
 export const openLevelStore = async (folder: string): Promise<StateStore> => {
@@ -45,6 +60,25 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
   const cellKey = (table: string, key: string, sub: string | null): Uint8Array =>
     fromByteString(prefixOf(table) + joinParts(sub === null ? [key] : [key, sub]))
 
+  // A write that fails half-way, as on a full disk, leaves half a record in LevelDB's log. LevelDB goes on behind it, says
+  // that later writes are durable, and drops them all when it reads the log again. So a log that failed is left: to compact
+  // where nothing lies begins the next one, and makes a table of what the last one held.
+  let hasFailed = false
+  const write = async (work: () => Promise<void>): Promise<void> => {
+    if (hasFailed) {
+      const failed = await newestLogOf(folder)
+      await level.compactRange(behindAll, behindAll) // says nothing of a failure
+      if ((await newestLogOf(folder)) <= failed) throw new StoreWriteError(folder)
+      hasFailed = false
+    }
+    try {
+      await work()
+    } catch (error) {
+      hasFailed = true
+      throw error
+    }
+  }
+
   return {
     readMeta: () => level.get(metaKey),
     read: (table, key, sub) => level.getSync(cellKey(table, key, sub)),
@@ -69,7 +103,7 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
         commit: async (meta) => {
           batch.put(metaKey, meta)
           // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.
-          await batch.write({ sync: true })
+          await write(() => batch.write({ sync: true }))
           // A batch goes into one log, however large it is, and the next start would read all of it, at several seconds a
           // million cells. To compact where nothing lies makes a table of it and waits for that; other threads do it.
           if (bytes > writeBufferSize) await level.compactRange(behindAll, behindAll)
@@ -78,11 +112,13 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
       }
     },
     writeSpill: (pages) =>
-      level.batch(
-        [...pages].map(([name, page]) => {
-          const key = fromByteString(spillPart + joinParts([name]))
-          return page === null ? { type: 'del', key } : { type: 'put', key, value: page }
-        }),
+      write(() =>
+        level.batch(
+          [...pages].map(([name, page]) => {
+            const key = fromByteString(spillPart + joinParts([name]))
+            return page === null ? { type: 'del', key } : { type: 'put', key, value: page }
+          }),
+        ),
       ),
     readSpill: (name) => level.getSync(fromByteString(spillPart + joinParts([name]))),
     close: () => level.close(),
