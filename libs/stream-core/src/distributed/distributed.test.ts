@@ -2,12 +2,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { priceHistory, storm, stormTopology, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
 import {
+  inProcessingTime,
   jsonStateCodec,
   listState,
+  mapState,
   numberCodec,
   outputTag,
+  session,
   sliding,
   StreamBuilder,
+  stringCodec,
   stringKey,
   tumbling,
   valueState,
@@ -236,6 +240,87 @@ const deepTopology = (): Topology => {
   return builder.build()
 }
 
+/** Each kind of operator that has two inputs or windows of its own, and a stage behind all of them that sees their order. */
+const wideTopology = (): Topology => {
+  const builder = new StreamBuilder({ job: 'wide', version: '1' })
+  const source = (topic: string, delay: number) =>
+    builder.source<Tick>(topic, { topic, codec: tickCodec, watermarks: { type: 'bounded-out-of-orderness', delay } })
+  const left = source('left', 10)
+  const right = source('right', 30)
+  const keyOf = ({ key }: Tick) => key
+  const keyed = left.keyBy(keyOf, stringKey)
+  const others = right.keyBy(keyOf, stringKey)
+  const codecs = { left: jsonStateCodec<Tick>(), right: jsonStateCodec<Tick>() }
+  const named = (kind: string, key: string, detail: unknown): Tick => ({
+    key,
+    other: kind + JSON.stringify(detail),
+    n: 0,
+  })
+  const numbers = (all: Iterable<Tick>) => [...all].map(({ n }) => n)
+
+  const rules = mapState('rules', stringCodec, numberCodec)
+  const seen = valueState('seen', numberCodec)
+  const ruled = keyed.connect(right.broadcast(rules)).process<Tick>('ruled', {
+    processElement(value, ctx) {
+      ctx.state(seen).value = value.n
+      ctx.emit(named('ruled', ctx.key, [value.n, [...ctx.broadcastState(rules)]]))
+    },
+    processBroadcastElement({ other, n }, ctx) {
+      ctx.broadcastState(rules).set(other, n)
+      if (n % 3 === 0)
+        ctx.applyToKeyedState(seen, (key, kept, emit) => {
+          // Of one key: what is told of many comes shard by shard to the next key, and in one task by their bytes.
+          if (key === 'a') emit(named('told', key, [n, kept.value]))
+        })
+    },
+  })
+  const lateLeft = outputTag<Tick>('late-left')
+  const valid = keyed
+    .temporalJoin(others)
+    .leftOuter()
+    .sideOutputLeftLateData(lateLeft)
+    .process<Tick>('valid', codecs, (value, version, ctx) =>
+      ctx.emit(named('valid', ctx.key, [value.n, version?.n ?? null])),
+    )
+  const paired = keyed
+    .windowJoin(others)
+    .window(tumbling(60))
+    .allowedLateness(20)
+    .process<Tick>('paired', codecs, (a, b, window, key, emit) => emit(named('paired', key, [window.start, a.n, b.n])))
+  const grouped = keyed
+    .coGroup(others)
+    .window(session(25))
+    .process<Tick>('grouped', codecs, (a, b, window, key, emit) =>
+      emit(named('grouped', key, [window.start, window.end, numbers(a), numbers(b)])),
+    )
+  const near = keyed
+    .intervalJoin(others)
+    .between(-20, 20)
+    .process<Tick>('near', codecs, (a, b, ctx) => ctx.emit(named('near', ctx.key, [a.n, b.n])))
+  const sessions = keyed
+    .window(session(20))
+    .allowedLateness(30)
+    .process<Tick>('sessions', codecs.left, (all, window, key, emit) =>
+      emit(named('session', key, [window.start, window.end, numbers(all)])),
+    )
+  const clocked = others
+    .window(inProcessingTime(tumbling(70)))
+    .process<Tick>('clocked', codecs.right, (all, window, key, emit) =>
+      emit(named('clocked', key, [window.start, numbers(all)])),
+    )
+  const encode = ({ key, other }: Tick) => ({ key: Buffer.from(key), value: Buffer.from(other) })
+  ruled
+    .union(valid, paired, grouped, near, sessions, clocked, valid.sideOutput(lateLeft))
+    // One key meets all, so any difference of order is one of its outputs.
+    .keyBy(() => 'all', stringKey)
+    .process(
+      'met',
+      witnessed('met', ({ key, other }) => `${key} ${other}`.slice(0, 80)),
+    )
+    .sinkPlainTo('met-out', { topic: 'out', codec: { encode } })
+  return builder.build()
+}
+
 const ticks: fc.Arbitrary<readonly SourceRecord<Tick>[]> = fc
   .array(
     fc.record({
@@ -272,6 +357,24 @@ describe('planJob', () => {
       { numRuns: runs },
     )
     expect(crossings).toBeGreaterThan(100 * runs)
+  })
+
+  test('property: joins, broadcast, sessions and windows of processing time too', () => {
+    const kinds = new Set<string>()
+    fc.assert(
+      fc.property(ticks, ticks, ticks, shardsOf, turnsOf, (first, second, third, shards, turns) => {
+        const logs = { left: [first, second], right: [third] }
+        const topology = wideTopology()
+        const { outputs } = runDistributed(topology, logs, shards, turns)
+        for (const [, values] of outputs) {
+          for (const value of values) for (const [kind] of value.matchAll(/[a-z]+(?=\[)/g)) kinds.add(kind)
+        }
+        expect(firstDifferences(outputs, runLocal(topology, logs))).toEqual([])
+      }),
+      { numRuns: runs },
+    )
+    const all = ['clocked', 'grouped', 'near', 'paired', 'ruled', 'session', 'told', 'valid']
+    expect([...kinds].sort()).toEqual(all)
   })
 
   test('property: with epochs and reverts, many tasks give the outputs of one, in its order', () => {
