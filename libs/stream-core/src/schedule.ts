@@ -160,8 +160,8 @@ export class Schedule implements CheckpointedTable {
       for (let at = 0; at < keys.length; at += keysAChange) {
         // Each has a name of its own: a time may be taken again in the same epoch, and then both must be told.
         this.#records += 1
-        const taken = keysAChange >= keys.length ? keys : keys.slice(at, at + keysAChange)
-        this.#undo.record(this, `${this.#records}`, time, taken)
+        const part = keysAChange >= keys.length ? keys : keys.slice(at, at + keysAChange)
+        this.#undo.record(this, `${this.#records}`, time, part)
       }
       this.#open.set(time, (this.#open.get(time) ?? 0) + Math.ceil(keys.length / keysAChange))
       if (this.#dueChanges !== null) this.#takenSince.add(time)

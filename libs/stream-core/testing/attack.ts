@@ -139,10 +139,10 @@ class Checkpointing {
   take(count: number): void {
     while (this.#task.noteForCheckpoint());
     for (let n = 0; n < count && !this.#isTaken; n += 1) {
-      const { value, done } = this.#cells.next()
-      if (done === true) this.#isTaken = true
+      const next = this.#cells.next()
+      if (next.done === true) this.#isTaken = true
       else {
-        const [name, cell] = value
+        const [name, cell] = next.value
         if (cell !== null) this.#write.put(name, cell.key, cell.sub, cell.value)
       }
     }
@@ -291,7 +291,8 @@ export const runAttack = async (seed: number): Promise<Record<string, number>> =
     }
   }
   // The end: what is in hand fails or is done, then one more.
-  while (checkpoint !== null) checkpointNext()
+  const isInHand = () => checkpoint !== null
+  while (isInHand()) checkpointNext()
   if (task.checkpointableSteps !== durable) {
     const last = new Checkpointing(task, contents)
     last.take(Infinity)

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { NestedTable, ValueTable } from '../src/state/state-table.ts'
+import { NestedTable } from '../src/state/nested-table.ts'
+import { ValueTable } from '../src/state/value-table.ts'
 import { Schedule } from '../src/schedule.ts'
 import { Task } from '../src/task/task.ts'
 import { Timers } from '../src/timers.ts'

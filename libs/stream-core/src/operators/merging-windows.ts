@@ -1,6 +1,6 @@
 import type { Codec } from '../codec.ts'
 import { byteStringsOf, fromByteString, integerKey, toByteString } from '../state/key-encoding.ts'
-import { integerSubKeys, NestedTable } from '../state/state-table.ts'
+import { integerSubKeys, NestedTable } from '../state/nested-table.ts'
 import type { OrderedMap } from '../state/ordered-map.ts'
 import type { UndoLog } from '../task/rewind.ts'
 import type { Timestamp } from '../time.ts'

@@ -1,6 +1,7 @@
 import type { Codec } from '../codec.ts'
 import type { SinkCodec, Transition } from '../sink.ts'
-import { decodeVersioned, encodeVersioned, ValueTable } from '../state/state-table.ts'
+import { decodeVersioned, encodeVersioned } from '../state/versioned.ts'
+import { ValueTable } from '../state/value-table.ts'
 import { utf8ByteString } from '../state/key-encoding.ts'
 import { SlicedSort, valuesASlice } from '../sliced-sort.ts'
 import { Segment, type UndoLog } from '../task/rewind.ts'

@@ -1,5 +1,5 @@
 import type { Codec } from '../codec.ts'
-import { decodeVersioned, encodeVersioned } from '../state/state-table.ts'
+import { decodeVersioned, encodeVersioned } from '../state/versioned.ts'
 import type { CreateOperator } from './operator.ts'
 
 /** An element of one of two streams that share windows. Source: Flink's TaggedUnion. */

@@ -3,7 +3,7 @@ import type { TemporalJoinContext, TemporalJoinFunction } from '../join-function
 import { Schedule } from '../schedule.ts'
 import { byteStringsOf, type ByteString } from '../state/key-encoding.ts'
 import { ListView, listCodec } from '../state/list-view.ts'
-import { integerSubKeys, NestedTable } from '../state/state-table.ts'
+import { integerSubKeys, NestedTable } from '../state/nested-table.ts'
 import { requireTimestamp, type Timestamp } from '../time.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator } from './operator.ts'

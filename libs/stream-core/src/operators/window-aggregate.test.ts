@@ -23,8 +23,8 @@ const lettersOf = (assigner: WindowAssigner<Letter>) => {
       'join',
       {
         createAccumulator: () => '',
-        add: ({ letter }, before) => [...before, letter].sort().join(''),
-        merge: (a, b) => [...a, ...b].sort().join(''),
+        add: ({ letter }, before) => `${before}${letter}`.split('').sort().join(''),
+        merge: (a, b) => `${a}${b}`.split('').sort().join(''),
         getResult: (letters) => letters,
       },
       stringCodec,

@@ -1,7 +1,7 @@
 import type { ProcessWindowContext, WindowFunction } from '../aggregate.ts'
 import type { EvictorContext } from '../evictor.ts'
 import { byteStringsOf, type ByteString } from '../state/key-encoding.ts'
-import { byteStringSubKeys, NestedTable } from '../state/state-table.ts'
+import { byteStringSubKeys, NestedTable } from '../state/nested-table.ts'
 import { maxTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import { lastTimestampOf, windowBytes, type TimeWindow } from '../time-window.ts'
 import { Timers, type Timer } from '../timers.ts'

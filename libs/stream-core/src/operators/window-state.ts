@@ -1,4 +1,4 @@
-import { byteStringSubKeys, NestedTable } from '../state/state-table.ts'
+import { byteStringSubKeys, NestedTable } from '../state/nested-table.ts'
 import type { ByteString } from '../state/key-encoding.ts'
 import type { ValueState, ValueStateDescriptor } from '../state/state.ts'
 import type { OperatorContext } from './operator.ts'

@@ -2,7 +2,7 @@ import type { OperatorContext } from '../operators/operator.ts'
 import { mapHandle } from './map-handle.ts'
 import { plainEntries } from './plain-state.ts'
 import { StateDescriptorError } from './state-descriptor-error.ts'
-import { byteStringSubKeys, NestedTable } from './state-table.ts'
+import { byteStringSubKeys, NestedTable } from './nested-table.ts'
 import type { MapState, MapStateDescriptor, ReadOnlyMapState } from './state.ts'
 
 /** The state has no key: where a job runs in shards, each has a copy of all of it. */

@@ -1,7 +1,8 @@
 import type { Codec } from '../codec.ts'
 import type { UndoLog } from '../task/rewind.ts'
 import type { ByteString } from './key-encoding.ts'
-import { NestedTable, ValueTable, type SubKeys } from './state-table.ts'
+import { NestedTable, type SubKeys } from './nested-table.ts'
+import { ValueTable } from './value-table.ts'
 import { numberCodec } from './value-codecs.ts'
 
 /** The keys that have state, each with the number of tables that hold something of it. All of it stays in memory. */

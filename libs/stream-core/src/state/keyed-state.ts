@@ -9,13 +9,10 @@ import { listCodec, type ListView } from './list-view.ts'
 import { IndexedNestedTable, IndexedValueTable, KeyIndex } from './key-index.ts'
 import { mapHandle } from './map-handle.ts'
 import { plainCell, plainElements, plainEntries } from './plain-state.ts'
-import {
-  byteStringSubKeys,
-  NestedTable,
-  StateTtlMismatchError,
-  ValueTable,
-  type CheckpointedTable,
-} from './state-table.ts'
+import { byteStringSubKeys, NestedTable } from './nested-table.ts'
+import { StateTtlMismatchError } from './versioned.ts'
+import { ValueTable } from './value-table.ts'
+import { type CheckpointedTable } from './checkpointed-table.ts'
 import { StateDescriptorError } from './state-descriptor-error.ts'
 import type {
   AggregatingState,

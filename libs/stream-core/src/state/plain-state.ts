@@ -1,7 +1,8 @@
 import type { Cell, CurrentKey, Elements, Entries } from './current-key.ts'
 import type { ByteString } from './key-encoding.ts'
 import { ListView } from './list-view.ts'
-import type { NestedTable, ValueTable } from './state-table.ts'
+import type { NestedTable } from './nested-table.ts'
+import type { ValueTable } from './value-table.ts'
 
 /** State that stays until it is cleared. */
 export const plainCell = <T>(current: CurrentKey, table: ValueTable<T>): Cell<T> => ({

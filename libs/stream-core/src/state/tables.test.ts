@@ -155,22 +155,22 @@ class Bench {
 const sorted = (cells: Iterable<readonly [string, number]>) => [...cells].sort(([a], [b]) => (a < b ? -1 : 1))
 
 const allKeys = ['a', 'b', 'c']
-const key = fc.constantFrom(...allKeys)
+const anyKey = fc.constantFrom(...allKeys)
 const number = fc.option(fc.nat(99), { nil: undefined })
 // Many at once, so that keys have several pages, and slots logs that are mostly waste.
 const range = fc.record({ from: fc.nat(300), count: fc.integer({ min: 1, max: 150 }) })
 const step = fc.oneof(
-  fc.record({ what: fc.constant('value' as const), key, value: number }),
-  fc.record({ what: fc.constant('entries' as const), key, range, value: number }),
+  fc.record({ what: fc.constant('value' as const), key: anyKey, value: number }),
+  fc.record({ what: fc.constant('entries' as const), key: anyKey, range, value: number }),
   fc.record({ what: fc.constant('entries' as const), key: fc.constant('a'), range, value: fc.constant(1) }),
-  fc.record({ what: fc.constant('timers' as const), key, range, isSet: fc.boolean() }),
+  fc.record({ what: fc.constant('timers' as const), key: anyKey, range, isSet: fc.boolean() }),
   fc.record({ what: fc.constant('checkpoint' as const) }),
   fc.record({ what: fc.constant('begin' as const) }),
   fc.record({ what: fc.constant('encode' as const), count: fc.nat(40) }),
   fc.record({ what: fc.constant('end' as const), isWritten: fc.boolean() }),
   fc.record({ what: fc.constant('evict' as const) }),
   fc.record({ what: fc.constant('restart' as const) }),
-  fc.record({ what: fc.constant('look' as const), key }),
+  fc.record({ what: fc.constant('look' as const), key: anyKey }),
 )
 
 describe('tables', () => {

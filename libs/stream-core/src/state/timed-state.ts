@@ -3,7 +3,8 @@ import type { Cell, CurrentKey, Entries, Elements } from './current-key.ts'
 import type { Expiry } from './expiry.ts'
 import type { ByteString } from './key-encoding.ts'
 import { ListView } from './list-view.ts'
-import type { NestedTable, ValueTable } from './state-table.ts'
+import type { NestedTable } from './nested-table.ts'
+import type { ValueTable } from './value-table.ts'
 import { Timed } from './timed.ts'
 
 /** State whose values have the time of their last access: with a TTL, or a bound that displaces the oldest entry. */

@@ -1,7 +1,7 @@
 import type { Codec } from '../codec.ts'
 import type { Timestamp } from '../time.ts'
 import { byteStringsOf, fromByteString, integerKey, toByteString } from './key-encoding.ts'
-import { decodeVersioned, encodeVersioned, timedVersion } from './state-table.ts'
+import { decodeVersioned, encodeVersioned, timedVersion } from './versioned.ts'
 
 interface Decoding<T> {
   readonly isBound: boolean
