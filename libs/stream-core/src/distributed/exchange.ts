@@ -48,6 +48,8 @@ export class Exchange {
   /** Of what is in hand; what it emits is told under it. */
   #tag: ByteString = ''
   #emissions = 0
+  /** Of the source record or item in hand. */
+  #entered: ByteString = ''
   /** Of the node that fires. */
   #nodeTag: ByteString = ''
   #unit: ByteString = ''
@@ -72,6 +74,7 @@ export class Exchange {
     this.#step = step
     this.#phase = phase
     this.#tag = tag
+    this.#entered = tag
     this.#emissions = 0
   }
 
@@ -104,6 +107,16 @@ export class Exchange {
     this.#emissions = 0
   }
 
+  /**
+   * What is in hand went to all shards, and `node` does for `key` what call number `call` of it asks. Each shard has other
+   * keys, so that what it emitted before does not tell where this stands. Nodes that hear of the same come in order of id.
+   */
+  applies(node: number, call: number, key: ByteString): void {
+    if (this.targets.length === 0) return
+    this.#tag = childTag(childTag(this.#entered, node), call) + joinParts([key])
+    this.#emissions = 0
+  }
+
   element(target: number, shard: number | null, element: Omit<ExchangeElement, 'stamp' | 'type'>): void {
     const stamp = { step: this.#step, phase: this.#phase, tag: childTag(this.#tag, this.#emissions) }
     this.#emissions += 1
@@ -120,13 +133,15 @@ export class Exchange {
   /** Puts back how it stands now, when what is told from here on is undone. */
   hold(): () => void {
     const stamper = this.#stamper.snapshot()
-    const [step, phase, tag, emissions] = [this.#step, this.#phase, this.#tag, this.#emissions]
+    const [step, phase, tag, entered] = [this.#step, this.#phase, this.#tag, this.#entered]
+    const emissions = this.#emissions
     const [node, unit, units] = [this.#nodeTag, this.#unit, this.#units]
     return () => {
       this.#stamper.restore(stamper)
       this.#step = step
       this.#phase = phase
       this.#tag = tag
+      this.#entered = entered
       this.#emissions = emissions
       this.#nodeTag = node
       this.#unit = unit

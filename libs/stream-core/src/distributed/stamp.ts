@@ -16,7 +16,7 @@ export interface Step {
  * Where something stands that one task tells another: the order of all stamps is the order in which one task with the
  * whole topology would have met them. Within a step come, by `phase`, what an idle input's return lets through, the
  * element, the clock, the watermark and what it fires, what the clock fires, the control of epochs; within a phase, by `tag`, what is emitted, in the
- * order of one task (see `childTag` and `firedTag`), and last the control record itself.
+ * order of one task (see `childTag`, `Exchange.fires` and `Exchange.applies`), and last the control record itself.
  */
 export interface Stamp {
   readonly step: Step

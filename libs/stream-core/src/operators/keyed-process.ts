@@ -57,6 +57,8 @@ const keyedOperator =
     let key: Key
     /** Of what is emitted. */
     let stamp: Timestamp = noTimestamp
+    /** How often the broadcast element in hand has asked for all keys. */
+    let calls = 0
     const keyed: Writable<KeyedOperatorContext<Key, Out>> = {
       get key() {
         return key
@@ -93,10 +95,13 @@ const keyedOperator =
         f: (key: Key, handle: never, emit: (value: Out) => void) => void,
       ): void => {
         const handle = state.bind(descriptor)
+        const call = calls++
         for (const bytes of state.keysWithState()) {
           state.key = bytes
+          if (!state.has(descriptor)) continue
+          context.applies(call, bytes)
           // `bind` returned the handle of the descriptor, which its overload ties to `f`.
-          if (state.has(descriptor)) f(from(bytes), handle as never, keyed.emit)
+          f(from(bytes), handle as never, keyed.emit)
         }
       },
     }
@@ -106,6 +111,7 @@ const keyedOperator =
         const outputPosition = outputs.position
         try {
           broadcastContext.timestamp = stamp = timestamp
+          calls = 0
           state.now = Math.max(timestamp, context.watermark)
           requireSynchronous(broadcast?.process(value, broadcastContext), context.name)
         } catch (error) {

@@ -86,6 +86,11 @@ export interface OperatorContext {
    * for different keys are put in one order by it; within a node and a watermark it is the order of firing.
    */
   fires(time: Timestamp, key: ByteString, namespace?: string): void
+  /**
+   * The same of an element that all shards have: what is emitted from here on is what its call number `call` does for
+   * `key`. One task does call by call for all keys, in their order.
+   */
+  applies(call: number, key: ByteString): void
   /** Of an enriching operator. @throws {AnswerMissing} it is not there yet: hand it on, the unit is done again. */
   answerTo(request: Uint8Array): Outcome
   /** An element came too late to count. */

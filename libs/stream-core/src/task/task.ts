@@ -671,6 +671,7 @@ export class Task {
       registerSink: (sink) => this.#sinks.push(sink),
       freeze: this.#options.freeze ?? ((value) => value),
       fires: (time, key, namespace = '') => this.#exchange?.fires(time, key, namespace),
+      applies: (call, key) => this.#exchange?.applies(spec.id, call, key),
       answerTo: (request) => {
         if (this.#answers === null) throw new Error(`assertion: "${name}" asks nothing`)
         return this.#answers.use({ operator: name, request })
