@@ -411,7 +411,7 @@ describe('planJob', () => {
         const { outputs } = runDistributed(topology, logs, 1, [])
         expect(firstDifferences(outputs, runLocal(topology, logs))).toEqual([])
       }),
-      { numRuns: runs / 4 },
+      { numRuns: Math.ceil(runs / 4) },
     )
   })
 
