@@ -16,7 +16,9 @@ export interface AnswerUse extends AnswerRequest {
 
 /** Never reaches a user: operators hand it on, as they do all that stops, and the task does the unit again later. */
 export class AnswerMissing extends Error {
+  readonly code = 'STREAM_ANSWER_MISSING'
   readonly handling = 'stop'
+  readonly remedy = 'Let it pass: a function that catches what it did not throw keeps the task from waiting.'
 }
 
 /** Where answers are there at once, as in tests. Undefined: there they are not. */
