@@ -188,10 +188,11 @@ export class UndoLog {
   async spill(max: number, store: SpillStore): Promise<void> {
     const excess = this.#segments.slice(this.#spilledSegments, Math.max(this.sealedSegments - max, 0))
     for (const segment of excess) {
-      segment.pages = await this.#spill.write(segment.changes, store)
+      const pages = await this.#spill.write(segment.changes, store)
+      // Noted again it would hold the event loop: who has noted all before goes on without a turn.
+      segment.noted = isNoted(segment) ? pages.length : 0
+      segment.pages = pages
       segment.changes = []
-      // A checkpoint in hand has begun with it in memory, and noted what it began with; or will note all of its pages.
-      segment.noted = 0
       this.#spilledSegments += 1
     }
     if (this.#spill.hasStale) await this.#spill.dropStale(store)
@@ -248,6 +249,9 @@ export class UndoLog {
   }
 }
 
+/** The checkpoint in hand knows all of a segment that is in memory. */
+const isNoted = ({ noted, changes }: Segment): boolean => noted === changes.length
+
 /** What is put back, or told to be final: the changes in hand, and the pages that come before or after them. */
 interface Undone {
   changes: Change[]
@@ -279,8 +283,8 @@ class Compaction {
       if (subs.size !== subs.add(change.sub).size) this.#first.push(change)
     }
     if (end < changes.length) return true
+    this.#segment.noted = isNoted(this.#segment) ? this.#first.length : 0 // that a cell is noted again changes nothing
     this.#segment.changes = this.#first
-    this.#segment.noted = 0 // that a cell is noted again changes nothing
     return false
   }
 }
