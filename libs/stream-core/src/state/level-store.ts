@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { fromByteString, joinParts, splitParts, toByteString, utf8ByteString } from './key-encoding.ts'
 import type { StateStore, StoreWrite } from './state-store.ts'
@@ -35,6 +35,16 @@ export class StoreWriteError extends Error {
 const newestLogOf = async (folder: string): Promise<number> =>
   Math.max(0, ...(await readdir(folder)).map((name) => (name.endsWith('.log') ? Number.parseInt(name, 10) : 0)))
 
+/** Fails as long as the disk has no room for what a compaction writes. */
+const requireRoom = async (folder: string): Promise<void> => {
+  const probe = `${folder}.room`
+  try {
+    await writeFile(probe, new Uint8Array(2 * writeBufferSize))
+  } finally {
+    await rm(probe, { force: true })
+  }
+}
+
 /** Checkpoints in a folder, in LevelDB. @throws {StoreOpenError} */
 export const openLevelStore = async (folder: string): Promise<StateStore> => {
   const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
@@ -62,10 +72,12 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
 
   // A write that fails half-way, as on a full disk, leaves half a record in LevelDB's log. LevelDB goes on behind it, says
   // that later writes are durable, and drops them all when it reads the log again. So a log that failed is left: to compact
-  // where nothing lies begins the next one, and makes a table of what the last one held.
+  // where nothing lies begins the next one, and makes a table of what the last one held. A compaction that fails is never
+  // forgiven by LevelDB, so there must be room for it first.
   let hasFailed = false
   const write = async (work: () => Promise<void>): Promise<void> => {
     if (hasFailed) {
+      await requireRoom(folder)
       const failed = await newestLogOf(folder)
       await level.compactRange(behindAll, behindAll) // says nothing of a failure
       if ((await newestLogOf(folder)) <= failed) throw new StoreWriteError(folder)
