@@ -107,7 +107,8 @@ export const runReorgStorm = (
         block(stormy, move.height, move.isFork)
         break
       case 'revert':
-        onRevert?.((made += 1))
+        made += 1
+        onRevert?.(made)
         deepest = Math.max(deepest, move.depth)
         for (let height = move.height; height > move.height - move.depth; height -= 1) {
           stormy.push('chain', { type: 'reverted', epoch: height + 1 })
