@@ -97,9 +97,12 @@ describe('tocsin start', () => {
         await expectEvidence(page, url, (await row(name).getAttribute('data-alert-id')) ?? '')
       }
       await retracted.locator('.row-link').click()
-      await page.locator('.detail .transition').nth(1).waitFor() // until then it tells what the list knew
-      const history = await page.locator('.detail .transition .pill').allInnerTexts()
-      expect(history.map((word) => word.trim().toLowerCase())).toEqual(['provisional', 'retracted'])
+      const history = async () => {
+        const words = await page.locator('.detail .transition .pill').allInnerTexts()
+        return words.map((word) => word.trim().toLowerCase())
+      }
+      // The detail of the alert before stays until this one's is drawn, which tells first what the list knew.
+      await expect.poll(history, { timeout: showDeadlineMs }).toEqual(['provisional', 'retracted'])
       expect(errors).toEqual([])
       await page.close()
     },
