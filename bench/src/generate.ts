@@ -143,6 +143,17 @@ const zipf = (random: () => number, count: number): (() => number) => {
   }
 }
 
+const help = `Usage: npm run bench -- generate --out FILE [options]
+
+  --out FILE       where to write the lines; gzip if it ends in .gz
+  --kind KIND      transfers (for j1, j2, sessions; default) or market (for j3)
+  --lines N        how many (default 2000000)
+  --wallets N      of transfers: how many there are (default 100000)
+  --draw DRAW      of transfers: uniform (default), or zipf: the n-th wallet as often as 1/n says
+  --seed N         other lines for another one (default 1)
+  --help           this text
+`
+
 /** `npm run bench -- generate --kind transfers|market --lines N --out FILE [--wallets N] [--draw zipf] [--seed N]`. */
 export async function* generate(args: readonly string[]): AsyncGenerator<GenerateOptions & { readonly out: string }> {
   const { values } = parseArgs({
@@ -154,8 +165,13 @@ export async function* generate(args: readonly string[]): AsyncGenerator<Generat
       draw: { type: 'string', default: 'uniform' },
       seed: { type: 'string', default: '1' },
       out: { type: 'string' },
+      help: { type: 'boolean', default: false },
     },
   })
+  if (values.help) {
+    process.stdout.write(help)
+    return
+  }
   const { kind, draw, out } = values
   const [lines, wallets, seed] = [Number(values.lines), Number(values.wallets), Number(values.seed)]
   const isWhole = [lines, wallets, seed].every((value) => Number.isSafeInteger(value) && value > 0)
@@ -166,9 +182,7 @@ export async function* generate(args: readonly string[]): AsyncGenerator<Generat
     (kind !== 'transfers' && kind !== 'market') ||
     (draw !== 'uniform' && draw !== 'zipf')
   ) {
-    throw new Error(
-      'Usage: generate --kind transfers|market --out FILE [--lines N] [--wallets N] [--draw uniform|zipf] [--seed N]',
-    )
+    throw new Error(`A file, a known kind and draw, and whole numbers (2 wallets or more) are needed.\n\n${help}`)
   }
   const file = createWriteStream(out)
   const target = out.endsWith('.gz') ? createGzip() : file

@@ -16,9 +16,11 @@ const machine = {
   platform: `${process.platform} ${process.arch}`,
 }
 
-/** The questions that can be measured; each answers with numbers, one JSON value after the other. */
+/** What can be measured, or made to measure with; each answers with one JSON value after the other. */
 const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator>> = {
-  async *replay() {
+  async *replay(args) {
+    if (args.length > 0)
+      throw new Error('Usage: npm run bench -- replay; TOCSIN_SHARED names the folder of the recordings')
     const answer = await replay(env['TOCSIN_SHARED'] ?? '../shared')
     yield { question: 'replay', date: new Date().toISOString(), machine, answer }
   },
@@ -27,11 +29,28 @@ const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGener
   generate,
 }
 
+const help = `Usage: npm run bench -- ${Object.keys(questions).join('|')} [options]
+
+  replay       recorded blocks through ingestion and all detectors: events a second
+  stream-core  a job from topic to topic, exactly-once, beside the same job as a plain program
+  state        a million keys: checkpoint, restart, cold reads, all due at once
+  generate     makes inputs for stream-core, of any size, the same for the same seed
+
+npm run bench -- NAME --help tells more. Answers are JSON on stdout, one value a line; progress goes to stderr.
+`
+
 const [name, ...args] = process.argv.slice(2)
 const question = name === undefined ? undefined : questions[name]
 if (question === undefined) {
-  process.stderr.write(`Usage: npm run bench -- ${Object.keys(questions).join('|')}\n`)
-  process.exitCode = 2
+  const isAsked = name === '--help'
+  const stream = isAsked ? process.stdout : process.stderr
+  stream.write(help)
+  process.exitCode = isAsked ? 0 : 2
 } else {
-  for await (const answer of question(args)) process.stdout.write(`${JSON.stringify(answer)}\n`)
+  try {
+    for await (const answer of question(args)) process.stdout.write(`${JSON.stringify(answer)}\n`)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
 }
