@@ -1,5 +1,6 @@
 export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded-log.ts'
 export * from './errors.ts'
 export * from './event-log.ts'
+export type * from './group.ts'
 export { type KafkaLogOptions, openKafkaLog } from './kafka-log.ts'
 export { logOverPort, serveLog } from './log-over-port.ts'
