@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common'
-import { OpsModule, type Ops } from '@tocsin/service-kit'
+import type { Ops } from '@tocsin/service-kit'
+import { OpsModule } from '@tocsin/service-kit/ops'
 import { AlertRecordsController, storeAlertsToken, type StoreAlerts } from './alert-records.controller.ts'
 import { AlertStreamController } from './http/alert-stream.controller.ts'
 import { AlertsController } from './http/alerts.controller.ts'

@@ -2,7 +2,8 @@ import 'reflect-metadata'
 import { NestFactory } from '@nestjs/core'
 import { describe, expect, test } from 'vitest'
 import { createMetrics } from './metrics.ts'
-import { OpsModule, PortUnavailableError, startOpsServer, type Ops } from './ops.module.ts'
+import { PortUnavailableError, startOpsServer, type Ops } from './ops-server.ts'
+import { OpsModule } from './ops.module.ts'
 
 type Get = (path: string) => Promise<{ status: number; type: string | null; body: string }>
 
