@@ -8,8 +8,8 @@ const usage = `Usage: npm run soak -- <what> [options]
       --steps M            events in each, default 40
   stream-core            simulated jobs under crashes, fences, full disks and nested reverts
       --seeds N            how many, default 10000
-  stream-core --storm    reverts of depth 1 to 64 over generated and recorded blocks
-      --reverts N          how many over each, default 10000
+  stream-core --storm    reverts of depth 1 to 64 over generated blocks, recorded ones, and all detectors
+      --reverts N          how many of each, in storms of 1000; default 10000
   stream-core --kills N  kill -9 of a real process on the embedded log, N times
   --seed S               the first seed, or the one to play again; default: a fresh one, which is printed
 Exits with 1 when a law is broken; the first broken run is shown with its seed.

@@ -8,9 +8,15 @@ import {
   runKillStorm,
   runReorgStorm,
   runSeed,
+  type ReorgStormOptions,
+  type ReorgStormReport,
 } from '@tocsin/stream-core/testing'
+import { runDetectorReorgStorm } from '@tocsin/detector/testing'
+import { createProgressBar } from '@tocsin/service-kit'
 import { sharedData } from '../shared-data.ts'
-import { progressBar } from './progress-bar.ts'
+
+const progressBar = (label: string, unit: string) =>
+  createProgressBar({ stream: process.stderr, now: () => performance.now(), label, unit })
 
 /** Simulated runs with fresh seeds in a row from a random one, or the one that is given. @returns whether all held */
 export async function soakSimulator(options: {
@@ -21,7 +27,7 @@ export async function soakSimulator(options: {
   const seeds = seed === undefined ? options.seeds : 1
   const first = seed ?? randomInt(2 ** 31 - seeds)
   process.stdout.write(`${seeds} seeds from SEED=${first}\n`)
-  const bar = progressBar('seeds', seeds)
+  const bar = progressBar('simulator', 'seeds')
   const started = performance.now()
   let tally = emptyTally
   for (let next = first; next < first + seeds; next++) {
@@ -32,7 +38,7 @@ export async function soakSimulator(options: {
       return false
     }
     tally = addToTally(tally, result)
-    bar.advance(tally.seeds)
+    bar.update({ done: tally.seeds, total: seeds })
   }
   bar.end()
   const seconds = (performance.now() - started) / 1000
@@ -47,28 +53,43 @@ export async function soakSimulator(options: {
   return true
 }
 
-/** Random reverts of depth 1 to 64 over generated blocks and over recorded ones. */
+/** A longer storm is several, so that a broken one is soon played again. */
+const revertsAStorm = 1000
+
+/** Random reverts of depth 1 to 64: over generated blocks and recorded ones, and of all detectors over recorded ones. */
 export async function soakReorgs(options: {
   readonly reverts: number
   readonly seed: number | undefined
 }): Promise<boolean> {
-  const { reverts, seed = randomInt(2 ** 31) } = options
-  const recorded = recordedTransfers(sharedData('chain-data').path)
-  const chains = [
-    ['generated', generatedBlocks(seed, 300)] as const,
-    ...(recorded === undefined ? [] : [['recorded', recorded] as const]),
+  const { reverts, seed: first = randomInt(2 ** 31 - 1_000_000) } = options
+  const chainData = sharedData('chain-data')
+  if (chainData.missing !== null) process.stdout.write(`${chainData.missing} Generated blocks alone.\n`)
+  const recorded = recordedTransfers(chainData.path)
+  const storms: readonly (readonly [string, (of: ReorgStormOptions) => ReorgStormReport])[] = [
+    ['generated blocks', (of) => runReorgStorm(generatedBlocks(of.seed, 300), of)],
+    ...(recorded === undefined
+      ? []
+      : ([
+          ['recorded blocks', (of: ReorgStormOptions) => runReorgStorm(recorded, of)],
+          ['all detectors', runDetectorReorgStorm],
+        ] as const)),
   ]
-  if (recorded === undefined) process.stdout.write('There are no recorded blocks; generated ones alone.\n')
-  for (const [name, blocks] of chains) {
-    const bar = progressBar(`reverts over ${name} blocks`, reverts)
-    try {
-      const report = runReorgStorm(blocks, { seed, reverts, maxDepth: 64, onRevert: (made) => bar.advance(made) })
-      bar.end()
-      process.stdout.write(`${name} blocks, SEED=${seed}: held, ${JSON.stringify(report)}\n`)
-    } catch (error) {
-      bar.end()
-      process.stderr.write(`${name} blocks, SEED=${seed}: BROKEN ${String(error)}\n`)
-      return false
+  for (const [name, run] of storms) {
+    const bar = progressBar(name, 'reverts')
+    for (let done = 0, seed = first; done < reverts; seed++) {
+      const goal = Math.min(revertsAStorm, reverts - done)
+      const before = done
+      try {
+        const onRevert = (made: number) => bar.update({ done: before + made, total: reverts })
+        const report = run({ seed, reverts: goal, maxDepth: 64, onRevert })
+        bar.end()
+        process.stdout.write(`${name}, SEED=${seed}: held, ${JSON.stringify(report)}\n`)
+      } catch (error) {
+        bar.end()
+        process.stderr.write(`${name}, SEED=${seed}: BROKEN ${String(error)}\n`)
+        return false
+      }
+      done += goal
     }
   }
   return true
@@ -80,7 +101,7 @@ export async function soakKills(options: {
   readonly seed: number | undefined
 }): Promise<boolean> {
   const { kills, seed = randomInt(2 ** 31) } = options
-  const bar = progressBar('kills', kills)
+  const bar = progressBar('kill -9', 'kills')
   let done = 0
   const moments: string[] = []
   try {
@@ -88,7 +109,7 @@ export async function soakKills(options: {
       seed,
       kills,
       onKill: ({ after, ms, hit }) => {
-        bar.advance((done += 1))
+        bar.update({ done: (done += 1), total: kills })
         moments.push(`${after}+${ms}${hit ? '' : ' (had ended)'}`)
       },
     })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import {
@@ -14,6 +14,7 @@ import { dai, usdc, usdt, wbtc, weth } from './scripted-chain.ts'
 
 const shared = resolve(process.env['TOCSIN_SHARED'] ?? join(import.meta.dirname, '../../../../shared'))
 export const range = join(shared, 'chain-data/eth-mainnet-ranges/logs-18426253-18426303.jsonl.gz')
+const singleBlocks = join(shared, 'chain-data/eth-mainnet-blocks')
 export const dexPrices = join(shared, 'chain-data/prices/dex-prices-18426253-18426303.csv')
 
 /** On a user's machine tests on recorded data are skipped where there are none; in CI they must run. */
@@ -83,12 +84,28 @@ export function recordedLabels(): ReadonlyMap<string, LabelClass> {
   ])
 }
 
-/** The recording as transactions without envelopes: what detection needs of it, decoded here by hand. */
+/** Single mainnet blocks of many years with every log, in order of number: see SOURCES.md in the folder. */
+export const singleRawBlocks = (): readonly RawBlock[] =>
+  readdirSync(singleBlocks)
+    .filter((file) => file.endsWith('.json.gz'))
+    .map((file): RawBlock => {
+      // Files of known shape: JSON-RPC's.
+      const { block, receipts } = JSON.parse(gunzipSync(readFileSync(join(singleBlocks, file))).toString('utf8')) as {
+        readonly block: { readonly number: string; readonly timestamp: string }
+        readonly receipts: readonly Pick<RawBlock, 'logs'>[]
+      }
+      const logs = receipts.flatMap((receipt) => receipt.logs)
+      return { blockNumber: block.number, timestampEstimate: Number(block.timestamp), logs }
+    })
+    .sort((a, b) => Number(a.blockNumber) - Number(b.blockNumber))
+
+/** A recording as transactions without envelopes: what detection needs of it, decoded here by hand. */
 export function recordedBlocks(
   labels: ReadonlyMap<string, LabelClass> = new Map(),
+  raw: readonly RawBlock[] = rawBlocks(),
 ): readonly (readonly ChainTransaction[])[] {
   const poolTokens = pools()
-  return rawBlocks().map(({ blockNumber, timestampEstimate, logs }) => {
+  return raw.map(({ blockNumber, timestampEstimate, logs }) => {
     const block = { number: Number(blockNumber), hash: null, timestamp: timestampEstimate * 1000 }
     const byTransaction = Map.groupBy(logs, ({ transactionHash }) => transactionHash)
     return [...byTransaction.values()]

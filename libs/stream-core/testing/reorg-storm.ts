@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { seededRandom, type SeededRandom } from './seeded-random.ts'
 import { verifyLines } from './simulation/laws.ts'
 import { blockMs, watchTopology, type Transfer } from './simulation/market.ts'
@@ -51,6 +52,25 @@ export function* reorgMoves(options: {
   yield { type: 'finalize', height: heights - 1 }
 }
 
+/** A chain under a storm, told by height what becomes of its blocks. */
+export interface StormedChain {
+  readonly driver: TestDriver
+  block(height: number, isFork: boolean): void
+  /** The newest block, which is the one at `height`. */
+  revert(height: number): void
+  finalize(height: number): void
+  /** Nothing follows. */
+  end(): void
+}
+
+export interface ReorgStormOptions {
+  /** Decides the storm. */
+  readonly seed: number
+  readonly reverts: number
+  readonly maxDepth: number
+  readonly onRevert?: (made: number) => void
+}
+
 export interface ReorgStormReport {
   readonly blocks: number
   readonly reverts: number
@@ -61,29 +81,66 @@ export interface ReorgStormReport {
 }
 
 /**
- * Folds a storm over these blocks, then the blocks alone, and holds the one to the other: state, timers, and what stands.
- * @throws {BrokenLawError}
+ * Folds a storm over `heights` blocks, then the blocks alone, and holds the one to the other: state, timers, and what
+ * stands of the outputs of `sinks`. @throws {BrokenLawError}
  */
+export const verifyReorgStorm = (
+  { heights, sinks, newChain }: { heights: number; sinks: readonly string[]; newChain: () => StormedChain },
+  { seed, reverts, maxDepth, onRevert }: ReorgStormOptions,
+): ReorgStormReport => {
+  const stormy = newChain()
+  let made = 0
+  let deepest = 0
+  for (const move of reorgMoves({ heights, reverts, maxDepth, random: seededRandom(seed) })) {
+    switch (move.type) {
+      case 'block':
+        stormy.block(move.height, move.isFork)
+        break
+      case 'revert':
+        made += 1
+        onRevert?.(made)
+        deepest = Math.max(deepest, move.depth)
+        for (let height = move.height; height > move.height - move.depth; height -= 1) stormy.revert(height)
+        break
+      case 'finalize':
+        stormy.finalize(move.height)
+    }
+  }
+
+  const calm = newChain()
+  for (let height = 0; height < heights; height += 1) calm.block(height, false)
+  calm.finalize(heights - 1)
+  const standing = (of: StormedChain) => standingLines(of.driver, sinks)
+  // Before the end, for what ends leaves little behind.
+  verifyLines('the state after the storm', stateLines(stormy.driver), stateLines(calm.driver))
+  stormy.end()
+  calm.end()
+  verifyLines('the state at the end', stateLines(stormy.driver), stateLines(calm.driver))
+  verifyLines('what stands after the storm', standing(stormy), standing(calm))
+  const retracted = stormy.driver.outputs().filter(({ transition }) => transition.type === 'retracted').length
+  return { blocks: heights, reverts: made, deepest, standing: standing(calm).length, retracted }
+}
+
+const stateLines = (driver: TestDriver): readonly string[] =>
+  Object.entries(driver.dump()).flatMap(([table, values]) =>
+    Object.entries(values).map(([key, value]) => `${table} ${key} ${lineOf(value)}`),
+  )
+
+const standingLines = (driver: TestDriver, sinks: readonly string[]): readonly string[] =>
+  sinks.flatMap((sink) =>
+    [...driver.standing(sink)].map(([id, { output, status }]) => `${sink} ${id} ${status} ${lineOf(output)}`),
+  )
+
+/** All of a value, whatever it is made of; fields in order of their names, for a rewound object may have another. */
+const lineOf = (value: unknown): string =>
+  inspect(value, { depth: null, maxArrayLength: null, maxStringLength: null, breakLength: Infinity, sorted: true })
+
+/** The storm over transfers in the simulator's market. @throws {BrokenLawError} */
 export const runReorgStorm = (
   blocks: readonly (readonly Transfer[])[],
-  options: {
-    readonly seed: number
-    readonly reverts: number
-    readonly maxDepth: number
-    readonly onRevert?: (made: number) => void
-  },
+  options: ReorgStormOptions,
 ): ReorgStormReport => {
-  const { seed, reverts, maxDepth, onRevert } = options
-  const heights = blocks.length
-  const block = (driver: TestDriver, height: number, isFork: boolean) => {
-    const own = blocks[height] ?? []
-    // A fork has some of the block's transfers, with other amounts.
-    const transfers = isFork ? own.slice(1).map((one) => ({ ...one, amount: one.amount + 1 })) : own
-    const timestamp = (height + 1) * blockMs
-    driver.push('chain', ...transfers.map((value) => ({ type: 'element' as const, timestamp, value })))
-    driver.push('chain', { type: 'sealed', epoch: height + 1, watermark: timestamp + blockMs - 1 })
-  }
-  const newDriver = () => {
+  const newChain = (): StormedChain => {
     const driver = testDriver(watchTopology({ maxFinishedIds: Infinity }))
     // Receivers as tokens, a price a block.
     const prices = blocks.flatMap((transfers, height) =>
@@ -94,51 +151,23 @@ export const runReorgStorm = (
       })),
     )
     driver.push('prices', ...prices, { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER })
-    return driver
-  }
-  const end = (driver: TestDriver) => driver.push('chain', { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER })
-
-  const stormy = newDriver()
-  let made = 0
-  let deepest = 0
-  for (const move of reorgMoves({ heights, reverts, maxDepth, random: seededRandom(seed) })) {
-    switch (move.type) {
-      case 'block':
-        block(stormy, move.height, move.isFork)
-        break
-      case 'revert':
-        made += 1
-        onRevert?.(made)
-        deepest = Math.max(deepest, move.depth)
-        for (let height = move.height; height > move.height - move.depth; height -= 1) {
-          stormy.push('chain', { type: 'reverted', epoch: height + 1 })
-        }
-        break
-      case 'finalize':
-        stormy.push('chain', { type: 'finalized', epoch: move.height + 1 })
+    return {
+      driver,
+      block: (height, isFork) => {
+        const own = blocks[height] ?? []
+        // A fork has some of the block's transfers, with other amounts.
+        const transfers = isFork ? own.slice(1).map((one) => ({ ...one, amount: one.amount + 1 })) : own
+        const timestamp = (height + 1) * blockMs
+        driver.push('chain', ...transfers.map((value) => ({ type: 'element' as const, timestamp, value })))
+        driver.push('chain', { type: 'sealed', epoch: height + 1, watermark: timestamp + blockMs - 1 })
+      },
+      revert: (height) => driver.push('chain', { type: 'reverted', epoch: height + 1 }),
+      finalize: (height) => driver.push('chain', { type: 'finalized', epoch: height + 1 }),
+      end: () => driver.push('chain', { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }),
     }
   }
-  end(stormy)
-
-  const calm = newDriver()
-  for (let height = 0; height < heights; height += 1) block(calm, height, false)
-  calm.push('chain', { type: 'finalized', epoch: heights })
-  end(calm)
-  verifyLines('the state after the storm', stateLines(stormy), stateLines(calm))
-  verifyLines('what stands after the storm', standingLines(stormy), standingLines(calm))
-  const retracted = stormy.outputs().filter(({ transition }) => transition.type === 'retracted').length
-  return { blocks: heights, reverts: made, deepest, standing: standingLines(calm).length, retracted }
+  return verifyReorgStorm({ heights: blocks.length, sinks: ['findings', 'outcomes'], newChain }, options)
 }
-
-const stateLines = (driver: TestDriver): readonly string[] =>
-  Object.entries(driver.dump()).flatMap(([table, values]) =>
-    Object.entries(values).map(([key, value]) => `${table} ${key} ${JSON.stringify(value)}`),
-  )
-
-const standingLines = (driver: TestDriver): readonly string[] =>
-  ['findings', 'outcomes'].flatMap((sink) =>
-    [...driver.standing(sink)].map(([id, { output, status }]) => `${sink} ${id} ${status} ${JSON.stringify(output)}`),
-  )
 
 /** Up to four transfers a block, among few wallets. */
 export const generatedBlocks = (seed: number, count: number): readonly (readonly Transfer[])[] => {
