@@ -1,3 +1,5 @@
+import { problemLine, type TopicProblem } from './topic-settings.ts'
+
 /** A log error's `code` is stable; `handling` says what the loop around it does. */
 export type Handling = 'retry' | 'stop'
 
@@ -40,6 +42,16 @@ export class TopicMismatchError extends EventLogError {
   readonly remedy = 'Set the configured number of partitions to what the topic has, or use another topic prefix.'
   constructor(at: { topic: string; existing: number; wanted: number }, options?: ErrorOptions) {
     super(`The topic "${at.topic}" has ${at.existing} partitions, not ${at.wanted}.`, options)
+  }
+}
+
+export class TopicSettingsError extends EventLogError {
+  readonly code = 'LOG_TOPIC_SETTINGS'
+  readonly handling = 'stop'
+  readonly remedy =
+    '`tocsin topics repair` sets what can be set; replicas and partitions are changed with Kafka’s own tools.'
+  constructor(at: { topic: string; problems: readonly TopicProblem[] }, options?: ErrorOptions) {
+    super(`The topic "${at.topic}" cannot keep what is promised: ${at.problems.map(problemLine).join('; ')}.`, options)
   }
 }
 

@@ -3,7 +3,6 @@ import {
   LogClosedError,
   LogUnavailableError,
   OffsetOutOfRangeError,
-  TopicMismatchError,
   UnknownPartitionError,
   UnknownTopicError,
 } from './errors.ts'
@@ -21,7 +20,8 @@ import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
 import { KafkaConnection, loadKafkajs } from './kafka-internals.ts'
 import { KafkaProducer, type WritableTopic } from './kafka-producer.ts'
 import { KafkaReader, topicLeaders } from './kafka-reader.ts'
-import { parseTopicSpec, verifyRecord } from './topic-spec.ts'
+import { KafkaTopics, refuseProblems, type TopicAdmin } from './kafka-topics.ts'
+import { verifyRecord } from './topic-spec.ts'
 
 export interface KafkaLogOptions {
   /** Addresses to begin with, `host:port`; the rest of the cluster is learned from them. */
@@ -35,7 +35,7 @@ export interface KafkaLogOptions {
     readonly username: string
     readonly password: string
   }
-  /** Of topics that are created here. Default: the brokers' `default.replication.factor`. */
+  /** Of topics that are created here. Default: 3, or as many as there are brokers. */
   readonly replicationFactor?: number
   /** A transaction that lasts longer is aborted by the brokers; more than their `transaction.max.timeout.ms` is refused. */
   readonly transactionTimeoutMs?: number
@@ -47,7 +47,7 @@ export interface KafkaLogOptions {
  * The log on a Kafka cluster (2.5 or newer; tested with 4.4). Nothing is connected before the first call: a cluster out
  * of reach shows as `LogUnavailableError` there.
  */
-export function openKafkaLog(options: KafkaLogOptions): EventLog {
+export function openKafkaLog(options: KafkaLogOptions): EventLog & { readonly topics: TopicAdmin } {
   return new KafkaLog(options)
 }
 
@@ -66,6 +66,7 @@ interface TopicDescription extends WritableTopic {
 }
 
 class KafkaLog implements EventLog {
+  readonly topics: TopicAdmin
   readonly #options: KafkaLogOptions
   readonly #config: KafkaConfig
   readonly #kafka: Kafka
@@ -96,42 +97,16 @@ class KafkaLog implements EventLog {
       logCreator: () => (entry) => this.#log(entry),
     })
     this.#connection = this.#connect()
+    this.topics = new KafkaTopics(() => this.#connectAdmin(), options.replicationFactor)
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen()
-    const parsed = specs.map(parseTopicSpec)
-    const admin = await this.#connectAdmin()
-    const missing: Required<TopicSpec>[] = []
-    for (const spec of parsed) {
-      const partitions = await this.#partitionsOrNone(spec.topic)
-      if (partitions === undefined) missing.push(spec)
-      else if (partitions !== spec.partitions) throw mismatch(spec, partitions)
-    }
-    if (missing.length === 0) return
-    try {
-      await admin.createTopics({
-        waitForLeaders: false, // its wait fails now and then for a topic that was created
-        topics: missing.map(({ topic, partitions, cleanup }) => ({
-          topic,
-          numPartitions: partitions,
-          replicationFactor: this.#options.replicationFactor ?? -1,
-          configEntries:
-            cleanup === 'compact'
-              ? [{ name: 'cleanup.policy', value: 'compact' }]
-              : [
-                  { name: 'cleanup.policy', value: 'delete' },
-                  { name: 'retention.ms', value: '-1' },
-                ],
-        })),
-      })
-    } catch (error) {
-      throw unavailable(`creating ${missing.map(({ topic }) => topic).join(', ')} failed`, error)
-    }
-    for (const spec of missing) {
-      const partitions = await this.#waitForTopic(spec.topic)
-      if (partitions !== spec.partitions) throw mismatch(spec, partitions) // another process was faster
-    }
+    refuseProblems(specs, await this.topics.check(specs))
+    const created = await this.topics.create(specs)
+    for (const topic of created) await this.#waitForTopic(topic)
+    // Another process may have been faster, with other partitions.
+    refuseProblems(specs, created.length === 0 ? [] : await this.topics.check(specs))
   }
 
   async partitions(topic: string): Promise<number> {
@@ -244,15 +219,6 @@ class KafkaLog implements EventLog {
     }
   }
 
-  async #partitionsOrNone(topic: string): Promise<number | undefined> {
-    try {
-      return await this.partitions(topic)
-    } catch (error) {
-      if (error instanceof UnknownTopicError) return undefined
-      throw error
-    }
-  }
-
   /** A new topic is known to one broker after the other, and has no leaders at first. */
   async #waitForTopic(topic: string): Promise<number> {
     const start = performance.now()
@@ -308,6 +274,3 @@ class KafkaLog implements EventLog {
     if (this.#closed) throw new LogClosedError('log')
   }
 }
-
-const mismatch = ({ topic, partitions }: Required<TopicSpec>, existing: number) =>
-  new TopicMismatchError({ topic, existing, wanted: partitions })
