@@ -162,8 +162,33 @@ export class UnsupportedBatchError extends EventLogError {
   readonly code = 'LOG_UNSUPPORTED_BATCH'
   readonly handling = 'stop'
   readonly remedy =
-    'Write the topic uncompressed, with gzip or with zstd (compression.type), in Kafka 0.11’s format or newer.'
+    'Run a Tocsin that knows it, or write the topic with compression.type none, gzip, snappy, lz4 or zstd, in Kafka 0.11’s format or newer.'
   constructor(what: string, options?: ErrorOptions) {
     super(`The broker sent records in ${what}, which this build cannot read.`, options)
+  }
+}
+
+/** Of one batch; the reader, which knows the partition, makes a `CorruptRecordsError` of it when it stays so. */
+export class CorruptBatchError extends Error {
+  readonly offset: number
+  readonly reason: string
+  constructor(offset: number, reason: string) {
+    super(`The batch at offset ${offset} is corrupt: ${reason}.`)
+    this.offset = offset
+    this.reason = reason
+  }
+}
+
+export class CorruptRecordsError extends EventLogError {
+  readonly code = 'LOG_CORRUPT_RECORDS'
+  readonly handling = 'stop'
+  readonly remedy =
+    'Look at the disk and memory of the partition’s leader; elect another replica as leader, or restore the topic.'
+  constructor(
+    at: { topic: string; partition: number; offset: number; reason: string; attempts: number },
+    options?: ErrorOptions,
+  ) {
+    const place = `${at.topic}/${at.partition} at offset ${at.offset}`
+    super(`The batch of ${place} came corrupt ${at.attempts} times: ${at.reason}. Nothing of it was used.`, options)
   }
 }

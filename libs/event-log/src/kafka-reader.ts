@@ -1,8 +1,16 @@
-import { LogClosedError, LogUnavailableError, OffsetOutOfRangeError, UnknownTopicError } from './errors.ts'
+import {
+  CorruptBatchError,
+  CorruptRecordsError,
+  LogClosedError,
+  LogUnavailableError,
+  OffsetOutOfRangeError,
+  UnknownTopicError,
+} from './errors.ts'
 import type { Position, Reader, ReaderOptions, RecordBatch, TopicPartition } from './event-log.ts'
 import type { FetchedPartition } from './fetch-response.ts'
 import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
-import type { KafkaConnection } from './kafka-internals.ts'
+import { committedByKafkajs, type KafkaConnection } from './kafka-internals.ts'
+import { worksAround } from './kafka-workarounds.ts'
 import { committedRecords, decodeRecordBatches } from './record-batch.ts'
 
 interface Cursor extends TopicPartition {
@@ -12,6 +20,8 @@ interface Cursor extends TopicPartition {
   moves: number
   /** Unknown after the broker refused: looked up before the next fetch. */
   leader: number | undefined
+  /** Answers in a row that were corrupt. */
+  corrupt: number
 }
 
 interface Fetched {
@@ -28,6 +38,8 @@ const MAX_FETCH_WAIT_MS = 500
 /** How much longer than its caller asked a poll waits for the answer of a slow network. */
 const GRACE_MS = 1000
 const PAUSE_AFTER_REFUSAL_MS = 50
+/** A bit that fell over on the way is whole at the next try; on the leader's disk it is not. */
+const CORRUPT_ATTEMPTS = 3
 
 const OFFSET_OUT_OF_RANGE = 1
 // The leader has moved, or is not quite one yet: UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER,
@@ -59,7 +71,13 @@ export class KafkaReader implements Reader {
     onClose: () => void,
   ) {
     this.#connection = connection
-    this.#cursors = positions.map((position) => ({ ...position, paused: false, moves: 0, leader: undefined }))
+    this.#cursors = positions.map((position) => ({
+      ...position,
+      paused: false,
+      moves: 0,
+      leader: undefined,
+      corrupt: 0,
+    }))
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
     this.#onClose = onClose
   }
@@ -158,11 +176,31 @@ export class KafkaReader implements Reader {
         const at = `${answer.topic}/${answer.partition}`
         this.#failure ??= new LogUnavailableError(`the broker answered a fetch of ${at} with error ${answer.errorCode}`)
       } else {
-        const batch = toBatch(answer, offset)
-        if (batch.nextOffset > offset) this.#fetched.push({ cursor, moves, offset, batch })
+        const batch = this.#batchOf(answer, question)
+        if (batch !== undefined && batch.nextOffset > offset) this.#fetched.push({ cursor, moves, offset, batch })
       }
     }
     if (refused) await new Promise((resolve) => setTimeout(resolve, PAUSE_AFTER_REFUSAL_MS))
+  }
+
+  /** Undefined when it was corrupt: it is fetched again. */
+  #batchOf(answer: FetchedPartition, { cursor, offset }: Pick<Fetched, 'cursor' | 'offset'>): RecordBatch | undefined {
+    try {
+      const batch = toBatch(answer, offset)
+      cursor.corrupt = 0
+      return batch
+    } catch (error) {
+      if (!(error instanceof CorruptBatchError)) throw error
+      cursor.corrupt++
+      if (cursor.corrupt < CORRUPT_ATTEMPTS) return undefined
+      const { topic, partition, corrupt: attempts } = cursor
+      cursor.corrupt = 0
+      this.#failure ??= new CorruptRecordsError(
+        { topic, partition, offset: error.offset, reason: error.reason, attempts },
+        { cause: error },
+      )
+      return undefined
+    }
   }
 
   async #outOfRange({ topic, partition }: Cursor, offset: number, leader: number): Promise<OffsetOutOfRangeError> {
@@ -205,8 +243,11 @@ export async function topicLeaders(connection: KafkaConnection, topic: string): 
   }
 }
 
+/** @throws {CorruptBatchError} @throws {UnsupportedBatchError} */
 function toBatch({ topic, partition, batches, aborted }: FetchedPartition, from: number): RecordBatch {
-  return { topic, partition, ...committedRecords(decodeRecordBatches(batches), aborted, from) }
+  const decoded = decodeRecordBatches(batches, { isChecked: worksAround('batch-checksum') })
+  const filter = worksAround('exact-abort-filter') ? committedRecords : committedByKafkajs
+  return { topic, partition, ...filter(decoded, aborted, from) }
 }
 
 const isSamePlace = (a: TopicPartition, b: TopicPartition) => a.partition === b.partition && a.topic === b.topic

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
-import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { UnsupportedBatchError } from './errors.ts'
+import { compress, compressions, type Compression } from './compression.ts'
+import { CorruptBatchError, UnsupportedBatchError } from './errors.ts'
 import type { LogRecord } from './event-log.ts'
 import { type AbortedTransaction, committedRecords, decodeRecordBatches, type StoredBatch } from './record-batch.ts'
 
@@ -18,6 +18,7 @@ const encodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0') as (r
 const { RecordBatch: encodeBatch } = require('kafkajs/src/protocol/recordBatch/v0') as {
   RecordBatch: (batch: object) => Promise<{ readonly buffer: Buffer }>
 }
+const crc32c = require('kafkajs/src/protocol/recordBatch/crc32C') as (bytes: Buffer) => number
 
 async function batchOf(
   firstOffset: number,
@@ -37,12 +38,18 @@ async function batchOf(
   return (await encodeBatch(batch)).buffer
 }
 
+/** The batch as changed by hand, with the checksum that a producer would have taken of it. */
+function sealed(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
+  return batch
+}
+
 /** The batch with its records compressed, as a broker does it to a topic with `compression.type`. */
-function compressed(batch: Buffer, type: number, compress: (bytes: Buffer) => Buffer): Buffer {
-  const whole = Buffer.concat([batch.subarray(0, 61), compress(batch.subarray(61))])
+function compressed(batch: Buffer, number: number, bytes: Buffer): Buffer {
+  const whole = Buffer.concat([batch.subarray(0, 61), bytes])
   whole.writeInt32BE(whole.length - 12, 8)
-  whole.writeInt16BE(whole.readInt16BE(21) | type, 21)
-  return whole
+  whole.writeInt16BE(whole.readInt16BE(21) | number, 21)
+  return sealed(whole)
 }
 
 const bytes = fc.uint8Array({ maxLength: 300 })
@@ -50,12 +57,13 @@ const someRecords = fc.array(fc.record({ key: fc.option(bytes), value: bytes }),
 const plain = ({ offset, key, value }: LogRecord) => ({ offset, key: key && [...key], value: [...value] })
 
 describe('decodeRecordBatches', () => {
-  test('property: what kafkajs encodes comes back, uncompressed, by gzip and by zstd', async () => {
+  test('property: what kafkajs encodes comes back, by every compression', async () => {
+    const any = fc.constantFrom<Compression>(...compressions)
     await fc.assert(
-      fc.asyncProperty(someRecords, fc.nat(2 ** 40), fc.constantFrom(0, 1, 4), async (records, first, type) => {
-        const uncompressed = await batchOf(first, records, { transactional: true, producerId: 77 })
-        const batch =
-          type === 0 ? uncompressed : compressed(uncompressed, type, type === 1 ? gzipSync : zstdCompressSync)
+      fc.asyncProperty(someRecords, fc.nat(2 ** 40), any, async (records, first, compression) => {
+        const plainBatch = await batchOf(first, records, { transactional: true, producerId: 77 })
+        const number = compressions.indexOf(compression)
+        const batch = compressed(plainBatch, number, compress(plainBatch.subarray(61), compression))
         const [decoded] = decodeRecordBatches(batch)
         expect(decoded?.records.map(plain)).toEqual(records.map((record, i) => plain({ ...record, offset: first + i })))
         expect(decoded).toMatchObject({
@@ -97,13 +105,31 @@ describe('decodeRecordBatches', () => {
         transactional: true,
       })
       marker.writeInt16BE(marker.readInt16BE(21) | 0b10_0000, 21)
-      expect(decodeRecordBatches(marker)).toMatchObject([{ control, records: [], lastOffset: 3 }])
+      expect(decodeRecordBatches(sealed(marker))).toMatchObject([{ control, records: [], lastOffset: 3 }])
     }
   })
 
-  test('error: a compression that Node has not, a format before Kafka 0.11', async () => {
+  test('property: error: one bit that fell over, wherever the checksum looks', async () => {
+    const batch = await batchOf(40, [{ key: null, value: Buffer.from('a value') }])
+    const place = fc.record({ byte: fc.integer({ min: 17, max: batch.length - 1 }), bit: fc.nat(7) })
+    fc.assert(
+      fc.property(place, ({ byte, bit }) => {
+        const changed = Buffer.from(batch)
+        changed.writeUInt8(changed.readUInt8(byte) ^ (1 << bit), byte)
+        expect(() => decodeRecordBatches(changed)).toThrow(CorruptBatchError)
+        expect(() => decodeRecordBatches(changed)).toThrow('offset 40')
+      }),
+    )
+  })
+
+  test('error: a length that no batch has, a compression that Kafka has not, a format before Kafka 0.11', async () => {
     const batch = await batchOf(0, [{ key: null, value: Buffer.from('a') }])
-    expect(() => decodeRecordBatches(compressed(batch, 2, (data) => data))).toThrow(UnsupportedBatchError)
+    for (const length of [-12, 0, 48]) {
+      const cut = Buffer.from(batch)
+      cut.writeInt32BE(length, 8)
+      expect(() => decodeRecordBatches(cut)).toThrow(CorruptBatchError)
+    }
+    expect(() => decodeRecordBatches(compressed(batch, 5, batch.subarray(61)))).toThrow(UnsupportedBatchError)
     batch.writeInt8(1, 16)
     expect(() => decodeRecordBatches(batch)).toThrow('message format 1')
   })

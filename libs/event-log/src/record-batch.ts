@@ -1,5 +1,6 @@
-import zlib from 'node:zlib'
-import { UnsupportedBatchError } from './errors.ts'
+import { crc32c } from '@node-rs/crc32'
+import { decompress } from './compression.ts'
+import { CorruptBatchError, UnsupportedBatchError } from './errors.ts'
 import type { LogRecord } from './event-log.ts'
 
 /** A batch of records as a broker stores and sends it. */
@@ -22,23 +23,48 @@ export interface AbortedTransaction {
 }
 
 const HEADER_BYTES = 61
+/** Where the checksum stands, and from where on it is taken: what a broker may change lies before. */
+const CRC_AT = 17
+const CHECKED_FROM = 21
 
 /**
  * The batches in what a broker answered; a last one that was cut off is left out. Keys and values are views of `bytes`.
- * The checksum is not recomputed: it guards the broker's disk, and the broker checks it. kafkajs decodes these too, but
- * gives single messages: a batch emptied by compaction is lost to it, and with it where to read on.
- * Source: Apache Kafka's message format, version 2 (KIP-98).
- * @throws {UnsupportedBatchError} a format before Kafka 0.11, or a compression that Node has not.
+ * The checksum that the producer took is taken again: of what lies between its memory and ours, TCP checks the way with
+ * 16 bits only. kafkajs decodes these too, but does not check, and gives single messages: a batch emptied by compaction
+ * is lost to it, and with it where to read on. Source: Apache Kafka's message format, version 2 (KIP-98).
+ * @throws {CorruptBatchError} the bytes are not those of the checksum. @throws {UnsupportedBatchError} a format before
+ *   Kafka 0.11, or a compression that Kafka had not when this was written.
  */
-export function decodeRecordBatches(bytes: Buffer): readonly StoredBatch[] {
+export function decodeRecordBatches(
+  bytes: Buffer,
+  { isChecked = true }: { readonly isChecked?: boolean } = {},
+): readonly StoredBatch[] {
   const batches: StoredBatch[] = []
   for (let at = 0; at + 12 <= bytes.length;) {
-    const end = at + 12 + bytes.readInt32BE(at + 8)
+    const length = bytes.readInt32BE(at + 8)
+    // The checksum does not cover it, and with a wrong one the same place might be read for ever.
+    if (12 + length < HEADER_BYTES) {
+      throw new CorruptBatchError(Number(bytes.readBigInt64BE(at)), `it says that it is ${length} bytes long`)
+    }
+    const end = at + 12 + length
     if (end > bytes.length) break
-    batches.push(decodeBatch(bytes.subarray(at, end)))
+    const batch = bytes.subarray(at, end)
+    if (isChecked) verifyBatch(batch)
+    batches.push(decodeBatch(batch))
     at = end
   }
   return batches
+}
+
+function verifyBatch(batch: Buffer): void {
+  const offset = Number(batch.readBigInt64BE(0))
+  const magic = batch.readInt8(16)
+  if (magic !== 2) throw new UnsupportedBatchError(`message format ${magic}`)
+  const [stored, computed] = [batch.readUInt32BE(CRC_AT), crc32c(batch.subarray(CHECKED_FROM))]
+  if (stored !== computed) {
+    const [is, was] = [computed, stored].map((crc) => crc.toString(16).padStart(8, '0'))
+    throw new CorruptBatchError(offset, `its checksum is ${is}, not ${was}`)
+  }
 }
 
 /**
@@ -90,21 +116,6 @@ function controlType(record: LogRecord | undefined): 'abort' | 'commit' | 'other
   const key = record?.key
   if (!key || key.length < 4 || key[2] !== 0) return 'other'
   return key[3] === 0 ? 'abort' : key[3] === 1 ? 'commit' : 'other'
-}
-
-function decompress(bytes: Buffer, compression: number): Buffer {
-  switch (compression) {
-    case 0:
-      return bytes
-    case 1:
-      return zlib.gunzipSync(bytes)
-    case 4:
-      // Node 20 has no zstd; importing it by name would keep the whole program from starting there.
-      if ('zstdDecompressSync' in zlib) return zlib.zstdDecompressSync(bytes)
-      throw new UnsupportedBatchError('zstd compression, which needs Node 22.15 or newer')
-    default:
-      throw new UnsupportedBatchError(`${['', '', 'snappy', 'lz4'][compression] ?? 'unknown'} compression`)
-  }
 }
 
 function decodeRecords(bytes: Buffer, count: number, baseOffset: number): readonly LogRecord[] {

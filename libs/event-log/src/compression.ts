@@ -1,0 +1,73 @@
+import { createRequire } from 'node:module'
+import zlib from 'node:zlib'
+import { UnsupportedBatchError } from './errors.ts'
+
+/** By Kafka's number in a batch's attributes. Source: Apache Kafka's message format, version 2. */
+export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+export type Compression = (typeof compressions)[number]
+
+// Loaded by the first batch that needs them; none has types. Pure JavaScript, so that they load wherever Node does.
+const require = createRequire(import.meta.url)
+const snappyjs = () =>
+  require('snappyjs') as { compress(bytes: Uint8Array): Uint8Array; uncompress(bytes: Uint8Array): Uint8Array }
+const lz4js = () =>
+  require('lz4js') as { compress(bytes: Uint8Array): Uint8Array; decompress(bytes: Uint8Array): Uint8Array }
+const fzstd = () => require('fzstd') as { decompress(bytes: Uint8Array): Uint8Array }
+
+/** @throws {UnsupportedBatchError} zstd on a Node before 22.15, which can read it only. */
+export function compress(bytes: Uint8Array, compression: Compression): Buffer {
+  switch (compression) {
+    case 'none':
+      return asBuffer(bytes)
+    case 'gzip':
+      return zlib.gzipSync(bytes)
+    case 'snappy':
+      return asBuffer(snappyjs().compress(bytes))
+    case 'lz4':
+      return asBuffer(lz4js().compress(bytes))
+    case 'zstd':
+      if (!canWriteZstd) throw new UnsupportedBatchError('zstd, which needs Node 22.15 or newer to be written')
+      return zlib.zstdCompressSync(bytes)
+  }
+}
+
+/** Node 20 has no zstd; importing it by name would keep the whole program from starting there. */
+export const canWriteZstd = 'zstdCompressSync' in zlib
+
+/** @throws {UnsupportedBatchError} a number that Kafka does not give to a compression. */
+export function decompress(bytes: Buffer, number: number): Buffer {
+  const compression = compressions[number]
+  if (compression === undefined) throw new UnsupportedBatchError(`compression ${number}`)
+  switch (compression) {
+    case 'none':
+      return bytes
+    case 'gzip':
+      return zlib.gunzipSync(bytes)
+    case 'snappy':
+      return Buffer.concat(snappyBlocks(bytes).map((block) => snappyjs().uncompress(block)))
+    case 'lz4':
+      return asBuffer(lz4js().decompress(bytes))
+    case 'zstd':
+      return canWriteZstd ? zlib.zstdDecompressSync(bytes) : asBuffer(fzstd().decompress(bytes))
+  }
+}
+
+const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
+const XERIAL_HEADER_BYTES = 16
+
+/**
+ * Java's clients and brokers write snappy as blocks behind a header of their own, each with its length before it;
+ * others write one block. Source: SnappyOutputStream of xerial/snappy-java.
+ */
+function snappyBlocks(bytes: Buffer): readonly Buffer[] {
+  if (!bytes.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return [bytes]
+  const blocks: Buffer[] = []
+  for (let at = XERIAL_HEADER_BYTES; at + 4 <= bytes.length;) {
+    const end = at + 4 + bytes.readInt32BE(at)
+    blocks.push(bytes.subarray(at + 4, end))
+    at = end
+  }
+  return blocks
+}
+
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array) => Buffer.from(buffer, byteOffset, byteLength)
