@@ -1,9 +1,9 @@
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
-import { DueTimes } from './due-times.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
-import { DueLog, entriesASlice, slotOf, type DueEntry } from './state/due-log.ts'
+import { DueLog, slotOf, type DueEntry } from './state/due-log.ts'
 import { joinParts, splitParts } from './state/key-encoding.ts'
 import type { NestedTable } from './state/nested-table.ts'
+import { entriesASlice } from './state/slot-log.ts'
 import type { UndoLog } from './task/rewind.ts'
 import type { Timestamp } from './time.ts'
 
@@ -45,7 +45,6 @@ export class Schedule implements CheckpointedTable {
   readonly survivesRewind = false
   readonly #due = new Map<Timestamp, Due>()
   readonly #followed: Followed[] = []
-  readonly #times = new DueTimes()
   readonly #undo: UndoLog
   readonly #log: DueLog
   /** The time that is being put in order, then taken key by key. */
@@ -121,9 +120,9 @@ export class Schedule implements CheckpointedTable {
    */
   sortNext(watermark: Timestamp): boolean {
     if (this.#taken !== null) return false
-    const cold = this.#coldSlotUpTo(watermark)
+    const cold = this.#log.slotToThaw(watermark)
     if (cold !== undefined && this.#thaw(cold, entriesASlice)) return true
-    const time = this.#firstUpTo(watermark)
+    const time = this.#log.firstUpTo(watermark, this.#thaw)
     if (time === undefined) return false
     const { others } = this.#at(time)
     if (others.size <= valuesASlice) return false
@@ -146,13 +145,13 @@ export class Schedule implements CheckpointedTable {
         if (taken.next === taken.keys.length) this.#taken = null
         return { time: taken.time, key, isNew }
       }
-      const time = this.#firstUpTo(watermark)
+      const time = this.#log.firstUpTo(watermark, this.#thaw)
       if (time === undefined) return undefined
       while (this.sortNext(watermark));
       const { ascending, others } = this.#at(time)
       const { keys, isNew } = merged(ascending, this.#sorting?.sorted ?? [...others].sort())
       this.#sorting = null
-      this.#times.takeFirst()
+      this.#log.times.takeFirst()
       this.#due.delete(time)
       this.#recent = null
       this.#keys -= ascending.length + others.size
@@ -279,13 +278,13 @@ export class Schedule implements CheckpointedTable {
   #find(time: Timestamp): Due {
     const existing = this.#due.get(time)
     if (existing !== undefined) return existing
-    if (this.#log.isCold(time)) {
+    if (this.#log.isCold(slotOf(time))) {
       this.#thaw(slotOf(time))
       return this.#find(time)
     }
     const created = { ascending: [], others: new Set<string>() }
     this.#due.set(time, created)
-    this.#times.add(time)
+    this.#log.times.add(time)
     return created
   }
   #added(time: Timestamp, key: string): void {
@@ -302,22 +301,8 @@ export class Schedule implements CheckpointedTable {
     else this.#open.delete(time)
   }
 
-  #firstUpTo(time: Timestamp): Timestamp | undefined {
-    for (;;) {
-      const slot = this.#coldSlotUpTo(time)
-      if (slot !== undefined) this.#thaw(slot)
-      else {
-        const { first } = this.#times
-        return first === undefined || first > time ? undefined : first
-      }
-    }
-  }
-  #coldSlotUpTo(time: Timestamp): number | undefined {
-    const { first } = this.#times
-    return this.#log.coldSlotUpTo(first === undefined ? time : Math.min(first, time))
-  }
   /** @returns whether more of the slot is left */
-  #thaw(slot: number, max = Infinity): boolean {
+  readonly #thaw = (slot: number, max = Infinity): boolean => {
     if (this.#log.thaw(slot, this.#takeEntry, max)) return true
     const thawed = this.#thawed
     this.#thawed = new Map()
@@ -330,7 +315,7 @@ export class Schedule implements CheckpointedTable {
       this.#logged.add(time)
       this.#keys += keys.size
       this.#due.set(time, { ascending: [], others: keys })
-      this.#times.add(time)
+      this.#log.times.add(time)
     }
     return false
   }

@@ -1,8 +1,8 @@
-import { DueTimes } from './due-times.ts'
 import type { TimeDomain } from './process-function.ts'
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
-import { DueLog, entriesASlice, slotOf, type DueEntry } from './state/due-log.ts'
+import { DueLog, slotOf, type DueEntry } from './state/due-log.ts'
+import { entriesASlice } from './state/slot-log.ts'
 import type { UndoLog } from './task/rewind.ts'
 import { maxTimestamp, TimestampError, type Timestamp } from './time.ts'
 
@@ -51,7 +51,6 @@ export class Timers implements CheckpointedTable {
   readonly survivesRewind = false
   readonly #undo: UndoLog
   readonly #buckets = new Map<Timestamp, Bucket>()
-  readonly #times = new DueTimes()
   readonly #log: DueLog
   /** By name, then by key: whether the last checkpoint lacks it. */
   #changed = new Map<string | number, Map<string, boolean>>()
@@ -96,9 +95,9 @@ export class Timers implements CheckpointedTable {
    * done before `take` finds them in order, which otherwise does all of it at once
    */
   sortNext(time: Timestamp): boolean {
-    const cold = this.#coldSlotUpTo(time)
+    const cold = this.#log.slotToThaw(time)
     if (cold !== undefined && this.#thaw(cold, entriesASlice)) return true
-    const at = this.#firstUpTo(time)
+    const at = this.#log.firstUpTo(time, this.#thaw)
     if (at === undefined) return false
     const bucket = this.#buckets.get(at)
     if (bucket === undefined || bucket.order !== null || bucket.size <= valuesASlice) return false
@@ -111,7 +110,7 @@ export class Timers implements CheckpointedTable {
 
   /** Takes the first timer at or before `time`, in total order. */
   take(time: Timestamp): Timer | undefined {
-    for (let at = this.#firstUpTo(time); at !== undefined; at = this.#firstUpTo(time)) {
+    for (let at = this.#log.firstUpTo(time, this.#thaw); at !== undefined; at = this.#log.firstUpTo(time, this.#thaw)) {
       const bucket = this.#buckets.get(at)
       if (bucket !== undefined && bucket.size > 0) {
         while (this.sortNext(at));
@@ -122,7 +121,7 @@ export class Timers implements CheckpointedTable {
           return timer
         }
       }
-      this.#times.takeFirst()
+      this.#log.times.takeFirst()
       if (this.#buckets.delete(at)) this.#emptyBuckets -= 1
     }
     return undefined
@@ -233,22 +232,8 @@ export class Timers implements CheckpointedTable {
     return bytes === null ? undefined : true
   }
 
-  #firstUpTo(time: Timestamp): Timestamp | undefined {
-    for (;;) {
-      const slot = this.#coldSlotUpTo(time)
-      if (slot !== undefined) this.#thaw(slot)
-      else {
-        const { first } = this.#times
-        return first === undefined || first > time ? undefined : first
-      }
-    }
-  }
-  #coldSlotUpTo(time: Timestamp): number | undefined {
-    const { first } = this.#times
-    return this.#log.coldSlotUpTo(first === undefined ? time : Math.min(first, time))
-  }
   /** @returns whether more of the slot is left */
-  #thaw(slot: number, max = Infinity): boolean {
+  readonly #thaw = (slot: number, max = Infinity): boolean => {
     return this.#log.thaw(slot, this.#takeEntry, max)
   }
   readonly #takeEntry = ({ change, at, namespace, key }: DueEntry): void => {
@@ -257,14 +242,14 @@ export class Timers implements CheckpointedTable {
   }
 
   #has(key: string, at: Timestamp, namespace: string): boolean {
-    if (this.#log.isCold(at)) this.#thaw(slotOf(at))
+    if (this.#log.isCold(slotOf(at))) this.#thaw(slotOf(at))
     return this.#buckets.get(at)?.keys.get(namespace)?.has(key) === true
   }
   #add(key: string, at: Timestamp, namespace: string): void {
     let bucket = this.#buckets.get(at)
     if (bucket === undefined) {
       this.#buckets.set(at, (bucket = { keys: new Map(), size: 0, order: null, sorting: null }))
-      this.#times.add(at)
+      this.#log.times.add(at)
     } else if (bucket.size === 0) this.#emptyBuckets -= 1
     const keys = bucket.keys.get(namespace)
     if (keys === undefined) bucket.keys.set(namespace, new Set([key]))
@@ -287,7 +272,7 @@ export class Timers implements CheckpointedTable {
   // A bucket waits for its time although its timers were deleted, but not when most do.
   #compact(): void {
     for (const [at, { size }] of this.#buckets) if (size === 0) this.#buckets.delete(at)
-    this.#times.replace(this.#buckets.keys())
+    this.#log.times.replace(this.#buckets.keys())
     this.#emptyBuckets = 0
   }
 }

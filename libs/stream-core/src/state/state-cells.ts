@@ -1,6 +1,7 @@
-import { standingEntries } from './due-log.ts'
+import { dueEntries } from './due-log.ts'
 import { byteStringsOf, integerKey, utf8ByteString } from './key-encoding.ts'
 import { decodePage } from './page.ts'
+import { standingEntries } from './slot-log.ts'
 import type { StateStore, StoredCell } from './state-store.ts'
 
 /**
@@ -42,7 +43,8 @@ async function* entriesOf(store: StateStore, table: string): AsyncGenerator<Stor
 /** They lie by time: to come by key they must all be in memory at once. */
 async function* timersOf(store: StateStore, table: string): AsyncGenerator<StoredCell> {
   const cells: StoredCell[] = []
-  for await (const { at, namespace, key } of standingEntries(store, table)) {
+  for await (const { entry } of standingEntries(store, table, dueEntries)) {
+    const { at, namespace, key } = entry
     cells.push({ table, key, sub: integers.of(at) + utf8ByteString(namespace), value: new Uint8Array() })
   }
   yield* cells.sort((a, b) => compare(a.key, b.key) || compare(a.sub ?? '', b.sub ?? ''))
