@@ -32,6 +32,37 @@ interface InternalBroker {
   disconnect(): Promise<void>
 }
 
+/** A broker that coordinates a group. Errors carry Kafka's code as `type`. */
+export interface GroupCoordinator {
+  /** Waits until all members have come, or `rebalanceTimeout` (ms) is over; only the leader is told of the others. */
+  joinGroup(request: {
+    readonly groupId: string
+    readonly sessionTimeout: number
+    readonly rebalanceTimeout: number
+    /** Empty: a new member. */
+    readonly memberId: string
+    readonly protocolType: string
+    readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+  }): Promise<{
+    readonly generationId: number
+    readonly leaderId: string
+    readonly memberId: string
+    readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[]
+  }>
+  syncGroup(request: {
+    readonly groupId: string
+    readonly generationId: number
+    readonly memberId: string
+    readonly groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]
+  }): Promise<{ readonly memberAssignment: Buffer }>
+  heartbeat(request: {
+    readonly groupId: string
+    readonly groupGenerationId: number
+    readonly memberId: string
+  }): Promise<unknown>
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
+}
+
 interface InternalMetadata {
   readonly topicMetadata: {
     readonly topic: string
@@ -56,6 +87,7 @@ interface InternalCluster {
   connect(): Promise<void>
   disconnect(): Promise<void>
   findBroker(at: { nodeId: number }): Promise<InternalBroker>
+  findGroupCoordinator(of: { groupId: string }): Promise<GroupCoordinator>
 }
 
 interface InternalRequestQueue {
@@ -166,6 +198,12 @@ export class KafkaConnection {
     const { brokers } = this.#cluster.brokerPool
     if (leaders.some((leader) => brokers[leader] === undefined)) await this.#cluster.brokerPool.refreshMetadata([topic])
     return leaders
+  }
+
+  /** The broker that coordinates the group now. */
+  async groupCoordinator(groupId: string): Promise<GroupCoordinator> {
+    await this.#cluster.connect()
+    return this.#cluster.findGroupCoordinator({ groupId })
   }
 
   /** The first offset kept, and the last stable offset. */

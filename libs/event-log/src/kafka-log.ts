@@ -16,7 +16,9 @@ import type {
   TopicPartition,
   TopicSpec,
 } from './event-log.ts'
+import type { Group } from './group.ts'
 import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
+import { KafkaGroup, type KafkaGroupOptions } from './kafka-group.ts'
 import { KafkaConnection, loadKafkajs } from './kafka-internals.ts'
 import { KafkaProducer, type WritableTopic } from './kafka-producer.ts'
 import { KafkaReader, topicLeaders } from './kafka-reader.ts'
@@ -43,11 +45,17 @@ export interface KafkaLogOptions {
   readonly log?: (level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
+export interface KafkaEventLog extends EventLog {
+  readonly topics: TopicAdmin
+  /** Membership of a group of the cluster, to share out work. Nothing is asked of the cluster before it runs. */
+  group(options: KafkaGroupOptions): Group
+}
+
 /**
  * The log on a Kafka cluster (2.5 or newer; tested with 4.4). Nothing is connected before the first call: a cluster out
  * of reach shows as `LogUnavailableError` there.
  */
-export function openKafkaLog(options: KafkaLogOptions): EventLog & { readonly topics: TopicAdmin } {
+export function openKafkaLog(options: KafkaLogOptions): KafkaEventLog {
   return new KafkaLog(options)
 }
 
@@ -65,7 +73,7 @@ interface TopicDescription extends WritableTopic {
   readonly cleanup: 'delete' | 'compact'
 }
 
-class KafkaLog implements EventLog {
+class KafkaLog implements KafkaEventLog {
   readonly topics: TopicAdmin
   readonly #options: KafkaLogOptions
   readonly #config: KafkaConfig
@@ -138,6 +146,11 @@ class KafkaLog implements EventLog {
     if (before > range.end) throw new OffsetOutOfRangeError({ ...at, offset: before, ...range })
     if (before <= range.beginning) return
     await this.#askLeader(at, 'trimming', (leader) => this.#connection.deleteRecords(at, before, leader))
+  }
+
+  group(options: KafkaGroupOptions): Group {
+    this.#assertOpen()
+    return new KafkaGroup(() => this.#connect(), options)
   }
 
   async close(): Promise<void> {
