@@ -126,5 +126,7 @@ export type IngestorConfig = SettingsOf<typeof ingestorSettings>
 export const fallbackFinalityDepth = 64
 export const priceHeartbeatMs = 1_000
 export const maxWaitingPrices = 10_000
+/** Blocks that are asked for at once while the log is behind the head. */
+export const maxBlocksInFlight = 16
 export const maxCallsInFlight = 16
 export const maxRememberedContracts = 100_000

@@ -13,9 +13,13 @@ export const ingestorMetrics = (metrics: Metrics) => ({
   headBlock: metrics.gauge({ name: 'tocsin_ingestor_head_block', help: 'The newest block in the log.' }),
   finalBlock: metrics.gauge({ name: 'tocsin_ingestor_final_block', help: 'The newest final block in the log.' }),
   lag: metrics.gauge({ name: 'tocsin_ingestor_head_lag_blocks', help: 'Blocks between the node’s head and the log.' }),
+  lagSeconds: metrics.gauge({
+    name: 'tocsin_ingestor_head_lag_seconds',
+    help: 'Age of the newest block in the log; a halted chain or node makes it grow.',
+  }),
   quarantined: metrics.gauge({
     name: 'tocsin_ingestor_quarantined_info',
-    help: '1 while the node’s branch contradicts a final block.',
+    help: '1 while a branch is not followed: it contradicts a final block, or flips.',
   }),
   failures: metrics.counter({
     name: 'tocsin_ingestor_failures_total',

@@ -12,6 +12,7 @@ import {
 } from '@tocsin/service-kit'
 import {
   fallbackFinalityDepth,
+  maxBlocksInFlight,
   maxCallsInFlight,
   maxRememberedContracts,
   maxWaitingPrices,
@@ -287,6 +288,7 @@ async function followNode(
     ...(config.rpcHeads === null ? {} : { headsUrl: config.rpcHeads }),
     chainId,
     requestTimeoutMs: config.requestTimeout,
+    finalizedTag: (config.finalityDepth ?? chain.finalityDepth) === null,
     traces: config.traces,
     verifyHashes: config.verifyHashes === 'auto' ? chain.ethereumFormats : config.verifyHashes === 'on',
     onNotice: (message) => logger.info(message),
@@ -301,12 +303,13 @@ async function followNode(
         finalityDepth: config.finalityDepth ?? chain.finalityDepth,
         fallbackFinalityDepth,
         pollIntervalMs: config.pollInterval,
+        maxBlocksInFlight,
       },
       {
         source,
         log: deps.log,
         decode: liveDecoder(source, knowledge),
-        observe: observer(metrics, told, logger),
+        observe: observer(metrics, told, logger, deps.now ?? Date.now),
         wait: waitFor,
         backOffMs: (attempt) => backOffDelay(attempt, Math.random(), { initialDelayMs: 200, maxDelayMs: 15_000 }),
       },
@@ -342,16 +345,21 @@ export function liveDecoder(
   }
 }
 
-function observer(metrics: IngestorMetrics, health: Health, logger: Logger): FollowObserver {
-  let wasQuarantined = false
+function observer(metrics: IngestorMetrics, health: Health, logger: Logger, now: () => number): FollowObserver {
+  let isQuarantined = false
   return {
+    looked({ head, newest }) {
+      metrics.lag.set(Math.max(0, head.number - (newest?.number ?? head.number)))
+      if (newest !== null) metrics.lagSeconds.set(Math.max(0, (now() - newest.timestamp) / 1000))
+    },
     appended({ seal }, { revertedBlocks, head }) {
-      health.well()
+      if (!isQuarantined) health.well()
       metrics.blocks.inc()
       metrics.transactions.inc(seal.transactions)
       metrics.events.inc(seal.events)
       metrics.headBlock.set(seal.block.number)
       metrics.lag.set(Math.max(0, head.number - seal.block.number))
+      metrics.lagSeconds.set(Math.max(0, (now() - seal.block.timestamp) / 1000))
       if (revertedBlocks === 0) return
       metrics.reorgDepth.observe(revertedBlocks)
       logger.info(`reorg: ${revertedBlocks} blocks reverted`, { newBlock: seal.block.number })
@@ -360,13 +368,17 @@ function observer(metrics: IngestorMetrics, health: Health, logger: Logger): Fol
     failed: (error) => health.failing(error),
     quarantined(is) {
       if (!is) health.well()
-      if (is === wasQuarantined) return
-      wasQuarantined = is
+      if (is === isQuarantined) return
+      isQuarantined = is
       metrics.quarantined.set(is ? 1 : 0)
-      if (!is) logger.info('the node is back on the chain that was final; following it again')
+      if (!is) logger.info('the branch in the log is the chain again; nothing is quarantined any more')
     },
     noFinalizedTag: (depth) =>
       logger.info(`the node has no finalized tag: blocks count as final ${depth} under the head (--finality-depth)`),
+    startsLater: ({ from, head }) =>
+      logger.info(`the first block is to be ${from} and the head is ${head}: waiting for it`, {
+        blocksToGo: from - head,
+      }),
   }
 }
 

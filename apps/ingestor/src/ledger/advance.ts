@@ -1,5 +1,6 @@
 import type { Hash } from '@tocsin/chain-model'
 import type { BlockHeader } from '../sources/source-block.ts'
+import { noFlips, requiredLead, type Flips } from './flips.ts'
 
 /** A block in the log, as far as linking needs it. `timestamp` in ms. */
 export interface ChainLink {
@@ -13,45 +14,52 @@ export type CanonicalChain = readonly [final: ChainLink, ...unfinal: ChainLink[]
 
 /** What the block ledger does next. */
 export type Advance =
-  | { readonly type: 'nothing' }
+  | { readonly type: 'ignore' }
   | { readonly type: 'extend' }
   /** `revert` is newest first and not empty. */
   | { readonly type: 'reorg'; readonly revert: readonly ChainLink[] }
   | { readonly type: 'fetch-parent'; readonly parentHash: Hash }
+  | Quarantine
 
-/** A branch of the chain that leaves a block out which was final. Nothing of it is written. */
-export class FinalBlockConflictError extends Error {
-  readonly code = 'INGEST_FINAL_BLOCK_CONFLICT'
-  readonly handling = 'retry'
-  readonly remedy =
-    'The node follows another chain than before, or the finality depth is too small. Check the node against a second one; the ingestor goes on when the node is back on the chain that it had called final.'
-  readonly final: ChainLink
-  readonly header: BlockHeader
-  constructor(at: { final: ChainLink; header: BlockHeader }, options?: ErrorOptions) {
-    super(
-      `Block ${at.final.number} is final as ${at.final.hash}, but the node's branch has ${at.header.hash}.`,
-      options,
-    )
-    this.final = at.final
-    this.header = at.header
-  }
+/** What the node says is not followed: its branch leaves out a final block, or came back too often. */
+export type Quarantine =
+  | { readonly type: 'quarantine'; readonly reason: 'final-block'; readonly final: ChainLink }
+  /** `revert` is what following it all the same would take back. */
+  | { readonly type: 'quarantine'; readonly reason: 'flipping'; readonly revert: readonly ChainLink[] }
+
+/** What is known beside the header: how far the node's branch goes, and what was reverted before. */
+export interface Told {
+  readonly headNumber: number
+  readonly flips: Flips
 }
 
 /**
- * What the block ledger does about `header`, the node's head or an ancestor of it. Pure: `ledger.ts` carries it out.
+ * What the block ledger does about `header`, the node's head or an ancestor of it. Pure: `follow.ts` carries it out.
  * With the chain 7 ← 8a ← 9a, where 7 is final:
- *   6x, 8a, 9a   nothing        known or older than final; a shorter chain is no news until it grows
+ *   6x, 8a, 9a   ignore         known or older than final; a shorter chain is no news until it grows
  *   10a on 9a    extend
  *   9b on 8a     reorg          revert 9a, then append 9b; `revert` is newest first
  *   10b on 9b    fetch-parent   advance with 9b first, then again with 10b
- * @throws {FinalBlockConflictError} on 7b: quarantined, the log stays as it is.
+ *   7b           quarantine     it would revert what is final: never followed
+ *   9b on 8a     quarantine     if it was reverted before and came back more than twice, until its branch is longer than
+ *                               ours by what {@link requiredLead} says, or a second endpoint confirms it
  */
-export function advance(chain: CanonicalChain, header: BlockHeader): Advance {
+export function advance(
+  chain: CanonicalChain,
+  header: BlockHeader,
+  told: Told = { headNumber: header.number, flips: noFlips },
+): Advance {
   const [final] = chain
-  if (header.number < final.number || chain.some(({ hash }) => hash === header.hash)) return { type: 'nothing' }
-  if (header.number === final.number) throw new FinalBlockConflictError({ final, header })
-  const parent = chain.findIndex(({ hash }) => hash === header.parentHash)
+  if (header.number < final.number || chain.some(({ hash }) => hash === header.hash)) return { type: 'ignore' }
+  if (header.number === final.number) return { type: 'quarantine', reason: 'final-block', final }
+  // From the newest on, where it nearly always is.
+  const parent = chain.findLastIndex(({ hash }) => hash === header.parentHash)
   if (parent === -1) return { type: 'fetch-parent', parentHash: header.parentHash }
   const revert = chain.slice(parent + 1).reverse()
-  return revert.length === 0 ? { type: 'extend' } : { type: 'reorg', revert }
+  const [newest] = revert
+  if (newest === undefined) return { type: 'extend' }
+  const lead = requiredLead(told.flips)
+  if (lead > 0 && told.flips.reverted.has(header.hash) && told.headNumber - newest.number < lead)
+    return { type: 'quarantine', reason: 'flipping', revert }
+  return { type: 'reorg', revert }
 }

@@ -1,4 +1,10 @@
-import { transactionsCodec, transactionsTopic, type Sealed, type TransactionsRecord } from '@tocsin/chain-model'
+import {
+  type Hash,
+  transactionsCodec,
+  transactionsTopic,
+  type Sealed,
+  type TransactionsRecord,
+} from '@tocsin/chain-model'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -13,12 +19,20 @@ import { readResumePoint } from './resume-point.ts'
 const chainId = 31337
 const prefix = 'test'
 const at = { topic: transactionsTopic(prefix, chainId), partition: 0 }
-const config: FollowConfig = { prefix, from: 1, finalityDepth: 6, fallbackFinalityDepth: 6, pollIntervalMs: 1000 }
+const config: FollowConfig = {
+  prefix,
+  from: 1,
+  finalityDepth: 6,
+  fallbackFinalityDepth: 6,
+  pollIntervalMs: 1000,
+  maxBlocksInFlight: 4,
+}
 
 interface Watched {
   readonly failures: string[]
   readonly finalized: number[]
   quarantined: boolean
+  readonly quarantines: boolean[]
 }
 
 /**
@@ -32,7 +46,7 @@ async function follow(
   over: Partial<FollowConfig> = {},
 ) {
   const stop = new AbortController()
-  const watched: Watched = { failures: [], finalized: [], quarantined: false }
+  const watched: Watched = { failures: [], finalized: [], quarantined: false, quarantines: [] }
   const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [] })
   let turn = 0
   const running = followChain(
@@ -42,13 +56,16 @@ async function follow(
       log,
       decode: async (block) => decoder.decode(block),
       observe: {
+        looked: () => {},
         appended: () => {},
         finalized: (number) => watched.finalized.push(number),
         failed: (error) => watched.failures.push(error instanceof Error ? error.message : String(error)),
         quarantined: (is) => {
           watched.quarantined = is
+          if (watched.quarantines.at(-1) !== is) watched.quarantines.push(is)
         },
         noFinalizedTag: (depth) => watched.failures.push(`no finalized tag, depth ${depth}`),
+        startsLater: ({ from, head }) => watched.failures.push(`starts at ${from}, the head is ${head}`),
       },
       wait: async () => {
         if (!onIdle(turn++)) stop.abort()
@@ -223,8 +240,16 @@ describe('followChain', () => {
     strange.mine(1)
     strange.reorg(1, 4)
     await follow(source, log, () => false)
-    const mixed: ScriptedSource = { ...source, finalized: async () => strange.canonical[4] ?? null }
-    expect((await follow(mixed, log, (turn) => turn < 2, { finalityDepth: null })).finalized).toEqual([])
+    const mixed: ScriptedSource = {
+      ...source,
+      tip: async (signal) => ({ ...(await source.tip(signal)), finalized: strange.canonical[4] ?? null }),
+    }
+    const watched = await follow(mixed, log, (turn) => turn < 2, { finalityDepth: null })
+    expect(watched.finalized).toEqual([])
+    expect(watched.failures[0]).toMatch(
+      /block 4, finalized: its final block is another than the one its head is built on/,
+    )
+    expect(source.distrusted).toEqual([null, null, null])
     expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1)))
   })
 
@@ -254,13 +279,124 @@ describe('followChain', () => {
       return turn < 4
     })
     expect(watched.quarantined).toBe(true)
-    expect(watched.failures[0]).toMatch(/^Block 3 is final as 0x\w+, but the node's branch has 0x\w+\.$/)
+    expect(watched.failures[0]).toMatch(
+      /^Block 3 is final as 0x\w+, but the node's branch has 0x\w+ \(scripted node\)\.$/,
+    )
+    expect(source.distrusted[0]).toMatchObject({ number: 3 })
     expect(hashes(chainInLog(log, source))).toEqual(hashes(before.slice(1)))
     const back = scriptedSource({ chainId })
     back.mine(12)
     const after = await follow(back, log, () => false)
     expect(after.quarantined).toBe(false)
     expect(hashes(chainInLog(log, back))).toEqual(hashes(back.canonical.slice(1)))
+  })
+
+  test('behavior: where the first block asked for is yet to come, it is said once and waited for', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(2)
+    const watched = await follow(source, log, (turn) => turn < 6 && source.mine() !== undefined, { from: 6 })
+    expect(watched.failures).toEqual(['starts at 6, the head is 2'])
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(6)))
+  })
+
+  test('behavior: an answer to a block number from a stale fork is not final, though the final block is far above it', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(10)
+    source.reorg(6, 30) // 5 to 10 were on another branch, and a stale node still says so
+    const canonical = new Set(source.canonical)
+    const stale = new Map(
+      [...source.known.values()].filter((header) => !canonical.has(header)).map((header) => [header.number, header]),
+    )
+    expect([...stale.keys()]).toEqual([5, 6, 7, 8, 9, 10])
+    source.setFinality(10)
+    let lies = 4
+    const mixed: ScriptedSource = {
+      ...source,
+      headerByNumber: async (number, signal) =>
+        (lies-- > 0 ? stale.get(number) : undefined) ?? source.headerByNumber(number, signal),
+    }
+    const watched = await follow(mixed, log, (turn) => turn < 3, { finalityDepth: null, from: 4 })
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(4)))
+    expect(recordsOf(log).some(({ type }) => type === 'reverted')).toBe(true)
+    expect(watched.finalized).toEqual([24])
+  })
+
+  /** Two branches of the same length above block 5, told in turn; each turn both grow by one block. */
+  const flipping = () => {
+    const [source, other] = [scriptedSource({ chainId }), scriptedSource({ chainId })]
+    source.mine(5)
+    other.mine(5)
+    source.reorg(1, 1) // the same blocks below, another 5
+    let tells: ScriptedSource = source
+    const knows = (header: { hash: Hash }) => other.known.has(header.hash)
+    const flip: ScriptedSource = {
+      ...source,
+      tip: (signal) => tells.tip(signal),
+      headerByNumber: (number, signal) => tells.headerByNumber(number, signal),
+      headerByHash: async (hash, signal) =>
+        (await source.headerByHash(hash, signal)) ?? (await other.headerByHash(hash, signal)),
+      block: (header, signal) => (knows(header) ? other : source).block(header, signal),
+    }
+    const turn = () => {
+      source.mine()
+      other.mine()
+      tells = tells === source ? other : source
+    }
+    return { source, other, flip, turn, tell: (which: ScriptedSource) => (tells = which) }
+  }
+
+  test('behavior: a node that flips between forks is followed twice back, then held on one branch, loudly', async () => {
+    const { source, flip, turn } = flipping()
+    const log = openSimulatedLog()
+    const watched = await follow(flip, log, (played) => played < 20 && (turn(), true))
+    const reverts = recordsOf(log).filter(
+      (record, index, all) => record.type === 'reverted' && all[index - 1]?.type !== 'reverted',
+    )
+    expect(reverts.length).toBe(3)
+    expect(watched.quarantines).toEqual([false, true])
+    expect(watched.failures[0]).toMatch(/^scripted node flips between forks: block 5 0x\w+ was reverted and comes back/)
+    // As blocks get final the other branch turns from a rival into another chain.
+    for (const failure of watched.failures) expect(failure).toMatch(/flips between forks|is final as/)
+    expect(source.distrusted.length).toBe(watched.failures.length)
+  })
+
+  test('behavior: a branch that a second endpoint confirms is followed again, and so is one that has grown', async () => {
+    for (const confirmed of [true, false]) {
+      const { source, other, flip, turn, tell } = flipping()
+      const log = openSimulatedLog()
+      if (confirmed) source.setSecond((header) => other.known.has(header.hash))
+      const watched = await follow(flip, log, (played) => {
+        const last = confirmed ? 22 : 60
+        if (played < 20) turn()
+        else if (played < last) {
+          tell(other)
+          other.mine()
+        }
+        return played < last + 1
+      })
+      expect(hashes(chainInLog(log, { ...source, transactionsOf: (header) => other.transactionsOf(header) }))).toEqual(
+        hashes(other.canonical.slice(1)),
+      )
+      if (!confirmed) expect(watched.quarantines).toEqual([false, true, false])
+    }
+  })
+
+  test('behavior: blocks of one second, slots that are missed and a chain that halts are all just blocks', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(4, 0)
+    source.mine(2, 250)
+    source.mine(1, 48_000)
+    await follow(source, log, (turn) => {
+      if (turn === 30) source.mine(3, 0)
+      return turn < 32
+    })
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1)))
+    const sealed = recordsOf(log).filter((record) => record.type === 'sealed')
+    for (const [index, { watermark }] of sealed.entries())
+      expect(watermark).toBeLessThan(sealed[index + 1]?.block.timestamp ?? Infinity)
   })
 
   test('error: a second ingestor of the same chain ends the first', async () => {

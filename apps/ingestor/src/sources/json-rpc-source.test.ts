@@ -100,6 +100,7 @@ async function start(answers: StubNode['answers'], options: Partial<JsonRpcSourc
     url,
     chainId: 1,
     requestTimeoutMs: 2000,
+    finalizedTag: true,
     traces: 'auto',
     verifyHashes: true,
     onNotice: (message) => notices.push(message),
@@ -118,7 +119,7 @@ describe('openJsonRpcSource', () => {
           ? { block: { ...block, transactions: changedAt(block.transactions, 'value', '0x1') }, receipts, traces }
           : { block, receipts: changedAt(receipts, 'cumulativeGasUsed', '0x1'), traces }
       const { source, signal } = await start(honest(changed))
-      const head = await source.head(signal)
+      const { head } = await source.tip(signal)
       await expect(source.block(head, signal)).rejects.toThrow(
         what === 'transactions' ? /transactions\.0\.hash/ : /receiptsRoot/,
       )
@@ -128,10 +129,10 @@ describe('openJsonRpcSource', () => {
   )
   test('default: a block over JSON-RPC is the block of the recording', async () => {
     const { source, signal } = await start(honest(recorded()))
-    const head = await source.head(signal)
+    const { head } = await source.tip(signal)
     const recording = await openRecording([path])
     for await (const block of recording.blocks(1)) expect(await source.block(head, signal)).toEqual(block)
-    expect(await source.finalized(signal)).toBeNull()
+    expect((await source.tip(signal)).finalized).toBeNull()
   })
 
   test('behavior: without eth_getBlockReceipts receipts are asked for one by one, without traces there are none, each said once', async () => {
@@ -141,7 +142,7 @@ describe('openJsonRpcSource', () => {
         ? { error: { code: -32000, message: `Method ${method} is not supported` } }
         : honest(data)(method, params),
     )
-    const head = await source.head(signal)
+    const { head } = await source.tip(signal)
     for (let time = 0; time < 2; time++) {
       const block = await source.block(head, signal)
       expect(block.transactions.length).toBe(64)
@@ -160,7 +161,7 @@ describe('openJsonRpcSource', () => {
     const { source, node, signal } = await start(honest(data))
     const answering = (error: { code: number; message: string }) => {
       node.answers = (method, params) => (params[0] === 'finalized' ? { error } : honest(data)(method, params))
-      return source.finalized(signal)
+      return source.tip(signal).then(({ finalized }) => finalized)
     }
     expect(await answering({ code: -39001, message: 'finalized block not found' })).toBeNull()
     expect(await answering({ code: -32000, message: 'finalized block not found' })).toBeNull()
@@ -279,7 +280,7 @@ describe('openJsonRpcSource', () => {
 
   test('error: a node of another chain is refused by name', async () => {
     const { source, signal } = await start(() => ({ result: '0x89' }))
-    await expect(source.head(signal)).rejects.toThrow(
+    await expect(source.tip(signal)).rejects.toThrow(
       /^http:\/\/127\.0\.0\.1:\d+ is a node of chain 137, not of chain 1\.$/,
     )
   })
@@ -298,21 +299,21 @@ describe('openJsonRpcSource', () => {
     ]
     for (const [answer, expected] of bad) {
       node.answers = () => answer
-      await expect(source.head(signal)).rejects.toThrow(expected)
-      await expect(source.head(signal)).rejects.toMatchObject({
+      await expect(source.tip(signal)).rejects.toThrow(expected)
+      await expect(source.tip(signal)).rejects.toMatchObject({
         code: 'INGEST_ENDPOINT_UNAVAILABLE',
         handling: 'retry',
       })
     }
     node.answers = good
-    expect((await source.head(signal)).number).toBe(5)
+    expect((await source.tip(signal)).head.number).toBe(5)
   })
 
   test('error: no secret of the URL gets into a message', async () => {
     const { source, node, signal } = await start(() => 'drop')
     await node.close()
     nodes.pop()
-    const message = await source.head(signal).catch((error: unknown) => String(error))
+    const message = await source.tip(signal).catch((error: unknown) => String(error))
     expect(message).toMatch(/ECONNREFUSED/)
     expect(message).not.toMatch(/secret-key/)
   })
@@ -320,7 +321,7 @@ describe('openJsonRpcSource', () => {
   test('behavior: an aborted signal ends a request at once', async () => {
     const { source } = await start(() => 'hang', { requestTimeoutMs: 60_000 })
     const stop = new AbortController()
-    const asking = source.head(stop.signal)
+    const asking = source.tip(stop.signal)
     stop.abort()
     await expect(asking).rejects.toBe(stop.signal.reason)
   })

@@ -30,6 +30,8 @@ export interface JsonRpcSourceOptions {
   readonly chainId: number
   /** How long one answer may take, in ms. */
   readonly requestTimeoutMs: number
+  /** Whether the node is asked for the block it calls `finalized`. */
+  readonly finalizedTag: boolean
   /** `none`: traces are not asked for. `auto`: as the node can. */
   readonly traces: 'auto' | 'none'
   /** Recompute hashes and roots: not on chains with headers or transactions of their own. */
@@ -146,20 +148,24 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
     return null
   }
 
+  async function finalized(signal: AbortSignal): Promise<BlockHeader | null> {
+    await checkChain(signal)
+    const answer = await request('eth_getBlockByNumber', ['finalized', false], signal)
+    // Any other error says nothing of finality: taken for "no such tag", a busy node would have blocks called final early.
+    if (answer.type === 'error' && isUnknownTag(answer)) return null
+    return header('finalized', expectResult(answer, 'eth_getBlockByNumber', 'finalized'))
+  }
+
   return {
     chainId,
     name,
-    async head(signal) {
+    async tip(signal) {
+      // The final block first: whatever the node calls its chain after that has it, and all below it, as ancestors.
+      const final = options.finalizedTag ? await finalized(signal) : null
       const latest = header('latest', await ask('eth_getBlockByNumber', ['latest', false], 'latest', signal))
-      if (latest !== null) return latest
-      throw new EndpointAnswerError({ endpoint: name, block: 'latest', field: 'block', reason: 'the node has none' })
-    },
-    async finalized(signal) {
-      await checkChain(signal)
-      const answer = await request('eth_getBlockByNumber', ['finalized', false], signal)
-      // Any other error says nothing of finality: taken for "no such tag", a busy node would have blocks called final early.
-      if (answer.type === 'error' && isUnknownTag(answer)) return null
-      return header('finalized', expectResult(answer, 'eth_getBlockByNumber', 'finalized'))
+      if (latest === null)
+        throw new EndpointAnswerError({ endpoint: name, block: 'latest', field: 'block', reason: 'the node has none' })
+      return { head: latest, finalized: final, endpoint: name }
     },
     async headerByNumber(number, signal) {
       const found = header(number, await ask('eth_getBlockByNumber', [hex(number), false], number, signal))
@@ -194,6 +200,8 @@ export function openJsonRpcSource(options: JsonRpcSourceOptions): ChainSource {
       }
       return proving(name, blockHash, (fail) => fail('eth_call', answer.message))
     },
+    confirms: async () => null,
+    distrust: () => {},
     onHead: (listener) => heads.onHead(listener),
     async close() {
       await connection.close()

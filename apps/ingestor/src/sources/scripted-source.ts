@@ -1,19 +1,26 @@
 import { createHash } from 'node:crypto'
 import { parseAddress, parseHash, type Hash } from '@tocsin/chain-model'
 import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
+import type { ChainLink } from '../ledger/advance.ts'
 import type { ChainSource } from './chain-source.ts'
 import type { BlockHeader, SourceTransaction } from './source-block.ts'
 
 /** A chain that a test writes: it forks, lags, lies and fails as told. Every block ever mined stays known by hash. */
 export interface ScriptedSource extends ChainSource {
-  /** Appends a block to the canonical chain. @returns its header. */
-  mine(count?: number): BlockHeader
+  /** Appends blocks to the canonical chain, so many ms apart, 12 s if not said. @returns the last one's header. */
+  mine(count?: number, apartMs?: number): BlockHeader
   /** Takes the newest `depth` blocks off the canonical chain and mines `count` others in their place. */
   reorg(depth: number, count: number): void
+  /** Every block ever mined. */
+  readonly known: ReadonlyMap<Hash, BlockHeader>
   /** The canonical chain, oldest first. */
   readonly canonical: readonly BlockHeader[]
   /** Makes the `finalized` tag stand so many blocks under the head; null: the node knows no such tag. */
   setFinality(depth: number | null): void
+  /** What a second endpoint says of a block; null, as at first: there is none. */
+  setSecond(confirms: (header: BlockHeader) => boolean | null): void
+  /** Each call of `distrust`. */
+  readonly distrusted: readonly (ChainLink | null)[]
   /** Called before each answer; what it throws is the answer. */
   intercept(before: (request: string) => void): void
   /** The transactions of a block, made from its hash alone. */
@@ -33,15 +40,17 @@ export function scriptedSource(options: { readonly chainId: number; readonly nam
   const canonical: BlockHeader[] = [genesis]
   const listeners = new Set<() => void>()
   let finality: number | null = null
+  const distrusted: (ChainLink | null)[] = []
+  let second: (header: BlockHeader) => boolean | null = () => null
   let before: (request: string) => void = () => {}
   let mined = 0
 
   const newest = () => canonical.at(-1) ?? genesis
-  function mine(count = 1): BlockHeader {
+  function mine(count = 1, apartMs = 12_000): BlockHeader {
     for (let left = count; left > 0; left--) {
       const parent = newest()
       const hash = parseHash(`0x${createHash('sha256').update(`${parent.hash} ${++mined}`).digest('hex')}`)
-      const header = { number: parent.number + 1, hash, parentHash: parent.hash, timestamp: parent.timestamp + 12_000 }
+      const header = { number: parent.number + 1, hash, parentHash: parent.hash, timestamp: parent.timestamp + apartMs }
       known.set(hash, header)
       canonical.push(header)
     }
@@ -72,6 +81,7 @@ export function scriptedSource(options: { readonly chainId: number; readonly nam
   return {
     chainId,
     name,
+    known,
     canonical,
     mine,
     reorg(depth, count) {
@@ -85,14 +95,14 @@ export function scriptedSource(options: { readonly chainId: number; readonly nam
       before = hook
     },
     transactionsOf,
-    head: (signal) => answer('head', newest, signal),
-    finalized: (signal) => {
+    async tip(signal) {
       const depth = finality
-      return answer(
+      const finalized = await answer(
         'finalized',
         () => (depth === null ? null : (canonical[Math.max(0, canonical.length - 1 - depth)] ?? null)),
         signal,
       )
+      return { head: await answer('head', newest, signal), finalized, endpoint: name }
     },
     headerByNumber: (number, signal) => answer(`header ${number}`, () => canonical[number] ?? null, signal),
     headerByHash: (hash, signal) => answer(`header ${hash}`, () => known.get(hash) ?? null, signal),
@@ -112,6 +122,14 @@ export function scriptedSource(options: { readonly chainId: number; readonly nam
         signal,
       ),
     call: (_, signal) => answer('call', () => null, signal),
+    confirms: (header, _, signal) => answer('confirms', () => second(header), signal),
+    distrust: (_, until) => {
+      distrusted.push(until)
+    },
+    distrusted,
+    setSecond: (confirms) => {
+      second = confirms
+    },
     onHead: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
