@@ -1,4 +1,4 @@
-import { openKafkaLog, type EventLog } from '@tocsin/event-log'
+import { openKafkaLog, type EventLog, type TopicAdmin } from '@tocsin/event-log'
 import type { Lifecycle } from '@tocsin/service-kit'
 import { UsageError } from './words.ts'
 
@@ -16,7 +16,11 @@ export function checkBrokers({ kafkaBrokers }: ClusterConfig, command: string): 
 }
 
 /** The log on the cluster, closed last. */
-export function openClusterLog({ kafkaBrokers }: ClusterConfig, command: string, lifecycle: Lifecycle): EventLog {
+export function openClusterLog(
+  { kafkaBrokers }: ClusterConfig,
+  command: string,
+  lifecycle: Lifecycle,
+): EventLog & { readonly topics: TopicAdmin } {
   const log = openKafkaLog({ brokers: kafkaBrokers, clientId: `tocsin-${command}` })
   lifecycle.onStop('the log', () => log.close())
   return log

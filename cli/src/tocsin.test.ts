@@ -27,6 +27,7 @@ describe('runTocsin', () => {
       'ingest',
       'detect',
       'serve',
+      'topics',
       'decode',
       'replay',
       'verify',

@@ -40,6 +40,11 @@ const groups: readonly { readonly title: string; readonly commands: readonly Lis
         summary: 'Store alerts in PostgreSQL; serve the API, webhooks and the dashboard.',
         load: async () => (await import('./commands/serve.ts')).serve,
       },
+      {
+        name: 'topics',
+        summary: 'List, check, create and repair the topics that they meet in.',
+        load: async () => (await import('./commands/topics.ts')).topics,
+      },
     ],
   },
   {

@@ -154,6 +154,7 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
     const partitions = await log.partitions(topic).catch((error: unknown) => {
       throw error instanceof UnknownTopicError ? new TopicMissingError(topic, { cause: error }) : error
     })
+    await log.createTopics([{ topic, partitions }]) // it is there: its settings are what is looked at
     const positions: Position[] = []
     for (let partition = 0; partition < partitions; partition++) {
       const { beginning, end } = await log.offsets({ topic, partition })

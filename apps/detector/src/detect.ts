@@ -1,12 +1,5 @@
-import {
-  alertsTopic,
-  deadLetterCodec,
-  deadLettersTopic,
-  pricesTopic,
-  progressTopic,
-  transactionsTopic,
-} from '@tocsin/chain-model'
-import { UnknownTopicError, type EventLog } from '@tocsin/event-log'
+import { deadLetterCodec, deadLettersTopic } from '@tocsin/chain-model'
+import type { EventLog } from '@tocsin/event-log'
 import {
   createOutage,
   errorCode,
@@ -21,6 +14,7 @@ import type { detectorSettings } from './config.ts'
 import { configureDetectors } from './configure.ts'
 import { parseOverrides, type ConfiguredDetector, type Tally } from './detector.ts'
 import { detectionMetrics } from './metrics.ts'
+import { detectionProgressTopic, pipelineTopics } from './topics.ts'
 import { detectionTopology } from './topology.ts'
 
 /** What one chain's detection runs on. */
@@ -47,17 +41,12 @@ export const silentTally: Tally = { unpriced: () => {}, suppressed: () => {} }
 /** Creates the topics that detection reads and writes where they are missing, and opens its job. */
 export async function openDetection(options: DetectionJob): Promise<Job> {
   const { log, chainId, prefix, detectors, stateFolder, clock, alertPartitions = 4, tally = silentTally } = options
-  await log.createTopics([
-    { topic: transactionsTopic(prefix, chainId), partitions: 1 },
-    { topic: pricesTopic(prefix), partitions: await partitionsOr(1, log, pricesTopic(prefix)) },
-    { topic: deadLettersTopic(prefix), partitions: 1 },
-  ])
-  await createAlertsTopic(log, prefix, alertPartitions)
+  await log.createTopics(await pipelineTopics(log, { prefix, chainId, alertPartitions }))
   const jobOptions: JobOptions = {
     topology: detectionTopology({ chainId, prefix, detectors, tally }),
     log,
     stateFolder,
-    progressTopic: progressTopic(prefix, chainId, 'detection'),
+    progressTopic: detectionProgressTopic({ prefix, chainId }),
     deadLetters: { topic: deadLettersTopic(prefix), encode: encodeAndTell(options.onDeadLetter) },
     clock,
     // Whoever runs it opens it again, or tells the failure.
@@ -73,22 +62,6 @@ export async function openDetection(options: DetectionJob): Promise<Job> {
 const encodeAndTell = (tell: DetectionJob['onDeadLetter']) => (letter: JobDeadLetter) => {
   tell?.(letter)
   return encodeDeadLetter(letter)
-}
-
-/** Creates the alerts topic where it is missing. */
-export async function createAlertsTopic(log: EventLog, prefix: string, partitions: number): Promise<void> {
-  const topic = alertsTopic(prefix)
-  await log.createTopics([{ topic, partitions: await partitionsOr(partitions, log, topic) }])
-}
-
-/** Where the topic exists, whoever made it decided. */
-async function partitionsOr(whenMissing: number, log: EventLog, topic: string): Promise<number> {
-  try {
-    return await log.partitions(topic)
-  } catch (error) {
-    if (error instanceof UnknownTopicError) return whenMissing
-    throw error
-  }
 }
 
 const maxPayloadBytes = 64 * 1024

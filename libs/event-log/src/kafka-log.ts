@@ -105,14 +105,17 @@ class KafkaLog implements KafkaEventLog {
       logCreator: () => (entry) => this.#log(entry),
     })
     this.#connection = this.#connect()
-    this.topics = new KafkaTopics(() => this.#connectAdmin(), options.replicationFactor)
+    this.topics = new KafkaTopics(
+      () => this.#connectAdmin(),
+      options.replicationFactor,
+      (topic) => this.#waitForTopic(topic),
+    )
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen()
     refuseProblems(specs, await this.topics.check(specs))
     const created = await this.topics.create(specs)
-    for (const topic of created) await this.#waitForTopic(topic)
     // Another process may have been faster, with other partitions.
     refuseProblems(specs, created.length === 0 ? [] : await this.topics.check(specs))
   }

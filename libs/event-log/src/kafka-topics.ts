@@ -27,10 +27,16 @@ const SET_FOR_TOPIC = 1
 export class KafkaTopics implements TopicAdmin {
   readonly #admin: () => Promise<Admin>
   readonly #replicationFactor: number | undefined
+  readonly #waitForTopic: (topic: string) => Promise<unknown>
 
-  constructor(admin: () => Promise<Admin>, replicationFactor: number | undefined) {
+  constructor(
+    admin: () => Promise<Admin>,
+    replicationFactor: number | undefined,
+    waitForTopic: (topic: string) => Promise<unknown>,
+  ) {
     this.#admin = admin
     this.#replicationFactor = replicationFactor
+    this.#waitForTopic = waitForTopic
   }
 
   async describe(topics: readonly string[]): Promise<readonly TopicState[]> {
@@ -83,6 +89,7 @@ export class KafkaTopics implements TopicAdmin {
           configEntries: entriesOf(settingsFor(spec, replicationFactor)),
         })),
       })
+      for (const { topic } of missing) await this.#waitForTopic(topic)
       return missing.map(({ topic }) => topic)
     })
   }

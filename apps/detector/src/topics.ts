@@ -1,0 +1,46 @@
+import { alertsTopic, deadLettersTopic, pricesTopic, progressTopic, transactionsTopic } from '@tocsin/chain-model'
+import { UnknownTopicError, type EventLog, type TopicSpec } from '@tocsin/event-log'
+
+/** Of the topics' names: the configured prefix, and the chain. */
+export interface TopicNames {
+  readonly prefix: string
+  readonly chainId: number
+}
+
+/** Of the detection job of a chain, one task: its partition is its position. */
+export const detectionProgressTopic = ({ prefix, chainId }: TopicNames): string =>
+  progressTopic(prefix, chainId, 'detection')
+
+/**
+ * All topics of one chain's pipeline, those of the ingestor and the alerts API too: detection reads and writes every one.
+ * Where prices or alerts exist, whoever made them decided their partitions.
+ */
+export async function pipelineTopics(
+  log: Pick<EventLog, 'partitions'>,
+  { prefix, chainId, alertPartitions }: TopicNames & { readonly alertPartitions: number },
+): Promise<readonly TopicSpec[]> {
+  const [prices, alerts] = [pricesTopic(prefix), alertsTopic(prefix)]
+  return [
+    // A chain has one order of its own.
+    { topic: transactionsTopic(prefix, chainId), partitions: 1 },
+    { topic: prices, partitions: await partitionsOr(1, log, prices) },
+    { topic: detectionProgressTopic({ prefix, chainId }), partitions: 1 },
+    { topic: alerts, partitions: await partitionsOr(alertPartitions, log, alerts) },
+    { topic: deadLettersTopic(prefix), partitions: 1 },
+  ]
+}
+
+/** Creates the alerts topic where it is missing. */
+export async function createAlertsTopic(log: EventLog, prefix: string, partitions: number): Promise<void> {
+  const topic = alertsTopic(prefix)
+  await log.createTopics([{ topic, partitions: await partitionsOr(partitions, log, topic) }])
+}
+
+async function partitionsOr(whenMissing: number, log: Pick<EventLog, 'partitions'>, topic: string): Promise<number> {
+  try {
+    return await log.partitions(topic)
+  } catch (error) {
+    if (error instanceof UnknownTopicError) return whenMissing
+    throw error
+  }
+}

@@ -1,0 +1,148 @@
+import { detectorSettings, pipelineTopics } from '@tocsin/detector'
+import type { TopicProblem, TopicSpec, TopicState } from '@tocsin/event-log'
+import { defineSettings, exitCodes, nearest, setting, sharedSettings } from '@tocsin/service-kit'
+import { knownSettings } from '../all-settings.ts'
+import { checkBrokers, openClusterLog } from '../cluster-log.ts'
+import { defineCommand } from '../command.ts'
+import { UsageError } from '../words.ts'
+
+const actions = ['list', 'check', 'create', 'repair'] as const
+type Action = (typeof actions)[number]
+
+export const topics = defineCommand(
+  {
+    name: 'topics',
+    runs: 'to-end',
+    summary: 'List, check, create and repair the topics that they meet in.',
+    about: [
+      'The topics of one chain’s pipeline: transactions, prices, alerts, dead letters, and the detector’s progress.',
+      '',
+      '  check    says of each topic whether it is there and which of its settings break a promise: the setting, its value,',
+      '           what is needed and why. Exit code 1 if a process would refuse to run on them, or one is missing.',
+      '  list     shows them as they are.',
+      '  create   creates those that are missing, with every setting that matters, then checks. The processes do the same',
+      '           when they start; create lets them run without the right to.',
+      '  repair   gives those that exist the settings they are created with; what else was set for them stays. Partitions',
+      '           and replicas are not changed: kafka-reassign-partitions.sh adds replicas, a new prefix takes new partitions.',
+    ].join('\n'),
+    examples: [
+      'tocsin topics check --kafka-brokers localhost:9092',
+      'tocsin topics create --kafka-brokers localhost:9092 --chain-id 1 --alert-partitions 8',
+      'tocsin topics list --json | jq ".[].topic"',
+    ],
+    positional: { name: 'ACTION', doc: `one of ${actions.join(', ')}; check if none is given.`, count: 'optional' },
+    settings: {
+      shared: sharedSettings,
+      detector: { chainId: detectorSettings.chainId, alertPartitions: detectorSettings.alertPartitions },
+      topics: defineSettings({
+        json: setting.boolean({
+          flag: 'json',
+          doc: 'Print one JSON array instead of a table: a topic each, with its state and its problems.',
+          default: false,
+        }),
+      }),
+    },
+    check: ({ settings, word }) => {
+      actionOf(word)
+      checkBrokers(settings.shared, 'topics')
+    },
+    run: async ({ settings, word, lifecycle, io }) => {
+      const action = actionOf(word)
+      const { topicPrefix: prefix } = settings.shared
+      const log = openClusterLog(settings.shared, 'topics', lifecycle)
+      const specs = await pipelineTopics(log, { prefix, ...settings.detector })
+      const changed = {
+        list: async () => [],
+        check: async () => [],
+        create: () => log.topics.create(specs),
+        repair: () => log.topics.repair(specs),
+      }
+      const names = await changed[action]()
+      const report = reportOf(
+        specs,
+        await log.topics.describe(specs.map(({ topic }) => topic)),
+        await log.topics.check(specs),
+      )
+      if (settings.topics.json) await io.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+      else {
+        for (const name of names) await io.stdout.write(`${name} was ${action}${action === 'create' ? 'd' : 'ed'}\n`)
+        await io.stdout.write(action === 'list' ? tableOf(report) : findingsOf(report))
+      }
+      return action === 'list' || report.every(isUsable) ? undefined : exitCodes.failed
+    },
+  },
+  knownSettings,
+)
+
+function actionOf(word = 'check'): Action {
+  const found = actions.find((action) => action === word)
+  if (found !== undefined) return found
+  const near = nearest(word, actions)
+  throw new UsageError(`There is no action "${word}".${near === undefined ? '' : ` Did you mean ${near}?`}`)
+}
+
+/** What `--json` prints of a topic. */
+interface TopicReport {
+  readonly topic: string
+  /** Null: it does not exist. */
+  readonly state: Omit<TopicState, 'topic'> | null
+  readonly problems: readonly Omit<TopicProblem, 'topic'>[]
+}
+
+function reportOf(
+  specs: readonly TopicSpec[],
+  states: readonly TopicState[],
+  problems: readonly TopicProblem[],
+): readonly TopicReport[] {
+  return specs.map(({ topic }) => {
+    const state = states.find((one) => one.topic === topic)
+    const own = problems.filter((problem) => problem.topic === topic)
+    return {
+      topic,
+      state: state === undefined ? null : withoutTopic(state),
+      problems: own.map(withoutTopic),
+    }
+  })
+}
+
+const withoutTopic = <T extends { readonly topic: string }>({ topic: _, ...rest }: T): Omit<T, 'topic'> => rest
+
+const isUsable = ({ state, problems }: TopicReport) =>
+  state !== null && problems.every(({ severity }) => severity === 'risks')
+
+function findingsOf(report: readonly TopicReport[]): string {
+  const lines = report.flatMap(({ topic, state, problems }) => {
+    if (state === null) return [`${topic}  missing: \`tocsin topics create\` creates it`]
+    if (problems.length === 0) return [`${topic}  ok`]
+    return problems.map(
+      ({ severity, setting: name, value, needed, why }) =>
+        `${topic}  ${severity === 'breaks' ? 'refused' : 'risk'}: ${name} is ${value}, needed is ${needed}: ${why}`,
+    )
+  })
+  const unusable = report.filter((one) => !isUsable(one)).length
+  const verdict = unusable === 0 ? 'All topics can be used.' : `${unusable} of ${report.length} topics cannot be used.`
+  return [...lines, verdict, ''].join('\n')
+}
+
+/** The settings that are worth a look; `--json` has all of them. */
+const shown = ['cleanup.policy', 'retention.ms', 'min.insync.replicas', 'max.message.bytes'] as const
+
+function tableOf(report: readonly TopicReport[]): string {
+  const rows = report.map(({ topic, state }) => [
+    topic,
+    `${state?.partitions ?? '–'}`,
+    `${state?.replication ?? '–'}`,
+    ...shown.map((name) => state?.settings?.[name] ?? '–'),
+  ])
+  const table = [['topic', 'partitions', 'replicas', ...shown], ...rows]
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? []
+  return table
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}

@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module'
+import type Kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTocsin } from '../tocsin-process.ts'
+import { originOf, sharedKafkaBroker } from './shared-broker.ts'
+
+const { Kafka, ConfigResourceTypes, logLevel } = createRequire(import.meta.url)('kafkajs') as typeof Kafkajs
+const broker = await sharedKafkaBroker()
+const brokers = 'missing' in broker ? [] : [broker.bootstrap]
+
+describe.skipIf('missing' in broker)(`tocsin topics, ${originOf(broker)}`, () => {
+  const prefix = `topics-${crypto.randomUUID()}`
+  const admin = new Kafka({ brokers, clientId: 'test-raw', logLevel: logLevel.NOTHING }).admin()
+  const tocsin = async (...args: readonly string[]) => {
+    const env = { TOCSIN_KAFKA_BROKERS: brokers.join(','), TOCSIN_TOPIC_PREFIX: prefix, TOCSIN_OPS_PORT: '0' }
+    const { code, stdout, stderr } = await startTocsin(args, { env }).finished
+    return { code, stdout: stdout.replaceAll(prefix, 'p'), stderr: stderr.replaceAll(prefix, 'p') }
+  }
+  const names = ['p.1.transactions', 'p.prices', 'p.1.detection.progress', 'p.alerts', 'p.dead-letters']
+  const oneBroker = 'risk: replication.factor is 1, needed is 3: with the disk of a broker the topic may be lost'
+
+  beforeAll(() => admin.connect())
+  afterAll(() => admin.disconnect())
+
+  test('error: check says what is missing and what creates it, and ends with 1', async () => {
+    const { code, stdout } = await tocsin('topics')
+    expect(stdout.split('\n')).toEqual([
+      ...names.map((name) => `${name}  missing: \`tocsin topics create\` creates it`),
+      '5 of 5 topics cannot be used.',
+      '',
+    ])
+    expect(code).toBe(1)
+  })
+
+  test('default: create makes all of them and checks them; done again it has nothing to do', async () => {
+    const findings = [...names.map((name) => `${name}  ${oneBroker}`), 'All topics can be used.', '']
+    const { code, stdout } = await tocsin('topics', 'create', '--alert-partitions', '2')
+    expect(stdout.split('\n')).toEqual([...names.map((name) => `${name} was created`), ...findings])
+    expect(code).toBe(0)
+    expect(await tocsin('topics', 'create')).toEqual({ code: 0, stdout: findings.join('\n'), stderr: '' })
+  })
+
+  test('behavior: list shows them; --json has all settings', async () => {
+    const { stdout } = await tocsin('topics', 'list')
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['topic', 'partitions', 'replicas', 'cleanup.policy', 'retention.ms', 'min.insync.replicas', 'max.message.bytes'],
+      ...names.map((name) => [name, name === 'p.alerts' ? '2' : '1', '1', 'delete', '-1', '1', '16777216']),
+      [''],
+    ])
+    const json: unknown = JSON.parse((await tocsin('topics', 'check', '--json')).stdout)
+    expect(json).toMatchObject(
+      names.map((topic) => ({
+        topic,
+        state: { replication: 1, settings: { 'segment.bytes': '1073741824' } },
+        problems: [{ severity: 'risks', setting: 'replication.factor' }],
+      })),
+    )
+  })
+
+  test('error: on a setting that breaks a promise check ends with 1, and a process stops with one line; repair mends it', async () => {
+    const resource = { type: ConfigResourceTypes.TOPIC, name: `${prefix}.1.transactions` }
+    const configEntries = [
+      { name: 'retention.ms', value: '86400000' },
+      { name: 'max.message.bytes', value: '16777216' },
+      { name: 'segment.bytes', value: '1048576' },
+    ]
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] })
+    const why = 'recovery and replay read what lies behind the newest checkpoint, however old it is'
+    const line = `retention.ms is 86400000, needed is -1: ${why}`
+    const checked = await tocsin('topics', 'check')
+    expect(checked.stdout).toContain(`p.1.transactions  refused: ${line}\n`)
+    expect(checked.code).toBe(1)
+
+    const detect = await tocsin('detect', '--state-folder', `/tmp/${prefix}`)
+    expect(detect.code).toBe(1)
+    const last = detect.stderr.trim().split('\n').at(-1)
+    expect(last).toContain(`[LOG_TOPIC_SETTINGS] The topic "p.1.transactions" cannot keep what is promised: ${line}.`)
+
+    const repaired = await tocsin('topics', 'repair')
+    expect(repaired.stdout).toMatch(/^p\.1\.transactions was repaired\n/)
+    expect(repaired.code).toBe(0)
+    expect((await tocsin('topics', 'list', '--json')).stdout).toContain('"segment.bytes": "1048576"')
+  })
+
+  test('error: without brokers, and an action that there is not, it says what to do', async () => {
+    expect(await tocsin('topics', 'chekc')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'tocsin: There is no action "chekc". Did you mean check?\nSee: tocsin topics --help\n',
+    })
+    const { code, stderr } = await startTocsin(['topics']).finished
+    expect({ code, stderr: stderr.split('\n')[0] }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('set TOCSIN_KAFKA_BROKERS (or --kafka-brokers host:port)'),
+    })
+  })
+})
