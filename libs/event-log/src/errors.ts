@@ -84,9 +84,60 @@ export class LogUnavailableError extends EventLogError {
   readonly code = 'LOG_UNAVAILABLE'
   readonly handling = 'retry'
   readonly remedy =
-    'Check that the brokers (or the folder) named by the setting can be reached; the work goes on by itself.'
+    'Check that the brokers (or the folder) named by the setting can be reached, and that TLS and SASL are set as their listener asks for; the work goes on by itself.'
   constructor(what: string, options?: ErrorOptions) {
     super(`The log cannot be reached: ${what}.`, options)
+  }
+}
+
+export class LogTlsError extends EventLogError {
+  readonly code = 'LOG_TLS'
+  readonly handling = 'stop'
+  readonly remedy =
+    'Check TOCSIN_KAFKA_TLS and TOCSIN_KAFKA_TLS_CA: the authority that signed the brokers’ certificate, its dates, and that it names the host that was asked for.'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`No trusted connection to the brokers, ${what}.`, options)
+  }
+}
+
+export class LogUnauthenticatedError extends EventLogError {
+  readonly code = 'LOG_UNAUTHENTICATED'
+  readonly handling = 'stop'
+  readonly remedy = 'Check TOCSIN_KAFKA_SASL_MECHANISM, the user name and the password or token, also on the brokers.'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`The brokers do not take the credentials, ${what}.`, options)
+  }
+}
+
+export class LogUnauthorizedError extends EventLogError {
+  readonly code = 'LOG_UNAUTHORIZED'
+  readonly handling = 'stop'
+  readonly remedy =
+    'Allow the user what docs/operations.md lists for this process (kafka-acls), or give it another user.'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`The brokers do not allow it, ${what}.`, options)
+  }
+}
+
+export class LogRefusedError extends EventLogError {
+  readonly code = 'LOG_REFUSED'
+  readonly handling = 'stop'
+  readonly remedy =
+    'Asking again would not help: correct the setting or the topic that the answer names, or the brokers’ version.'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`The brokers refuse it, ${what}.`, options)
+  }
+}
+
+export class ProducerSpentError extends EventLogError {
+  readonly code = 'LOG_PRODUCER_SPENT'
+  readonly handling = 'retry'
+  readonly remedy = 'None is needed: a new producer of the same transactional id goes on. Nothing was written.'
+  constructor(at: { transactionalId: string; topic: string; partition: number }, options?: ErrorOptions) {
+    super(
+      `The producer "${at.transactionalId}" has used up its sequence numbers in ${at.topic}/${at.partition}.`,
+      options,
+    )
   }
 }
 

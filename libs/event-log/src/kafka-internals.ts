@@ -1,12 +1,22 @@
 import { createRequire } from 'node:module'
 import { crc32c } from '@node-rs/crc32'
 import type Kafkajs from 'kafkajs'
-import { compress, compressions, decompress } from './compression.ts'
-import { LogUnavailableError } from './errors.ts'
+import { type Compression, compress, compressions, decompress } from './compression.ts'
+import { LogUnavailableError, UnknownTopicError } from './errors.ts'
 import type { LogRecord, Position, TopicPartition } from './event-log.ts'
 import { decodeFetchResponse, type FetchedPartition } from './fetch-response.ts'
+import {
+  brokerAnswered,
+  brokerError,
+  brokerErrors,
+  brokerErrorsOf,
+  kafkaErrorTypes,
+  logErrorOf,
+} from './kafka-errors.ts'
+import { type Connect, KafkaSockets } from './kafka-sockets.ts'
 import { worksAround } from './kafka-workarounds.ts'
 import type { AbortedTransaction, StoredBatch } from './record-batch.ts'
+import { within } from './within.ts'
 
 /**
  * All contact with the insides of kafkajs, which is unmaintained: some defects are mended in place, and its connection
@@ -20,7 +30,11 @@ const require = createRequire(import.meta.url)
 // What is declared here is what version 2.2.4 has; `loadKafkajs` has checked the version before anything is used.
 interface InternalBroker {
   readonly versions: Record<number, { readonly maxVersion: number } | undefined> | null
-  readonly connectionPool: { send(request: InternalRequest): Promise<unknown> }
+  readonly connectionPool: {
+    readonly host: string
+    readonly port: number
+    send(request: InternalRequest): Promise<unknown>
+  }
   metadata(topics: readonly string[]): Promise<InternalMetadata>
   deleteRecords(request: {
     topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
@@ -29,7 +43,6 @@ interface InternalBroker {
     isolationLevel: number
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[]
   }): Promise<{ responses: { partitions: { offset: string }[] }[] }>
-  disconnect(): Promise<void>
 }
 
 /** A broker that coordinates a group. Errors carry Kafka's code as `type`. */
@@ -96,6 +109,13 @@ interface InternalRequestQueue {
   scheduleCheckPendingRequests: (this: InternalRequestQueue) => void
 }
 
+interface InternalErrorCode {
+  readonly code: number
+  readonly type: string
+  readonly retriable: boolean
+  readonly message: string
+}
+
 interface InternalCodec {
   compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>
   decompress(bytes: Buffer): Promise<Buffer>
@@ -112,8 +132,12 @@ interface InternalMessage {
 type Constructor<Options, Instance> = { new (options: Options): Instance; readonly prototype: object }
 
 /** Retries of InitProducerId and of sends: the wait for the markers of the last transaction is some milliseconds. */
-export const TRANSACTION_RETRY = { initialRetryTime: 3, factor: 0.2, multiplier: 1.2, maxRetryTime: 50, retries: 300 }
+const TRANSACTION_RETRY = { initialRetryTime: 3, factor: 0.2, multiplier: 1.2, maxRetryTime: 50, retries: 300 }
 const CONNECTION_RETRY = { initialRetryTime: 50, factor: 0.2, multiplier: 2, maxRetryTime: 500, retries: 4 }
+const CONNECT_TIMEOUT_MS = 5_000
+
+/** Of sends. */
+export const sendRetry = (): Kafkajs.RetryOptions => (worksAround('short-retry-waits') ? TRANSACTION_RETRY : {})
 
 const READ_COMMITTED = 1
 const FETCH_API_KEY = 1
@@ -121,6 +145,7 @@ const FETCH_VERSION = 11
 const EARLIEST = -2
 const LATEST = -1
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+const LAST_KNOWN_ERROR = 88
 
 /**
  * kafkajs, mended, once for the process. Loaded by the first who needs it: a process on the embedded log
@@ -143,6 +168,16 @@ function mendKafkajs(): typeof Kafkajs {
   load('kafkajs/src/protocol/recordBatch/crc32C')
   const checksum = require.cache[require.resolve('kafkajs/src/protocol/recordBatch/crc32C')]
   if (checksum !== undefined) checksum.exports = (bytes: Buffer) => crc32c(bytes)
+  // Its table of errors ends with number 88; what is not in it is never tried again.
+  const { errorCodes } = load('kafkajs/src/protocol/error') as { errorCodes: InternalErrorCode[] }
+  const beyond = [...brokerErrors.values()].filter(({ code }) => code > LAST_KNOWN_ERROR)
+  if (worksAround('full-error-table')) {
+    errorCodes.push(
+      ...beyond.map(({ code, name, fate }) => {
+        return { code, type: name, retriable: fate === 'wait' || fate === 'moved', message: `${name} (${code})` }
+      }),
+    )
+  }
   const { Codecs } = load('kafkajs/src/protocol/message/compression') as { Codecs: Record<number, () => InternalCodec> }
   for (const [number, compression] of compressions.entries()) {
     if (number < 2) continue // none, and gzip, which it has
@@ -166,30 +201,159 @@ function mendKafkajs(): typeof Kafkajs {
   return load('kafkajs') as typeof Kafkajs
 }
 
-/** Connections to the brokers, and the requests that kafkajs has no public call for. */
+/** Where the brokers are, who we are to them, and how long they may take. */
+export interface ClientConfig {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly ssl?: Kafkajs.KafkaConfig['ssl']
+  readonly sasl?: Kafkajs.SASLOptions
+  readonly requestTimeoutMs: number
+  readonly connect?: Connect | undefined
+  readonly logCreator: Kafkajs.logCreator
+}
+
+const kafkaConfig = (
+  { brokers, clientId, ssl, sasl, requestTimeoutMs, logCreator }: ClientConfig,
+  sockets: KafkaSockets,
+) => ({
+  brokers: [...brokers],
+  clientId,
+  ...(ssl === undefined ? {} : { ssl }),
+  ...(sasl === undefined ? {} : { sasl }),
+  connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, requestTimeoutMs),
+  authenticationTimeout: CONNECT_TIMEOUT_MS,
+  requestTimeout: requestTimeoutMs,
+  enforceRequestTimeout: true,
+  retry: CONNECTION_RETRY,
+  socketFactory: sockets.open,
+  logLevel: loadKafkajs().logLevel.WARN,
+  logCreator,
+})
+
+/** As kafkajs numbers it. */
+export function compressionType(compression: Compression): Kafkajs.CompressionTypes {
+  const { CompressionTypes } = loadKafkajs()
+  switch (compression) {
+    case 'none':
+      return CompressionTypes.None
+    case 'gzip':
+      return CompressionTypes.GZIP
+    case 'snappy':
+      return CompressionTypes.Snappy
+    case 'lz4':
+      return CompressionTypes.LZ4
+    case 'zstd':
+      return CompressionTypes.ZSTD
+  }
+}
+
+/** A client of kafkajs's own for one producer or admin, whose sockets can be closed under it. */
+export function openClient(config: ClientConfig): { readonly kafka: Kafkajs.Kafka; readonly sockets: KafkaSockets } {
+  const sockets = new KafkaSockets(config.connect)
+  const { Kafka } = loadKafkajs()
+  return { kafka: new Kafka(kafkaConfig(config, sockets)), sockets }
+}
+
+/**
+ * Connections to the brokers, and the requests that kafkajs has no public call for. A broker that does not answer in
+ * time, or answers what nobody can read, is hung up on: the next request connects anew.
+ */
 export class KafkaConnection {
   readonly #cluster: InternalCluster
+  readonly #sockets: KafkaSockets
+  readonly #requestTimeoutMs: number
 
-  constructor(config: Pick<Kafkajs.KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>, logger: unknown) {
-    loadKafkajs()
+  constructor(config: ClientConfig) {
+    const kafkajs = loadKafkajs()
     const Cluster = load('kafkajs/src/cluster') as Constructor<object, InternalCluster>
-    const socketFactory = load('kafkajs/src/network/socketFactory') as () => unknown
+    this.#sockets = new KafkaSockets(config.connect)
+    this.#requestTimeoutMs = config.requestTimeoutMs
+    const { logCreator: _logCreator, logLevel: _logLevel, ...rest } = kafkaConfig(config, this.#sockets)
     this.#cluster = new Cluster({
-      ...config,
-      logger,
-      socketFactory: socketFactory(),
-      connectionTimeout: 5_000,
-      requestTimeout: 30_000,
-      enforceRequestTimeout: true,
-      retry: CONNECTION_RETRY,
+      ...rest,
+      logger: new kafkajs.Kafka(kafkaConfig(config, this.#sockets)).logger(),
       metadataMaxAge: 300_000,
       allowAutoTopicCreation: false,
       isolationLevel: READ_COMMITTED,
     })
   }
 
-  /** The leader of each partition, by partition. Rejects with UNKNOWN_TOPIC_OR_PARTITION for an unknown topic. */
+  /** The leader of each partition, by partition. @throws {UnknownTopicError} and what `logErrorOf` makes of a failure. */
   async leaders(topic: string): Promise<readonly number[]> {
+    const what = `looking up the topic "${topic}" failed`
+    try {
+      return await within(this.#leaders(topic), 2 * this.#requestTimeoutMs, noAnswer)
+    } catch (error) {
+      if (kafkaErrorTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION'))
+        throw new UnknownTopicError(topic, { cause: error })
+      if (brokerErrorsOf(error).length === 0) this.#sockets.hangUp()
+      throw logErrorOf(what, error)
+    }
+  }
+
+  /** The first offset kept, and the last stable offset. */
+  async offsets({ topic, partition }: TopicPartition, leader: number): Promise<{ beginning: number; end: number }> {
+    return this.#ask(leader, async (broker) => {
+      const list = async (timestamp: number) => {
+        const topics = [{ topic, partitions: [{ partition, timestamp }] }]
+        const { responses } = await broker.listOffsets({ isolationLevel: READ_COMMITTED, topics })
+        return Number(responses[0]?.partitions[0]?.offset)
+      }
+      const [beginning, end] = [await list(EARLIEST), await list(LATEST)]
+      return { beginning, end }
+    })
+  }
+
+  async deleteRecords({ topic, partition }: TopicPartition, before: number, leader: number): Promise<void> {
+    const topics = [{ topic, partitions: [{ partition, offset: `${before}` }] }]
+    await this.#ask(leader, (broker) => broker.deleteRecords({ topics }))
+  }
+
+  /** One fetch of committed data from one broker; the broker waits up to `maxWaitMs` for the first byte. */
+  async fetch(
+    leader: number,
+    positions: readonly Position[],
+    limits: { readonly maxWaitMs: number; readonly maxBytes: number },
+  ): Promise<readonly FetchedPartition[]> {
+    return this.#ask(leader, async (broker) => {
+      const newest = broker.versions?.[FETCH_API_KEY]?.maxVersion ?? 0
+      if (newest < FETCH_VERSION) throw new Error(`the broker speaks Fetch ${newest}; Kafka 2.3 or newer is needed`)
+      const encodeRequest = load('kafkajs/src/protocol/requests/fetch/v11/request') as (request: object) => unknown
+      const request = encodeRequest({
+        replicaId: -1,
+        maxWaitTime: limits.maxWaitMs,
+        minBytes: 1,
+        maxBytes: MAX_RESPONSE_BYTES,
+        isolationLevel: READ_COMMITTED,
+        // The broker fills its answer in this order; whoever calls turns it, so that no partition starves.
+        topics: positions.map(({ topic, partition, offset }) => ({
+          topic,
+          partitions: [{ partition, fetchOffset: offset, maxBytes: limits.maxBytes }],
+        })),
+      })
+      const response = await broker.connectionPool.send({
+        request,
+        response: { decode: async (bytes) => decodeFetchResponse(bytes), parse: async (decoded) => decoded },
+        requestTimeout: limits.maxWaitMs + this.#requestTimeoutMs,
+      })
+      const { errorCode, partitions } = response as ReturnType<typeof decodeFetchResponse> // decoded three lines above
+      if (errorCode !== 0) throw brokerAnswered('fetching', brokerError(errorCode))
+      return partitions
+    })
+  }
+
+  /** The broker that coordinates the group now. */
+  async groupCoordinator(groupId: string): Promise<GroupCoordinator> {
+    await this.#cluster.connect()
+    return this.#cluster.findGroupCoordinator({ groupId })
+  }
+
+  async disconnect(): Promise<void> {
+    this.#sockets.close() // a fetch that waits for data need not be waited for
+    await this.#cluster.disconnect()
+  }
+
+  async #leaders(topic: string): Promise<readonly number[]> {
     await this.#cluster.connect()
     const broker = await this.#cluster.brokerPool.findConnectedBroker()
     const { topicMetadata } = await broker.metadata([topic])
@@ -200,71 +364,19 @@ export class KafkaConnection {
     return leaders
   }
 
-  /** The broker that coordinates the group now. */
-  async groupCoordinator(groupId: string): Promise<GroupCoordinator> {
-    await this.#cluster.connect()
-    return this.#cluster.findGroupCoordinator({ groupId })
-  }
-
-  /** The first offset kept, and the last stable offset. */
-  async offsets({ topic, partition }: TopicPartition, leader: number): Promise<{ beginning: number; end: number }> {
-    const broker = await this.#cluster.findBroker({ nodeId: leader })
-    const list = async (timestamp: number) => {
-      const topics = [{ topic, partitions: [{ partition, timestamp }] }]
-      const { responses } = await broker.listOffsets({ isolationLevel: READ_COMMITTED, topics })
-      return Number(responses[0]?.partitions[0]?.offset)
-    }
-    const [beginning, end] = [await list(EARLIEST), await list(LATEST)]
-    return { beginning, end }
-  }
-
-  async deleteRecords({ topic, partition }: TopicPartition, before: number, leader: number): Promise<void> {
-    const broker = await this.#cluster.findBroker({ nodeId: leader })
-    await broker.deleteRecords({ topics: [{ topic, partitions: [{ partition, offset: `${before}` }] }] })
-  }
-
-  /** One fetch of committed data from one broker; the broker waits up to `maxWaitMs` for the first byte. */
-  async fetch(
-    leader: number,
-    positions: readonly Position[],
-    limits: { readonly maxWaitMs: number; readonly maxBytes: number },
-  ): Promise<readonly FetchedPartition[]> {
-    const broker = await this.#cluster.findBroker({ nodeId: leader })
-    const newest = broker.versions?.[FETCH_API_KEY]?.maxVersion ?? 0
-    if (newest < FETCH_VERSION) throw new Error(`the broker speaks Fetch ${newest}; Kafka 2.3 or newer is needed`)
-    const encodeRequest = load('kafkajs/src/protocol/requests/fetch/v11/request') as (request: object) => unknown
-    const request = encodeRequest({
-      replicaId: -1,
-      maxWaitTime: limits.maxWaitMs,
-      minBytes: 1,
-      maxBytes: MAX_RESPONSE_BYTES,
-      isolationLevel: READ_COMMITTED,
-      // The broker fills its answer in this order; whoever calls turns it, so that no partition starves.
-      topics: positions.map(({ topic, partition, offset }) => ({
-        topic,
-        partitions: [{ partition, fetchOffset: offset, maxBytes: limits.maxBytes }],
-      })),
-    })
+  async #ask<T>(leader: number, request: (broker: InternalBroker) => Promise<T>): Promise<T> {
+    const ask = async () => request(await this.#cluster.findBroker({ nodeId: leader }))
     try {
-      const response = await broker.connectionPool.send({
-        request,
-        response: { decode: async (bytes) => decodeFetchResponse(bytes), parse: async (decoded) => decoded },
-        requestTimeout: limits.maxWaitMs + 30_000,
-      })
-      const { errorCode, partitions } = response as ReturnType<typeof decodeFetchResponse> // decoded three lines above
-      if (errorCode !== 0) throw new Error(`the broker answered a fetch with error ${errorCode}`)
-      return partitions
+      return await within(ask(), 2 * this.#requestTimeoutMs, noAnswer)
     } catch (error) {
-      // As kafkajs does around each of its own requests: the next one then connects anew.
-      if (error instanceof Error && error.name === 'KafkaJSConnectionClosedError') await broker.disconnect()
+      const broker = this.#cluster.brokerPool.brokers[leader]
+      if (broker !== undefined && brokerErrorsOf(error).length === 0) this.#sockets.hangUp(broker.connectionPool)
       throw error
     }
   }
-
-  async disconnect(): Promise<void> {
-    await this.#cluster.disconnect()
-  }
 }
+
+const noAnswer = () => new Error('no answer')
 
 /**
  * What kafkajs's own filter makes of the same answer, in place of `committedRecords`: only a test switches to it, to see

@@ -1,4 +1,5 @@
-import type { Admin, Kafka, KafkaConfig, LogEntry, SASLOptions } from 'kafkajs'
+import type { Admin, LogEntry } from 'kafkajs'
+import type { Compression } from './compression.ts'
 import {
   LogClosedError,
   LogUnavailableError,
@@ -17,32 +18,49 @@ import type {
   TopicSpec,
 } from './event-log.ts'
 import type { Group } from './group.ts'
-import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
+import { brokerErrorsOf, logErrorOf } from './kafka-errors.ts'
 import { KafkaGroup, type KafkaGroupOptions } from './kafka-group.ts'
-import { KafkaConnection, loadKafkajs } from './kafka-internals.ts'
+import { type ClientConfig, KafkaConnection, loadKafkajs, openClient } from './kafka-internals.ts'
 import { KafkaProducer, type WritableTopic } from './kafka-producer.ts'
-import { KafkaReader, topicLeaders } from './kafka-reader.ts'
+import { KafkaReader } from './kafka-reader.ts'
+import { saslOptions, type KafkaSasl } from './kafka-sasl.ts'
+import { type Connect, HUNG_UP, type KafkaSockets } from './kafka-sockets.ts'
 import { KafkaTopics, refuseProblems, type TopicAdmin } from './kafka-topics.ts'
+import { worksAround } from './kafka-workarounds.ts'
 import { verifyRecord } from './topic-spec.ts'
+import { within } from './within.ts'
 
 export interface KafkaLogOptions {
   /** Addresses to begin with, `host:port`; the rest of the cluster is learned from them. */
   readonly brokers: readonly string[]
   /** Names this process in the brokers' logs and quotas. */
   readonly clientId: string
-  /** TLS: `true` for the system's authorities, or Node's `tls.connect` options. Default: none. */
-  readonly ssl?: KafkaConfig['ssl']
-  readonly sasl?: {
-    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
-    readonly username: string
-    readonly password: string
-  }
+  /** TLS to the brokers. Default: none. */
+  readonly tls?: KafkaTls
+  /** Who this process is to the brokers. Default: nobody, or whom the certificate names. */
+  readonly sasl?: KafkaSasl
+  /** Of the records written here; records of every compression are read. Default: none. */
+  readonly compression?: Compression
+  /** How long a broker may take for one answer; what needs several fails after twice that. Default 30 s. */
+  readonly requestTimeoutMs?: number
   /** Of topics that are created here. Default: 3, or as many as there are brokers. */
   readonly replicationFactor?: number
   /** A transaction that lasts longer is aborted by the brokers; more than their `transaction.max.timeout.ms` is refused. */
   readonly transactionTimeoutMs?: number
-  /** Warnings and errors of the client, each at most every 10 s. Default: none are shown; what matters is thrown too. */
-  readonly log?: (level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
+  /**
+   * Warnings and errors of the client, each at most every 10 s; for `debug`, what is part of every day. Default: none
+   * are shown; what matters is thrown too.
+   */
+  readonly log?: (level: 'debug' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
+}
+
+/** Each is PEM text. */
+export interface KafkaTls {
+  /** The authorities that brokers' certificates are to be signed by. Default: those that Node trusts. */
+  readonly ca?: string
+  /** With `key`: the certificate that this process shows, where the brokers ask for one. */
+  readonly cert?: string
+  readonly key?: string
 }
 
 export interface KafkaEventLog extends EventLog {
@@ -59,12 +77,20 @@ export function openKafkaLog(options: KafkaLogOptions): KafkaEventLog {
   return new KafkaLog(options)
 }
 
+/** For tests: another way to the brokers, and producers that are used up sooner. */
+export function openKafkaLogOver(
+  options: KafkaLogOptions,
+  over: { readonly connect?: Connect; readonly sequenceLimit?: number },
+): KafkaEventLog {
+  return new KafkaLog(options, over)
+}
+
 const REPEAT_LOG_MS = 10_000
 const MAX_LOGGED = 100
 const LEADER_DEADLINE_MS = 30_000
 const LEADER_INTERVAL_MS = 50
-/** A broker that is no longer the leader, or not yet: another one is, or it will be soon. */
-const LEADER_MOVED = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION']
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
+const DEFAULT_TRANSACTION_TIMEOUT_MS = 60_000
 /** message.max.bytes of a broker that nobody has configured. */
 const DEFAULT_MAX_BATCH_BYTES = 1_048_588
 
@@ -73,43 +99,43 @@ interface TopicDescription extends WritableTopic {
   readonly cleanup: 'delete' | 'compact'
 }
 
+interface ConnectedAdmin {
+  readonly admin: Admin
+  readonly sockets: KafkaSockets
+}
+
 class KafkaLog implements KafkaEventLog {
   readonly topics: TopicAdmin
   readonly #options: KafkaLogOptions
-  readonly #config: KafkaConfig
-  readonly #kafka: Kafka
+  readonly #config: ClientConfig
+  readonly #sequenceLimit: number | undefined
   readonly #connection: KafkaConnection
   readonly #descriptions = new Map<string, TopicDescription>()
   readonly #open = new Set<Producer | Reader>()
   /** When each message was last handed to `log`. */
   readonly #logged = new Map<string, number>()
-  #admin: Promise<Admin> | undefined
+  #admin: Promise<ConnectedAdmin> | undefined
   #closed = false
 
-  constructor(options: KafkaLogOptions) {
-    const kafkajs = loadKafkajs()
+  constructor(options: KafkaLogOptions, over: { readonly connect?: Connect; readonly sequenceLimit?: number } = {}) {
     this.#options = options
+    this.#sequenceLimit = over.sequenceLimit
     this.#config = {
-      brokers: [...options.brokers],
+      brokers: options.brokers,
       clientId: options.clientId,
-      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-      // kafkajs writes the same as a union of three, one for each mechanism.
-      ...(options.sasl === undefined ? {} : { sasl: options.sasl as SASLOptions }),
-    }
-    this.#kafka = new kafkajs.Kafka({
-      ...this.#config,
-      connectionTimeout: 5_000,
-      requestTimeout: 30_000,
-      retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 4 },
-      logLevel: kafkajs.logLevel.WARN,
+      ...(options.tls === undefined ? {} : { ssl: { ...options.tls } }),
+      ...(options.sasl === undefined ? {} : { sasl: saslOptions(options.sasl) }),
+      requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
+      connect: over.connect,
       logCreator: () => (entry) => this.#log(entry),
-    })
+    }
     this.#connection = this.#connect()
-    this.topics = new KafkaTopics(
-      () => this.#connectAdmin(),
-      options.replicationFactor,
-      (topic) => this.#waitForTopic(topic),
-    )
+    const way = {
+      admin: async () => (await this.#connectAdmin()).admin,
+      hangUp: () => this.#dropAdmin(),
+      waitForTopic: (topic: string) => this.#waitForTopic(topic),
+    }
+    this.topics = new KafkaTopics(way, options.replicationFactor)
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<void> {
@@ -122,7 +148,7 @@ class KafkaLog implements KafkaEventLog {
 
   async partitions(topic: string): Promise<number> {
     this.#assertOpen()
-    return (await topicLeaders(this.#connection, topic)).length
+    return (await this.#connection.leaders(topic)).length
   }
 
   async offsets(at: TopicPartition): Promise<{ readonly beginning: number; readonly end: number }> {
@@ -131,10 +157,16 @@ class KafkaLog implements KafkaEventLog {
 
   async openProducer(transactionalId: string): Promise<Producer> {
     this.#assertOpen()
-    const timeoutMs = this.#options.transactionTimeoutMs ?? 60_000
-    const verify = (records: readonly NewRecord[]) => this.#verify(records)
-    const onClose = (closed: Producer) => this.#open.delete(closed)
-    const producer = await KafkaProducer.open(this.#kafka, transactionalId, timeoutMs, verify, onClose)
+    const { compression = 'none', transactionTimeoutMs = DEFAULT_TRANSACTION_TIMEOUT_MS } = this.#options
+    const producer = await KafkaProducer.open(this.#config, {
+      transactionalId,
+      transactionTimeoutMs,
+      compression,
+      sequenceLimit: this.#sequenceLimit,
+      verify: (records) => this.#verify(records),
+      onFailure: () => this.#descriptions.clear(), // a topic may be another one now, with other limits
+      onClose: (closed) => this.#open.delete(closed),
+    })
     return this.#keep(producer)
   }
 
@@ -161,8 +193,7 @@ class KafkaLog implements KafkaEventLog {
     this.#closed = true
     await Promise.all([...this.#open].map((opened) => opened.close()))
     await this.#connection.disconnect()
-    const admin = await this.#admin?.catch(() => undefined)
-    await admin?.disconnect()
+    this.#dropAdmin()
   }
 
   /** Refuses what cannot be written before a transaction begins: a refusal inside one costs the producer. */
@@ -174,6 +205,7 @@ class KafkaLog implements KafkaEventLog {
       const description = topics.get(topic) ?? (await this.#describe(topic))
       topics.set(topic, description)
       const { partitions, cleanup } = description
+      if (!worksAround('refuse-before-begin')) continue
       if (partition >= partitions) throw new UnknownPartitionError({ topic, partition, partitions })
       verifyRecord(record, cleanup)
     }
@@ -184,7 +216,7 @@ class KafkaLog implements KafkaEventLog {
     const known = this.#descriptions.get(topic)
     if (known) return known
     const partitions = await this.partitions(topic)
-    const admin = await this.#connectAdmin()
+    const { admin } = await this.#connectAdmin()
     const resources = [
       {
         type: loadKafkajs().ConfigResourceTypes.TOPIC,
@@ -196,8 +228,9 @@ class KafkaLog implements KafkaEventLog {
       ({ resources: [described] }) => described?.configEntries ?? [],
       (error: unknown) => {
         // A client need not be allowed to ask; then the brokers' defaults are what it can know.
-        if (kafkaErrorTypes(error).some((type) => type.endsWith('_AUTHORIZATION_FAILED'))) return []
-        throw unavailable(`asking for the settings of "${topic}" failed`, error)
+        if (brokerErrorsOf(error).some(({ fate }) => fate === 'unauthorized')) return []
+        if (brokerErrorsOf(error).length === 0) this.#dropAdmin()
+        throw logErrorOf(`asking for the settings of "${topic}" failed`, error)
       },
     )
     const setting = (name: string) => entries.find(({ configName }) => configName === name)?.configValue
@@ -212,7 +245,7 @@ class KafkaLog implements KafkaEventLog {
 
   async #leader({ topic, partition }: TopicPartition): Promise<number> {
     this.#assertOpen()
-    const leaders = await topicLeaders(this.#connection, topic)
+    const leaders = await this.#connection.leaders(topic)
     const leader = leaders[partition]
     if (leader === undefined) throw new UnknownPartitionError({ topic, partition, partitions: leaders.length })
     return leader
@@ -226,9 +259,9 @@ class KafkaLog implements KafkaEventLog {
       try {
         return await request(leader)
       } catch (error) {
-        const moved = kafkaErrorTypes(error).some((type) => LEADER_MOVED.includes(type))
-        if (!moved || performance.now() - start > LEADER_DEADLINE_MS) {
-          throw unavailable(`${what} of ${at.topic}/${at.partition} failed`, error)
+        const isSoonOver = brokerErrorsOf(error).some(({ fate }) => fate === 'moved' || fate === 'wait')
+        if (!isSoonOver || performance.now() - start > LEADER_DEADLINE_MS) {
+          throw logErrorOf(`${what} of ${at.topic}/${at.partition} failed`, error)
         }
       }
       await new Promise((resolve) => setTimeout(resolve, LEADER_INTERVAL_MS))
@@ -249,22 +282,36 @@ class KafkaLog implements KafkaEventLog {
     }
   }
 
-  #connectAdmin(): Promise<Admin> {
+  #connectAdmin(): Promise<ConnectedAdmin> {
+    this.#assertOpen()
     const connect = async () => {
-      const admin = this.#kafka.admin()
+      const { kafka, sockets } = openClient(this.#config)
+      const admin = kafka.admin()
+      const { requestTimeoutMs } = this.#config
       try {
-        await admin.connect()
+        await within(admin.connect(), 2 * requestTimeoutMs, () => new Error('no answer'))
       } catch (error) {
         this.#admin = undefined // the next call tries anew
-        throw unavailable('connecting failed', error)
+        sockets.close()
+        throw logErrorOf('connecting failed', error)
       }
-      return admin
+      return { admin, sockets }
     }
     return (this.#admin ??= connect())
   }
 
+  /** kafkajs would go on with a connection that does not answer: the next call takes another. */
+  #dropAdmin(): void {
+    const dropped = this.#admin
+    this.#admin = undefined
+    dropped?.then(
+      ({ sockets }) => sockets.close(),
+      () => {}, // it was never connected, and its caller has the error
+    )
+  }
+
   #connect(): KafkaConnection {
-    return new KafkaConnection(this.#config, this.#kafka.logger())
+    return new KafkaConnection(this.#config)
   }
 
   #keep<T extends Producer | Reader>(opened: T): T {
@@ -275,14 +322,18 @@ class KafkaLog implements KafkaEventLog {
   #log({ level, namespace, log }: LogEntry): void {
     const { message } = log
     const error: unknown = log['error']
+    const fields = { part: namespace, ...(error === undefined ? {} : { error }) }
+    if (`${message} ${String(error)}`.includes(HUNG_UP)) return
     // Part of every second transaction, and answered by trying again some milliseconds later.
-    if (/concurrent operation/.test(`${message} ${String(error)}`)) return
+    if (/concurrent operation/.test(`${message} ${String(error)}`)) {
+      this.#options.log?.('debug', message, { ...fields, retryTimeMs: log['retryTime'] })
+      return
+    }
     // A broker that is down is met some hundred times before it is back.
     const now = performance.now()
     if (now - (this.#logged.get(message) ?? -Infinity) < REPEAT_LOG_MS) return
     if (this.#logged.size >= MAX_LOGGED) this.#logged.clear()
     this.#logged.set(message, now)
-    const fields = { part: namespace, ...(error === undefined ? {} : { error }) }
     this.#options.log?.(level === loadKafkajs().logLevel.ERROR ? 'error' : 'warn', message, fields)
   }
 

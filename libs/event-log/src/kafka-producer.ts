@@ -1,20 +1,49 @@
-import type { Kafka, Producer as KafkaJsProducer, ProducerBatch, TopicMessages, Transaction } from 'kafkajs'
-import { CommitUnknownError, LogClosedError, ProducerFencedError, RecordTooLargeError } from './errors.ts'
+import type { Producer as KafkaJsProducer, ProducerBatch, TopicMessages, Transaction } from 'kafkajs'
+import type { Compression } from './compression.ts'
+import {
+  CommitUnknownError,
+  LogClosedError,
+  LogUnavailableError,
+  ProducerFencedError,
+  ProducerSpentError,
+  RecordTooLargeError,
+} from './errors.ts'
 import type { NewRecord, Position, Producer } from './event-log.ts'
-import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
-import { TRANSACTION_RETRY } from './kafka-internals.ts'
+import { brokerErrorsOf, logErrorOf } from './kafka-errors.ts'
+import { type ClientConfig, compressionType, loadKafkajs, openClient, sendRetry } from './kafka-internals.ts'
+import type { KafkaSockets } from './kafka-sockets.ts'
+import { worksAround } from './kafka-workarounds.ts'
+import { within } from './within.ts'
 
 /** What a producer must know of a topic before it begins a transaction, so that a refusal costs nothing. */
 export interface WritableTopic {
   readonly maxBatchBytes: number
 }
 
+export interface KafkaProducerOptions {
+  readonly transactionalId: string
+  /** The brokers end a transaction that lasts longer; an append that does has failed. */
+  readonly transactionTimeoutMs: number
+  readonly compression: Compression
+  /** Throws for what cannot be written. */
+  readonly verify: (records: readonly NewRecord[]) => Promise<ReadonlyMap<string, WritableTopic>>
+  /** Before the sequence numbers of a partition have reached this. Default 2³¹ − 1; smaller in a test. */
+  readonly sequenceLimit?: number | undefined
+  readonly onFailure: () => void
+  readonly onClose: (producer: Producer) => void
+}
+
 /** An upper bound of what a record takes in a batch beside its key and value, and of a batch's header. */
 const RECORD_OVERHEAD_BYTES = 32
 const BATCH_OVERHEAD_BYTES = 128
+/** What cannot be made smaller grows by the headers of a compression's blocks: by less than this part. */
+const INCOMPRESSIBLE_GROWTH = 1 / 200
 /** Batches beyond this gain nothing, and a broker takes requests of 100 MB at most. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
 const MAX_REQUEST_BYTES = 32 * 1024 * 1024
+/** Where kafkajs begins again with 0, which the brokers do not expect there. */
+const SEQUENCE_LIMIT = 2 ** 31 - 1
+const CLOSE_MS = 5_000
 
 /**
  * The owner of a transactional id. Each append is one transaction; its records go out in several requests where a
@@ -24,55 +53,49 @@ const MAX_REQUEST_BYTES = 32 * 1024 * 1024
  */
 export class KafkaProducer implements Producer {
   readonly #producer: KafkaJsProducer
-  readonly #transactionalId: string
-  readonly #transactionTimeoutMs: number
-  readonly #verify: (records: readonly NewRecord[]) => Promise<ReadonlyMap<string, WritableTopic>>
-  readonly #onClose: () => void
+  readonly #sockets: KafkaSockets
+  readonly #options: KafkaProducerOptions
+  /** By partition, the sequence number of its next record: brokers count each partition of a producer from 0. */
+  readonly #sequences = new Map<string, number>()
   #appends: Promise<unknown> = Promise.resolve()
+  /** Of the transaction under way: before, it is known not to be committed. */
+  #asksCommit = false
   #ended: Error | undefined
 
   /** Fences the earlier owner: kafkajs asks for the producer id with the first transaction, so one is begun and left. */
-  static async open(
-    kafka: Kafka,
-    transactionalId: string,
-    transactionTimeoutMs: number,
-    verify: (records: readonly NewRecord[]) => Promise<ReadonlyMap<string, WritableTopic>>,
-    onClose: (producer: KafkaProducer) => void,
-  ): Promise<KafkaProducer> {
+  static async open(config: ClientConfig, options: KafkaProducerOptions): Promise<KafkaProducer> {
+    const { kafka, sockets } = openClient(config)
     const producer = kafka.producer({
-      transactionalId,
-      transactionTimeout: transactionTimeoutMs,
+      transactionalId: options.transactionalId,
+      transactionTimeout: options.transactionTimeoutMs,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      retry: TRANSACTION_RETRY,
-      // Always explicit: a partitioner of kafkajs may choose another partition when it tries again.
-      createPartitioner: () => (args) => args.message.partition ?? 0,
+      retry: sendRetry(),
+      // kafkajs's own takes the partition that a message names, and is there for those that name none.
+      createPartitioner: loadKafkajs().Partitioners.DefaultPartitioner,
     })
-    try {
+    const fence = async () => {
       await producer.connect()
-      await (await producer.transaction()).abort()
-    } catch (error) {
-      await producer.disconnect().catch(() => {})
-      throw unavailable(`opening the producer "${transactionalId}" failed`, error)
+      if (worksAround('fence-at-open')) await (await producer.transaction()).abort()
     }
-    return new KafkaProducer(producer, transactionalId, transactionTimeoutMs, verify, onClose)
+    const what = `opening the producer "${options.transactionalId}" failed`
+    try {
+      await within(fence(), 2 * config.requestTimeoutMs, () => new LogUnavailableError(`${what}: no answer`))
+    } catch (error) {
+      sockets.close()
+      throw logErrorOf(what, error)
+    }
+    return new KafkaProducer(producer, sockets, options)
   }
 
-  private constructor(
-    producer: KafkaJsProducer,
-    transactionalId: string,
-    transactionTimeoutMs: number,
-    verify: (records: readonly NewRecord[]) => Promise<ReadonlyMap<string, WritableTopic>>,
-    onClose: (producer: KafkaProducer) => void,
-  ) {
+  private constructor(producer: KafkaJsProducer, sockets: KafkaSockets, options: KafkaProducerOptions) {
     this.#producer = producer
-    this.#transactionalId = transactionalId
-    this.#transactionTimeoutMs = transactionTimeoutMs
-    this.#verify = verify
-    this.#onClose = () => onClose(this)
+    this.#sockets = sockets
+    this.#options = options
   }
 
   append(records: readonly NewRecord[]): Promise<readonly Position[]> {
+    if (!worksAround('one-transaction')) return this.#append(records)
     const result = this.#appends.then(() => this.#append(records))
     this.#appends = result.catch(() => {}) // its caller has the error
     return result
@@ -80,26 +103,54 @@ export class KafkaProducer implements Producer {
 
   async close(): Promise<void> {
     this.#ended ??= new LogClosedError('producer')
-    this.#onClose()
+    this.#options.onClose(this)
     await this.#appends
-    await this.#producer.disconnect()
+    const disconnected = within(this.#producer.disconnect(), CLOSE_MS, () => new Error('no answer'))
+    await disconnected.catch(() => {}) // its sockets are closed all the same
+    this.#sockets.close()
   }
 
   async #append(records: readonly NewRecord[]): Promise<readonly Position[]> {
-    if (this.#ended) throw this.#ended
-    const rounds = planRequests(records, await this.#verify(records))
+    if (this.#ended && worksAround('end-after-failure')) throw this.#ended
+    const { verify, transactionTimeoutMs } = this.#options
+    const rounds = planRequests(records, await verify(records), this.#options.compression)
     if (rounds.length === 0) return []
+    this.#countSequences(records)
     const start = performance.now()
     try {
-      return await this.#commit(rounds)
+      // What the brokers have not heard of for so long they abort.
+      return await within(this.#commit(rounds), transactionTimeoutMs, () => {
+        this.#sockets.close()
+        return new Error(`no answer in ${transactionTimeoutMs} ms`)
+      })
     } catch (error) {
-      const types = kafkaErrorTypes(error)
-      const refused = types.includes('INVALID_PRODUCER_EPOCH') || types.includes('PRODUCER_FENCED')
-      // A broker ends a transaction that lasts too long in the same words, and nobody else need own the id.
-      const timedOut = performance.now() - start >= this.#transactionTimeoutMs
-      const ended = refused && !timedOut ? ProducerFencedError : CommitUnknownError
-      this.#ended ??= new ended(this.#transactionalId, { cause: error })
-      throw this.#ended
+      throw this.#end(error, performance.now() - start)
+    }
+  }
+
+  #end(error: unknown, durationMs: number): Error {
+    const { transactionalId, transactionTimeoutMs, onFailure } = this.#options
+    onFailure()
+    // A broker ends a transaction that lasts too long in the words it has for one who was fenced.
+    const isFenced = brokerErrorsOf(error).some(({ fate }) => fate === 'fenced') && durationMs < transactionTimeoutMs
+    const reason = logErrorOf(`a transaction of "${transactionalId}" failed`, error)
+    if (isFenced) this.#ended ??= new ProducerFencedError(transactionalId, { cause: error })
+    else if (!this.#asksCommit && reason.handling === 'stop') this.#ended ??= reason
+    else this.#ended ??= new CommitUnknownError(transactionalId, { cause: error })
+    return this.#ended
+  }
+
+  /** @throws {ProducerSpentError} long before kafkajs would count on from the wrong number. */
+  #countSequences(records: readonly NewRecord[]): void {
+    const { transactionalId, sequenceLimit = SEQUENCE_LIMIT } = this.#options
+    for (const { topic, partition } of records) {
+      const at = `${topic}/${partition}`
+      const next = (this.#sequences.get(at) ?? 0) + 1
+      if (next > sequenceLimit && worksAround('end-before-wrap')) {
+        this.#ended = new ProducerSpentError({ transactionalId, topic, partition })
+        throw this.#ended
+      }
+      this.#sequences.set(at, next)
     }
   }
 
@@ -107,23 +158,45 @@ export class KafkaProducer implements Producer {
     const transaction = await this.#producer.transaction()
     const ends = new Map<string, Position>()
     try {
-      for (const round of rounds) await sendRound(transaction, round, ends)
+      const compression = compressionType(this.#options.compression)
+      for (const round of rounds) await sendRound(transaction, { ...round, compression }, ends)
     } catch (error) {
       await transaction.abort().catch(() => {}) // so that readers need not wait for the next owner; it does it otherwise
       throw error
     }
+    this.#asksCommit = true
     await transaction.commit()
+    this.#asksCommit = false
     return [...ends.values()]
   }
 }
 
 async function sendRound(transaction: Transaction, round: ProducerBatch, ends: Map<string, Position>): Promise<void> {
   const answers = await transaction.sendBatch(round)
+  if (worksAround('whole-answer')) verifyAnswers(round, answers)
   for (const { topicName: topic, partition, baseOffset } of answers) {
     const sent = round.topicMessages?.find((candidate) => candidate.topic === topic)?.messages ?? []
     const count = sent.filter((message) => message.partition === partition).length
     ends.set(`${topic}/${partition}`, { topic, partition, offset: Number(baseOffset) + count })
   }
+}
+
+/**
+ * That each partition was answered for, once. When one of several brokers fails, kafkajs sends again to those that have
+ * not answered; a partition that has a new leader by then is left out if that one had answered, and is sent twice if the
+ * old one had.
+ */
+export function verifyAnswers(
+  round: ProducerBatch,
+  answers: readonly { readonly topicName: string; readonly partition: number }[],
+): void {
+  const sent = (round.topicMessages ?? []).flatMap(({ topic, messages }) =>
+    messages.map(({ partition }) => `${topic}/${partition}`),
+  )
+  const answered = answers.map(({ topicName, partition }) => `${topicName}/${partition}`)
+  const isWhole = new Set(sent).size === answered.length && answered.every((at) => sent.includes(at))
+  if (!isWhole)
+    throw new LogUnavailableError(`leaders moved while records were sent to ${[...new Set(sent)].join(', ')}`)
 }
 
 /**
@@ -133,13 +206,16 @@ async function sendRound(transaction: Transaction, round: ProducerBatch, ends: M
 export function planRequests(
   records: readonly NewRecord[],
   topics: ReadonlyMap<string, WritableTopic>,
+  compression: Compression = 'none',
 ): readonly ProducerBatch[] {
+  const growth = compression === 'none' ? 0 : INCOMPRESSIBLE_GROWTH
   const requests: { bytes: number; batches: Map<string, { bytes: number; records: NewRecord[] }> }[] = []
   const newest = new Map<string, number>() // by partition, the request that its last record is in
   for (const record of records) {
     const at = `${record.topic}/${record.partition}`
     const bytes = RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + record.value.length
-    const maxBytes = (topics.get(record.topic)?.maxBatchBytes ?? 0) - BATCH_OVERHEAD_BYTES
+    const limit = topics.get(record.topic)?.maxBatchBytes ?? 0
+    const maxBytes = Math.floor(limit * (1 - growth)) - BATCH_OVERHEAD_BYTES
     if (bytes > maxBytes) throw new RecordTooLargeError({ topic: record.topic, bytes, maxBytes })
     for (let index = newest.get(at) ?? 0; ; index++) {
       const request = (requests[index] ??= { bytes: 0, batches: new Map() })
@@ -154,7 +230,10 @@ export function planRequests(
       break
     }
   }
-  return requests.map(({ batches }) => ({ acks: -1, topicMessages: toTopicMessages([...batches.values()]) }))
+  return requests.map(({ batches }) => ({
+    acks: -1,
+    topicMessages: toTopicMessages([...batches.values()]),
+  }))
 }
 
 function toTopicMessages(batches: readonly { readonly records: readonly NewRecord[] }[]): TopicMessages[] {
@@ -165,7 +244,8 @@ function toTopicMessages(batches: readonly { readonly records: readonly NewRecor
   return [...byTopic].map(([topic, records]) => ({
     topic,
     messages: records.map(({ partition, key, value }) => ({
-      partition,
+      // Always explicit: a partitioner may choose another one when a send is tried again.
+      ...(worksAround('explicit-partition') ? { partition } : {}),
       key: key === null ? null : asBuffer(key),
       value: asBuffer(value),
     })),

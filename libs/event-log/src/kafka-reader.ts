@@ -1,14 +1,7 @@
-import {
-  CorruptBatchError,
-  CorruptRecordsError,
-  LogClosedError,
-  LogUnavailableError,
-  OffsetOutOfRangeError,
-  UnknownTopicError,
-} from './errors.ts'
+import { CorruptBatchError, CorruptRecordsError, LogClosedError, OffsetOutOfRangeError } from './errors.ts'
 import type { Position, Reader, ReaderOptions, RecordBatch, TopicPartition } from './event-log.ts'
 import type { FetchedPartition } from './fetch-response.ts'
-import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
+import { brokerAnswered, brokerError, logErrorOf } from './kafka-errors.ts'
 import { committedByKafkajs, type KafkaConnection } from './kafka-internals.ts'
 import { worksAround } from './kafka-workarounds.ts'
 import { committedRecords, decodeRecordBatches } from './record-batch.ts'
@@ -42,10 +35,6 @@ const PAUSE_AFTER_REFUSAL_MS = 50
 const CORRUPT_ATTEMPTS = 3
 
 const OFFSET_OUT_OF_RANGE = 1
-// The leader has moved, or is not quite one yet: UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER,
-// REPLICA_NOT_AVAILABLE, KAFKA_STORAGE_ERROR, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE.
-const REFUSALS = new Set([3, 5, 6, 9, 56, 74, 75, 76, 78])
-
 /**
  * A reader by direct fetch, on connections of its own. One fetch at a time is under way to each leader, and a poll ends
  * with the first of them that brings something: a quiet broker holds back no other.
@@ -57,6 +46,8 @@ export class KafkaReader implements Reader {
   readonly #onClose: () => void
   /** By leader. Each resolves, and never rejects: what failed is left in `#failure`. */
   readonly #fetches = new Map<number, Promise<void>>()
+  /** By topic, under way; as the fetches are. */
+  readonly #lookups = new Map<string, Promise<void>>()
   #fetched: Fetched[] = []
   #failure: Error | undefined
   #turns = 0
@@ -95,13 +86,14 @@ export class KafkaReader implements Reader {
         this.#throwFailure()
         if (this.#closed || (!first && leftMs() === 0)) return []
         const woken = new Promise<void>((resolve) => (this.#wakeUp = resolve))
-        await this.#startFetches(Math.min(leftMs(), MAX_FETCH_WAIT_MS))
-        const graceMs = this.#fetches.size > 0 ? GRACE_MS : 0
-        await raceTimeout([woken, ...this.#fetches.values()], leftMs() + graceMs)
+        this.#startLookups()
+        this.#startFetches(Math.min(leftMs(), MAX_FETCH_WAIT_MS))
+        const asked = [...this.#lookups.values(), ...this.#fetches.values()]
+        await raceTimeout([woken, ...asked], leftMs() + (asked.length > 0 ? GRACE_MS : 0))
       }
     } catch (error) {
       if (this.#closed) return []
-      throw unavailable('reading failed', error)
+      throw logErrorOf('reading failed', error)
     } finally {
       this.#polling = false
     }
@@ -133,25 +125,48 @@ export class KafkaReader implements Reader {
     await this.#connection.disconnect()
   }
 
-  async #startFetches(maxWaitMs: number): Promise<void> {
-    const due = this.#cursors.filter(({ paused }) => !paused)
-    for (const topic of new Set(due.filter(({ leader }) => leader === undefined).map((cursor) => cursor.topic))) {
-      const leaders = await topicLeaders(this.#connection, topic)
-      for (const cursor of this.#cursors) if (cursor.topic === topic) cursor.leader = leaders[cursor.partition]
+  /** Who leads the partitions whose leader is not known. A cluster that is slow to say holds back no other partition. */
+  #startLookups(): void {
+    const topics = this.#cursors.filter(({ paused, leader }) => !paused && leader === undefined)
+    for (const { topic } of topics) {
+      if (this.#lookups.has(topic)) continue
+      const lookup = async () => {
+        const leaders = await this.#connection.leaders(topic)
+        for (const cursor of this.#cursors) if (cursor.topic === topic) cursor.leader = leaders[cursor.partition]
+      }
+      this.#lookups.set(
+        topic,
+        this.#follow(lookup()).finally(() => this.#lookups.delete(topic)),
+      )
     }
-    const byLeader = Map.groupBy(due, ({ leader }) => leader)
+  }
+
+  #startFetches(maxWaitMs: number): void {
+    const byLeader = Map.groupBy(
+      this.#cursors.filter(({ paused }) => !paused),
+      ({ leader }) => leader,
+    )
     for (const [leader, cursors] of byLeader) {
       if (leader === undefined || this.#fetches.has(leader)) continue
       const turn = this.#turns++ % cursors.length
       const turned = [...cursors.slice(turn), ...cursors.slice(0, turn)]
-      const fetch = this.#fetch(leader, turned, Math.ceil(maxWaitMs)).catch((error: unknown) => {
+      const fetch = this.#follow(this.#fetch(leader, turned, Math.ceil(maxWaitMs)), () => {
         for (const cursor of turned) cursor.leader = undefined
-        this.#failure ??= unavailable('reading failed', error)
       })
       this.#fetches.set(
         leader,
         fetch.finally(() => this.#fetches.delete(leader)),
       )
+    }
+  }
+
+  /** Never rejects: what failed is for the next poll to throw. */
+  async #follow(work: Promise<void>, onFailure: () => void = () => {}): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      onFailure()
+      if (!this.#closed) this.#failure ??= logErrorOf('reading failed', error)
     }
   }
 
@@ -166,15 +181,15 @@ export class KafkaReader implements Reader {
       const question = asked.find(({ cursor }) => isSamePlace(cursor, answer))
       if (question === undefined || question.moves !== question.cursor.moves) continue
       const { cursor, moves, offset } = question
-      if (REFUSALS.has(answer.errorCode)) {
-        cursor.leader = undefined
-        refused = true
-      } else if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
+      if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
         const failure = await this.#outOfRange(cursor, offset, leader)
         if (moves === cursor.moves) this.#failure ??= failure
       } else if (answer.errorCode !== 0) {
-        const at = `${answer.topic}/${answer.partition}`
-        this.#failure ??= new LogUnavailableError(`the broker answered a fetch of ${at} with error ${answer.errorCode}`)
+        const error = brokerError(answer.errorCode)
+        if (error.fate === 'moved') {
+          cursor.leader = undefined
+          refused = true
+        } else this.#failure ??= brokerAnswered(`fetching ${answer.topic}/${answer.partition}`, error)
       } else {
         const batch = this.#batchOf(answer, question)
         if (batch !== undefined && batch.nextOffset > offset) this.#fetched.push({ cursor, moves, offset, batch })
@@ -229,17 +244,6 @@ export class KafkaReader implements Reader {
     const cursor = this.#cursors.find((candidate) => isSamePlace(candidate, at))
     if (cursor === undefined) throw new Error(`assertion: the reader was not opened at ${at.topic}/${at.partition}`)
     return cursor
-  }
-}
-
-/** The leader of each partition, by partition. @throws {UnknownTopicError} @throws {LogUnavailableError} */
-export async function topicLeaders(connection: KafkaConnection, topic: string): Promise<readonly number[]> {
-  try {
-    return await connection.leaders(topic)
-  } catch (error) {
-    if (kafkaErrorTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION'))
-      throw new UnknownTopicError(topic, { cause: error })
-    throw unavailable(`looking up the topic "${topic}" failed`, error)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs'
-import { TopicMismatchError, TopicSettingsError } from './errors.ts'
+import { LogUnavailableError, TopicMismatchError, TopicSettingsError } from './errors.ts'
 import type { TopicSpec } from './event-log.ts'
-import { kafkaErrorTypes, unavailable } from './kafka-errors.ts'
+import { kafkaErrorTypes, logErrorOf } from './kafka-errors.ts'
 import { loadKafkajs } from './kafka-internals.ts'
 import { parseTopicSpec } from './topic-spec.ts'
 import { problemsOf, replicationFor, settingsFor, type TopicProblem, type TopicState } from './topic-settings.ts'
@@ -24,24 +24,26 @@ export interface TopicAdmin {
 /** ConfigSource.TOPIC_CONFIG: set for this topic, not a broker's default. */
 const SET_FOR_TOPIC = 1
 
-export class KafkaTopics implements TopicAdmin {
-  readonly #admin: () => Promise<Admin>
-  readonly #replicationFactor: number | undefined
-  readonly #waitForTopic: (topic: string) => Promise<unknown>
+interface WayToCluster {
+  admin(): Promise<Admin>
+  /** What did not answer is not asked again: the next `admin()` is another. */
+  hangUp(): void
+  /** Resolves when its leaders are known. */
+  waitForTopic(topic: string): Promise<unknown>
+}
 
-  constructor(
-    admin: () => Promise<Admin>,
-    replicationFactor: number | undefined,
-    waitForTopic: (topic: string) => Promise<unknown>,
-  ) {
-    this.#admin = admin
+export class KafkaTopics implements TopicAdmin {
+  readonly #way: WayToCluster
+  readonly #replicationFactor: number | undefined
+
+  constructor(way: WayToCluster, replicationFactor: number | undefined) {
+    this.#way = way
     this.#replicationFactor = replicationFactor
-    this.#waitForTopic = waitForTopic
   }
 
   async describe(topics: readonly string[]): Promise<readonly TopicState[]> {
-    const admin = await this.#admin()
-    return asking(`describing ${topics.join(', ')}`, async () => {
+    const admin = await this.#way.admin()
+    return this.#asking(`describing ${topics.join(', ')}`, async () => {
       const known = new Set(await admin.listTopics())
       const existing = topics.filter((topic) => known.has(topic))
       if (existing.length === 0) return []
@@ -73,9 +75,9 @@ export class KafkaTopics implements TopicAdmin {
 
   async create(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     const parsed = specs.map(parseTopicSpec)
-    const admin = await this.#admin()
+    const admin = await this.#way.admin()
     const names = parsed.map(({ topic }) => topic)
-    return asking(`creating ${names.join(', ')}`, async () => {
+    return this.#asking(`creating ${names.join(', ')}`, async () => {
       const known = new Set(await admin.listTopics())
       const missing = parsed.filter(({ topic }) => !known.has(topic))
       if (missing.length === 0) return []
@@ -89,15 +91,15 @@ export class KafkaTopics implements TopicAdmin {
           configEntries: entriesOf(settingsFor(spec, replicationFactor)),
         })),
       })
-      for (const { topic } of missing) await this.#waitForTopic(topic)
+      for (const { topic } of missing) await this.#way.waitForTopic(topic)
       return missing.map(({ topic }) => topic)
     })
   }
 
   async repair(specs: readonly TopicSpec[]): Promise<readonly string[]> {
-    const admin = await this.#admin()
+    const admin = await this.#way.admin()
     const states = await this.describe(specs.map(({ topic }) => topic))
-    return asking('changing settings', async () => {
+    return this.#asking('changing settings', async () => {
       const own = await this.#settings(states.map(({ topic }) => topic))
       const changed: string[] = []
       for (const { topic, replication, settings } of states) {
@@ -114,16 +116,26 @@ export class KafkaTopics implements TopicAdmin {
     })
   }
 
+  async #asking<T>(what: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask()
+    } catch (error) {
+      const failure = logErrorOf(`${what} failed`, error)
+      if (failure instanceof LogUnavailableError) this.#way.hangUp()
+      throw failure
+    }
+  }
+
   async #brokers(): Promise<number> {
-    const admin = await this.#admin()
-    const { brokers } = await asking('asking for the brokers', () => admin.describeCluster())
+    const admin = await this.#way.admin()
+    const { brokers } = await this.#asking('asking for the brokers', () => admin.describeCluster())
     return brokers.length
   }
 
   /** By topic. Null where this client may not ask: then the rest is checked. */
   async #settings(topics: readonly string[]) {
     if (topics.length === 0) return new Map<string, readonly Setting[]>()
-    const admin = await this.#admin()
+    const admin = await this.#way.admin()
     const { ConfigResourceTypes } = loadKafkajs()
     try {
       const { resources } = await admin.describeConfigs({
@@ -166,11 +178,3 @@ export function refuseProblems(specs: readonly TopicSpec[], problems: readonly T
 
 const entriesOf = (settings: Readonly<Record<string, string>>) =>
   Object.entries(settings).map(([name, value]) => ({ name, value }))
-
-async function asking<T>(what: string, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask()
-  } catch (error) {
-    throw unavailable(`${what} failed`, error)
-  }
-}

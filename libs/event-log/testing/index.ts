@@ -1,3 +1,4 @@
+export { openKafkaLogOver } from '../src/kafka-log.ts'
 export { eventLogSuite, type LogUnderTest } from './event-log.suite.ts'
 export type { LogAddress } from './log-address.ts'
 export { type AppendFate, openSimulatedLog, type PendingAppend, type SimulatedLog } from './simulated-log.ts'
