@@ -121,12 +121,16 @@ describe('Prometheus and Grafana', () => {
       panels: readonly { targets?: readonly { expr: string }[] }[]
     }
     const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join('\n')
-    const shown = new Set((expressions.match(/tocsin_\w+/g) ?? []).map((name) => name.replace(/_(?:count|sum)$/, '')))
+    const shown = new Set(
+      (expressions.match(/tocsin_\w+/g) ?? []).map((name) => name.replace(/_(?:count|sum|bucket)$/, '')),
+    )
     const measured = sourceFiles()
       .filter(({ path }) => /^apps\/\w[\w-]*\/src\/metrics\.ts$/.test(path))
       .flatMap(({ text }) => [
         ...[...text.matchAll(/'(tocsin_\w+)'/g)].map(([, name]) => name ?? ''),
-        ...[...text.matchAll(/gauge\('(\w+)'/g)].map(([, name]) => `tocsin_detector_${name}`),
+        ...[...text.matchAll(/gauge\(\s*'(\w+)'/g)].map(([, name]) => `tocsin_detector_${name}`),
+        ...[...text.matchAll(/operator\(\s*'(\w+)'/g)].map(([, name]) => `tocsin_detector_operator_${name}`),
+        ...[...text.matchAll(/durations\(\s*'(\w+)'/g)].map(([, name]) => `tocsin_detector_${name}_duration_seconds`),
       ])
     expect(measured.length).toBeGreaterThan(20)
     // Records that were read again say nothing to an operator.

@@ -1,5 +1,5 @@
 import type { Metrics } from '@tocsin/service-kit'
-import type { JobProgress } from '@tocsin/stream-core'
+import type { DurationSummary, JobProgress } from '@tocsin/stream-core'
 import type { Tally } from './detector.ts'
 
 /** Measures of detection. What is reverted or replayed counts again: they are for watching, never for results. */
@@ -51,6 +51,34 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
   const watermark = gauge('watermark_seconds', 'Event time up to which all was seen.')
   const keys = gauge('state_keys', 'Keys with state.')
   const timers = gauge('state_timers', 'Timers waiting.')
+  const spilledEpochs = gauge('spilled_blocks', 'Of them, those whose undo is on disk: finality has stalled.')
+  const divergences = gauge('divergences', 'Replayed commits whose outputs differ under a changed version.')
+  const inputLag = metrics.gauge({
+    name: 'tocsin_detector_input_lag_records',
+    help: 'Records of an input that are still to be read.',
+    labels: ['topic', 'partition'],
+  })
+  const time = metrics.gauge({
+    name: 'tocsin_detector_time_ratio',
+    help: 'Share of the last second that the job was busy, idle or backPressured: waiting for the log to take its output.',
+    labels: ['use'],
+  })
+  const operator = (name: string, help: string) =>
+    metrics.gauge({ name: `tocsin_detector_operator_${name}`, help, labels: ['operator'] })
+  const recordsIn = operator('records_in', 'Elements that reached the operator since the job was opened.')
+  const recordsOut = operator('records_out', 'Elements that the operator gave on since the job was opened.')
+  const operatorLate = operator('late_records', 'Elements that came behind what the operator still waits for.')
+  const operatorKeys = operator('keys', 'Keys with state in the operator.')
+  const operatorWatermark = operator('watermark_seconds', 'Event time up to which the operator has seen all.')
+  let latest: JobProgress | undefined
+  const durations = (name: string, help: string, of: (progress: JobProgress) => DurationSummary) =>
+    metrics.countedHistogram({
+      name: `tocsin_detector_${name}_duration_seconds`,
+      help,
+      collect: () => (latest === undefined ? null : inSeconds(of(latest))),
+    })
+  durations('commit', 'How long commits of outputs and progress took.', (progress) => progress.commitDurations)
+  durations('checkpoint', 'How long checkpoints of the state took.', (progress) => progress.checkpointDurations)
   return {
     tally: {
       unpriced: (detector) => unpriced.inc({ detector }),
@@ -69,8 +97,29 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
       if (progress.watermark !== null) watermark.set(progress.watermark / 1000)
       keys.set(progress.keys)
       timers.set(progress.timers)
+      latest = progress
+      spilledEpochs.set(progress.spilledEpochs)
+      divergences.set(progress.divergences)
+      for (const { topic, partition, lag: behind } of progress.inputs) inputLag.set({ topic, partition }, behind)
+      const { busyTimeMsPerSecond, idleTimeMsPerSecond, backPressuredTimeMsPerSecond } = progress.time
+      time.set({ use: 'busy' }, busyTimeMsPerSecond / 1000)
+      time.set({ use: 'idle' }, idleTimeMsPerSecond / 1000)
+      time.set({ use: 'backPressured' }, backPressuredTimeMsPerSecond / 1000)
+      for (const { name, ...of } of progress.operators) {
+        recordsIn.set({ operator: name }, of.recordsIn)
+        recordsOut.set({ operator: name }, of.recordsOut)
+        operatorLate.set({ operator: name }, of.lateRecords)
+        operatorKeys.set({ operator: name }, of.keys)
+        if (of.watermark !== null) operatorWatermark.set({ operator: name }, of.watermark / 1000)
+      }
     },
     restarted: (code) => restarts.inc({ code }),
     putAside: (code) => putAside.inc({ code }),
   }
 }
+
+const inSeconds = ({ count, sumMs, buckets }: DurationSummary) => ({
+  count,
+  sum: sumMs / 1000,
+  buckets: buckets.map(({ leMs, count: upTo }) => ({ le: leMs / 1000, count: upTo })),
+})

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createMetrics, MetricNameError } from './metrics.ts'
+import { createMetrics, MetricNameError, type CountedObservations } from './metrics.ts'
 
 describe('createMetrics', () => {
   test('default: counters, gauges and histograms in the text exposition', async () => {
@@ -22,6 +22,30 @@ describe('createMetrics', () => {
       'tocsin_test_commit_seconds_bucket{le="+Inf"} 1',
       'tocsin_test_commit_seconds_sum 0.5',
       'tocsin_test_commit_seconds_count 1',
+    ])
+  })
+
+  test('behavior: a histogram of what others have counted shows it as it is when it is asked for', async () => {
+    const metrics = createMetrics()
+    let counted: CountedObservations | null = null
+    metrics.countedHistogram({ name: 'tocsin_test_checkpoint_seconds', help: 'Taken.', collect: () => counted })
+    expect(await metrics.exposition()).toContain('tocsin_test_checkpoint_seconds_bucket{le="+Inf"} 0\n')
+    counted = {
+      sum: 0.75,
+      count: 3,
+      buckets: [
+        { le: 0.1, count: 1 },
+        { le: 0.5, count: 2 },
+      ],
+    }
+    expect((await metrics.exposition()).split('\n').filter((line) => line !== '')).toEqual([
+      '# HELP tocsin_test_checkpoint_seconds Taken.',
+      '# TYPE tocsin_test_checkpoint_seconds histogram',
+      'tocsin_test_checkpoint_seconds_bucket{le="0.1"} 1',
+      'tocsin_test_checkpoint_seconds_bucket{le="0.5"} 2',
+      'tocsin_test_checkpoint_seconds_bucket{le="+Inf"} 3',
+      'tocsin_test_checkpoint_seconds_sum 0.75',
+      'tocsin_test_checkpoint_seconds_count 3',
     ])
   })
 

@@ -31,6 +31,14 @@ export interface HistogramMetric<Label extends string> {
   observe(...args: Labelled<Label, [value: number]>): void
 }
 
+/** Observations that were counted elsewhere, in buckets that add up as Prometheus' do. */
+export interface CountedObservations {
+  readonly sum: number
+  readonly count: number
+  /** How many were at most `le`; in the metric's unit. */
+  readonly buckets: readonly { readonly le: number; readonly count: number }[]
+}
+
 /** Measures of one process, or of one test: each instance has its own registry. The only door to prom-client. */
 export interface Metrics {
   counter<Label extends string = never>(options: MetricOptions<Label>): CounterMetric<Label>
@@ -42,6 +50,8 @@ export interface Metrics {
   histogram<Label extends string = never>(
     options: MetricOptions<Label> & { readonly buckets: readonly number[] },
   ): HistogramMetric<Label>
+  /** A histogram without labels of what `collect` has counted when it is asked for. Null: nothing yet. */
+  countedHistogram(options: MetricOptions<never> & { readonly collect: () => CountedObservations | null }): void
   /** All of them as Prometheus's text exposition format. */
   exposition(): Promise<string>
   readonly contentType: string
@@ -152,8 +162,43 @@ export function createMetrics(options: CreateMetricsOptions = {}): Metrics {
         },
       }
     },
+    countedHistogram: ({ name, help, collect }) =>
+      void once('histogram', name, [], () => new CountedHistogram({ name, help, registers: [registry] }, collect)),
     exposition: () => registry.metrics(),
     contentType: registry.contentType,
+  }
+}
+
+/** prom-client asks a metric for its values by this method; here they are someone else's. */
+class CountedHistogram extends Histogram {
+  readonly #name: string
+  readonly #help: string
+  readonly #collect: () => CountedObservations | null
+
+  constructor(
+    options: { readonly name: string; readonly help: string; readonly registers: Registry[] },
+    collect: () => CountedObservations | null,
+  ) {
+    super(options)
+    this.#name = options.name
+    this.#help = options.help
+    this.#collect = collect
+  }
+
+  async getForPromString() {
+    const { sum, count, buckets } = this.#collect() ?? { sum: 0, count: 0, buckets: [] }
+    const bucket = (le: number | '+Inf', value: number) => ({
+      labels: { le },
+      value,
+      metricName: `${this.#name}_bucket`,
+    })
+    const values = [
+      ...buckets.map((one) => bucket(one.le, one.count)),
+      bucket('+Inf', count),
+      { labels: {}, value: sum, metricName: `${this.#name}_sum` },
+      { labels: {}, value: count, metricName: `${this.#name}_count` },
+    ]
+    return { name: this.#name, help: this.#help, type: 'histogram', values, aggregator: 'sum' }
   }
 }
 
