@@ -3,21 +3,12 @@ import type { NewRecord } from '@tocsin/event-log'
 import type { Crossing } from '../distributed/frame-buffer.ts'
 import type { SinkRecord, Transition } from '../sink.ts'
 
-/** Where an element stands in the one sequence of a task: by place, then input, then offset, then order within it. */
-export interface Origin {
-  readonly place: number
-  readonly input: number
-  readonly offset: number
-  readonly ordinal: number
-}
-
 /** An output on its way to its topic. */
 export interface Emission {
   readonly sink: string
   readonly record: NewRecord
   readonly output: unknown
   readonly transition: Transition
-  readonly origin: Origin
 }
 
 /** How many outputs a sink has made, and a chained hash of all of them. */
@@ -65,7 +56,6 @@ export class OutputBuffer {
   /** Crossings that are part of that hash. */
   #hashed = 0
   #provenUpTo = 0
-  #origin: Origin = { place: 0, input: 0, offset: 0, ordinal: 0 }
   readonly #proofs = new Map<string, OutputProof>()
   readonly #sent = new Map<string, number[]>()
   readonly #partitions: (topic: string) => number
@@ -81,14 +71,11 @@ export class OutputBuffer {
   get waiting(): number {
     return this.#pending.length
   }
-  begin(origin: Origin): void {
-    this.#origin = origin
-  }
 
   emit(sink: string, topic: string, record: SinkRecord, output: unknown, transition: Transition): void {
     const { key, value } = record
     const partition = record.partition ?? (key === null ? 0 : hashOf(key) % this.#partitions(topic))
-    this.#pending.push({ sink, record: { topic, partition, key, value }, output, transition, origin: this.#origin })
+    this.#pending.push({ sink, record: { topic, partition, key, value }, output, transition })
   }
 
   cross(crossing: Crossing): void {

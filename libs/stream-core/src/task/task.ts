@@ -121,13 +121,15 @@ export interface StoredState {
   readSpill(name: string): Uint8Array | undefined
 }
 
-/** A source record that is being folded. */
+/** An input that is a partition of a source, and the last record that was taken from it. */
 interface SourceStep {
   readonly input: Input
-  readonly logRecord: LogRecord
-  readonly record: SourceRecord<unknown> | Undecodable
+  /** Its number among the partitions of all sources. */
+  readonly id: number
   readonly node: Node
   readonly channel: number
+  logRecord: LogRecord
+  record: SourceRecord<unknown> | Undecodable
 }
 
 /** What another task told that is being folded. */
@@ -177,8 +179,8 @@ export class Task {
   readonly #order: readonly Node[]
   /** By partition, over all sources of the topology. */
   readonly #channels: { readonly node: Node; readonly channel: number }[] = []
-  /** Of each of `#sources` its number among all. */
-  readonly #inputIds: number[] = []
+  /** One for each of `#sources`. */
+  readonly #sourceSteps: SourceStep[] = []
   readonly #sinks: LifecycleSink[] = []
   /** Null where nothing of it asks the world. */
   readonly #answers: Answers | null
@@ -255,8 +257,9 @@ export class Task {
         if (source.epochs) epochInputId = id
         if (source.watermarks.type === 'clock') node.valve.setIdle(partition, true)
         if (part !== undefined && !part.inputs.includes(id)) continue
-        sources.push(new Input(source, partition, this.#hasEpochs && !source.epochs))
-        this.#inputIds.push(id)
+        const input = new Input(source, partition, this.#hasEpochs && !source.epochs)
+        sources.push(input)
+        this.#sourceSteps.push({ input, id, node, channel: partition, logRecord: nothingTaken, record: nothingDecoded })
       }
     }
     this.#order = order.flatMap((id) => this.#nodes[id] ?? []).filter(this.#leadsHere())
@@ -272,8 +275,8 @@ export class Task {
   get #haveEpochsEnded(): boolean {
     const id = this.#epochInputId
     if (id === -1) return false
-    const own = this.#sources[this.#inputIds.indexOf(id)]
-    return own === undefined ? (this.#channels[id]?.node.valve.watermark ?? 0) >= maxTimestamp : own.hasEnded
+    const own = this.#sourceSteps.find((step) => step.id === id)
+    return own === undefined ? (this.#channels[id]?.node.valve.watermark ?? 0) >= maxTimestamp : own.input.hasEnded
   }
   get steps(): number {
     return this.#steps
@@ -284,9 +287,8 @@ export class Task {
   }
   /** What of the sources it reads, in the order of a snapshot's inputs. */
   get sources(): readonly { readonly source: string; readonly topic: string; readonly partition: number }[] {
-    return this.#sources.map(({ source, partition }, index) => {
-      const node = this.#channels[this.#inputIds[index] ?? -1]?.node
-      return { source: node?.name ?? '', topic: source.topic, partition }
+    return this.#sourceSteps.map(({ input: { source, partition }, node }) => {
+      return { source: node.name, topic: source.topic, partition }
     })
   }
   /** Its watermarks are those of the whole job: it reads all sources, or is told of them. */
@@ -411,14 +413,14 @@ export class Task {
     const waitFor = (stamp: Stamp): void => {
       if (first === undefined || compareStamps(stamp, first) < 0) first = stamp
     }
-    this.#sources.forEach((input, index) => {
+    for (const { input, id } of this.#sourceSteps) {
       const record = input.peek()
-      if (record === undefined && input.hasEnded) return
+      if (record === undefined && input.hasEnded) continue
       hasEnded = false
-      if (record === undefined && input.isIdle) return
+      if (record === undefined && input.isIdle) continue
       const place = record === undefined ? input.bound : placeOf(record, input)
-      waitFor(stampBefore(exchange.section, place, this.#inputIds[index] ?? 0))
-    })
+      waitFor(stampBefore(exchange.section, place, id))
+    }
     for (const input of this.#exchanges) {
       const item = input.peek()
       if (item === undefined && input.hasEnded) continue
@@ -445,24 +447,36 @@ export class Task {
    * goes on there. Where it paused shows in no result. @returns how many steps it ended
    */
   advance(limit: number, shouldPause: () => boolean = never): number {
+    const rest = this.#rest
     let ended = 0
     while (ended < limit) {
-      if (!this.isInStep && this.#mustReturn) this.#beginReturn()
-      else if (!this.isInStep) {
-        const next = this.#next()
-        if (next === undefined) return ended
-        if (this.#answers?.have(this.#askedByHead(next.input)) === false) return ended
-        if (this.#exchanges.length > 0) this.#beginItem(next.input)
-        else this.#begin(next.input, next.place)
-      }
-      for (let unit = this.#rest[0]; unit !== undefined; unit = this.#rest[0]) {
-        if (!unit()) this.#rest.shift()
+      if (rest.length === 0 && !this.#beginNext()) return ended
+      for (let unit = rest[0]; unit !== undefined; unit = rest[0]) {
+        if (!unit()) rest.shift()
         else if (this.isAwaitingAnswers || shouldPause()) return ended
       }
       ended += 1
       if (shouldPause()) return ended
     }
     return ended
+  }
+
+  /** Begins the next step, and does at once what of it nothing has to wait for. @returns false: there is none */
+  #beginNext(): boolean {
+    if (this.#mustReturn) {
+      this.#beginReturn()
+      return true
+    }
+    const next = this.#next()
+    if (next === undefined || this.#answers?.have(this.#askedByHead(next.input)) === false) return false
+    if (this.#exchanges.length > 0) this.#beginItem(next.input)
+    else this.#begin(next.input, next.place)
+    return true
+  }
+
+  /** Does a unit of the step in hand as far as it can be done at once; the rest of it waits for its turn. */
+  #then(unit: () => boolean): void {
+    if (this.#rest.length > 0 || this.#answers !== null || unit()) this.#rest.push(unit)
   }
 
   /** Begins to read at these offsets, in order of the inputs. Call before anything is offered. */
@@ -734,34 +748,36 @@ export class Task {
     return { input: resumption.input, place: placeOf(record, input) }
   }
 
-  /** Takes the next record of an input and puts what is to be done with it into `#rest`. */
+  /** Takes the next record of an input and folds it. */
   #begin(index: number, place: Timestamp): void {
-    const input = this.#sources[index]
-    const id = this.#inputIds[index] ?? -1
-    const at = this.#channels[id]
-    const record = input?.peek()
-    const logRecord = input?.headRecord
-    if (input === undefined || at === undefined || record === undefined || logRecord === undefined) {
+    const step = this.#sourceSteps[index]
+    const record = step?.input.peek()
+    const logRecord = step?.input.headRecord
+    if (step === undefined || record === undefined || logRecord === undefined) {
       throw new Error(`Input ${index} has nothing to take.`) // the merge has just seen it
     }
-    const { ordinal } = input.position
-    const origin = { place, input: id, offset: logRecord.offset, ordinal }
-    this.outputs.begin(origin)
-    if (this.#exchange !== null) this.#stepInHand = { section: this.#exchange.section, ...origin }
+    const { input, id, node, channel } = step
+    const exchange = this.#exchange
+    if (exchange !== null) {
+      const { section } = exchange
+      this.#stepInHand = { section, place, input: id, offset: logRecord.offset, ordinal: input.position.ordinal }
+    }
     this.#steps += 1
     this.#place = place
     input.place = place
     input.take()
     if (input.isIdle) this.#resumptions = [...this.#resumptions, { step: this.#steps, input: index }]
     this.#emittedBefore = this.outputs.waiting
-    this.#current = { input, logRecord, record, node: at.node, channel: at.channel }
+    step.logRecord = logRecord
+    step.record = record
+    this.#current = step
     if (record.type !== 'idle' && record.type !== 'clock' && input.speak()) {
-      at.node.valve.setIdle(at.channel, false)
+      node.valve.setIdle(channel, false)
       this.#enter(phases.resumption)
-      this.#propagate(at.node)
+      this.#propagate(node)
       this.#tell({ type: 'active', input: id })
     }
-    this.#rest.push(this.#foldStep)
+    this.#then(this.#foldStep)
   }
 
   get #mustReturn(): boolean {
@@ -776,11 +792,11 @@ export class Task {
     this.#current = null
     this.#place = place
     this.#emittedBefore = this.outputs.waiting
-    const origin = { place, input: this.#epochInputId, offset: -1, ordinal: 0 }
-    this.outputs.begin(origin)
     const exchange = this.#exchange
     exchange?.revert() // behind all that was told
-    if (exchange !== null) this.#stepInHand = { section: exchange.section, ...origin }
+    if (exchange !== null) {
+      this.#stepInHand = { section: exchange.section, place, input: this.#epochInputId, offset: -1, ordinal: 0 }
+    }
     this.#revert((base?.epoch ?? minTimestamp) + 1, null)
     this.#rest.push(this.#endStep)
   }
@@ -793,7 +809,6 @@ export class Task {
     if (input === undefined || item === undefined || logRecord === undefined) {
       throw new Error(`Input ${index} has nothing to take.`) // the merge has just seen it
     }
-    this.outputs.begin(item.stamp.step)
     this.#steps += 1
     this.#place = item.stamp.step.place
     input.take()
@@ -801,11 +816,11 @@ export class Task {
     input.isIdle = item.type === 'rest'
     this.#emittedBefore = this.outputs.waiting
     this.#item = { input, logRecord, item }
-    this.#rest.push(this.#foldItemStep)
+    this.#then(this.#foldItemStep)
   }
   readonly #foldItemStep = (): boolean => {
     if (this.#item !== null && this.#foldItem(this.#item.item) === 'awaits') return true
-    this.#rest.push(this.#endStep)
+    this.#then(this.#endStep)
     return false
   }
 
@@ -819,7 +834,7 @@ export class Task {
   #tell(control: Told): void {
     const exchange = this.#exchange
     if (exchange === null || exchange.targets.length === 0) return
-    this.#rest.push(() => {
+    this.#then(() => {
       exchange.tell(control)
       return false
     })
@@ -882,7 +897,7 @@ export class Task {
   readonly #foldStep = (): boolean => {
     const step = this.#current
     if (step !== null && this.#fold(step) === 'awaits') return true
-    this.#rest.push(this.#endStep)
+    this.#then(this.#endStep)
     return false
   }
   readonly #endStep = (): boolean => {
@@ -921,25 +936,26 @@ export class Task {
     node.main.emit(value, timestamp)
   }
   /** All but what an element does in the operators. */
-  #foldRest({ record, input, node, channel }: SourceStep): void {
+  #foldRest(step: SourceStep): void {
+    const { record, input, node } = step
     switch (record.type) {
       case 'element': {
         const { watermarks } = input.source
         if (watermarks.type === 'in-log') return
         const watermark = this.#watermarkAfter(record, input, node)
         input.highest = Math.max(input.highest, record.timestamp)
-        if (watermark !== null) this.#advance(watermark, input, node, channel)
+        if (watermark !== null) this.#advance(watermark, step)
         return
       }
       case 'watermark':
-        this.#advance(record.watermark, input, node, channel)
+        this.#advance(record.watermark, step)
         return
       case 'idle':
         input.isIdle = true
-        this.#setIdle(input, node, channel)
+        this.#setIdle(step)
         return
       case 'clock':
-        this.#showTime(record.time, input, node, channel)
+        this.#showTime(record.time, step)
         return
       case 'undecodable':
         if (shouldStop(record.error)) throw record.error
@@ -947,7 +963,7 @@ export class Task {
         return
       case 'sealed':
         this.#requireEpochs(input, node, record)
-        this.#seal(record.epoch, record.watermark, input, node, channel)
+        this.#seal(record.epoch, record.watermark, step)
         return
       case 'reverted':
         this.#requireEpochs(input, node, record)
@@ -976,33 +992,30 @@ export class Task {
     )
   }
 
-  #advance(watermark: Timestamp, input: Input, node: Node, channel: number): void {
+  #advance(watermark: Timestamp, { input, id, node, channel }: SourceStep): void {
     if (watermark <= input.watermark) return
     input.watermark = watermark
     node.valve.advance(channel, watermark)
     this.#enter(phases.watermark)
     this.#propagate(node)
-    if (this.#exchange !== null) this.#tell({ type: 'watermark', input: this.#idOf(input), watermark })
+    if (this.#exchange !== null) this.#tell({ type: 'watermark', input: id, watermark })
   }
-  #setIdle(input: Input, node: Node, channel: number): void {
+  #setIdle({ id, node, channel }: SourceStep): void {
     node.valve.setIdle(channel, true)
     this.#enter(phases.watermark)
     this.#propagate(node)
-    if (this.#exchange !== null) this.#tell({ type: 'idle', input: this.#idOf(input) })
+    if (this.#exchange !== null) this.#tell({ type: 'idle', input: id })
   }
-  #idOf(input: Input): number {
-    return this.#inputIds[this.#sources.indexOf(input)] ?? -1
-  }
-  #showTime(time: Timestamp, input: Input, node: Node, channel: number): void {
+  #showTime(time: Timestamp, step: SourceStep): void {
     const isLater = time > this.#processingTime
     if (isLater) {
       this.#processingTime = time
       this.#enter(phases.clock)
       this.#exchange?.tell({ type: 'clock', time })
     }
-    if (input.tick(time)) this.#setIdle(input, node, channel)
+    if (step.input.tick(time)) this.#setIdle(step)
     if (!isLater) return
-    this.#rest.push(() => {
+    this.#then(() => {
       this.#enter(phases.processingTime)
       return false
     })
@@ -1010,14 +1023,14 @@ export class Task {
   }
   #fireProcessingTime(): void {
     this.#clockCursor = 0
-    this.#rest.push(this.#fireNextProcessingTime)
+    this.#then(this.#fireNextProcessingTime)
     this.#tell({ type: 'fire' })
   }
 
   /** An operator processes a watermark wholly before the ones downstream hear of it: nodes are in topological order. */
   #propagate(source: Node): void {
     this.#cursor = source.turn + 1
-    this.#rest.push(this.#propagateNext)
+    this.#then(this.#propagateNext)
   }
   readonly #propagateNext = (): boolean => {
     const nodes = this.#order
@@ -1029,7 +1042,7 @@ export class Task {
         this.#isFiring = valve.watermark > before
         if (this.#isFiring) this.#exchange?.beginFiring(node.rank)
       }
-      if (this.#isFiring && this.#fireNext(operator, valve.watermark)) {
+      if (this.#isFiring && this.#fireOne(fireNext, operator, valve.watermark)) {
         if (this.isAwaitingAnswers) return true
         this.#undo.settle()
         this.outputs.settle(outputsAProof)
@@ -1047,7 +1060,7 @@ export class Task {
     for (let node = nodes[this.#clockCursor]; node !== undefined; node = nodes[this.#clockCursor]) {
       if (!this.#isFiringTime) this.#exchange?.beginFiring(node.rank)
       this.#isFiringTime = true
-      if (this.#fireAtProcessingTime(node.operator)) {
+      if (this.#fireOne(fireNextProcessingTime, node.operator, this.#processingTime)) {
         if (this.isAwaitingAnswers) return true
         this.#undo.settle()
         return true
@@ -1059,24 +1072,11 @@ export class Task {
   }
 
   /** Does one unit of what is due, if there is one. Where it awaits an answer it was undone and is to be done again. */
-  #fireNext(operator: Operator, watermark: Timestamp): boolean {
+  #fireOne(fire: Fire, operator: Operator, time: Timestamp): boolean {
     const answers = this.#answers
-    if (answers === null) return operator.fireNext?.(watermark) === true
+    if (answers === null) return fire(operator, time)
     let hasFired = false
-    const fire = () => {
-      hasFired = operator.fireNext?.(watermark) === true
-    }
-    return this.#attempt(answers, fire) === 'awaits' || hasFired
-  }
-  /** The same of what the clock makes due. */
-  #fireAtProcessingTime(operator: Operator): boolean {
-    const answers = this.#answers
-    if (answers === null) return operator.fireNextProcessingTime?.(this.#processingTime) === true
-    let hasFired = false
-    const fire = () => {
-      hasFired = operator.fireNextProcessingTime?.(this.#processingTime) === true
-    }
-    return this.#attempt(answers, fire) === 'awaits' || hasFired
+    return this.#attempt(answers, () => (hasFired = fire(operator, time))) === 'awaits' || hasFired
   }
 
   /** Does `work`, or, where that lacks an answer, undoes all that it did. */
@@ -1155,10 +1155,12 @@ export class Task {
         return { node: item.edge, value: this.#nodes[item.edge]?.spec.edge?.codec.decode(item.value) }
       })
     }
-    const input = this.#sources[index]
-    const node = this.#channels[this.#inputIds[index] ?? -1]?.node.spec.id
-    if (input === undefined || node === undefined) return []
-    return decodeAll(input.source, record).map((one) => (one.type === 'element' ? { node, value: one.value } : null))
+    const step = this.#sourceSteps[index]
+    if (step === undefined) return []
+    const { input, node } = step
+    return decodeAll(input.source, record).map((one) =>
+      one.type === 'element' ? { node: node.spec.id, value: one.value } : null,
+    )
   }
   /** Follows a value as operators do, depth-first, as far as what they emit is known. */
   #walk(from: number, value: unknown, requests: AnswerRequest[]): void {
@@ -1188,26 +1190,30 @@ export class Task {
     }
   }
 
-  #seal(epoch: number, watermark: Timestamp, input: Input, node: Node, channel: number): void {
+  #seal(epoch: number, watermark: Timestamp, step: SourceStep): void {
     const last = this.#marks.at(-1)?.epoch ?? null
+    const { input, node } = step
     if (input.hasEnded) {
       throw new EpochError(`Epoch ${epoch} of "${node.name}" is sealed after its log said that nothing follows.`)
     }
     if (last !== null && epoch <= last) {
       throw new EpochError(`Epoch ${epoch} of "${node.name}" is sealed after epoch ${last}; epochs ascend.`)
     }
-    this.#advance(watermark, input, node, channel)
+    this.#advance(watermark, step)
     this.#setMark(epoch)
   }
   #setMark(epoch: number): void {
     this.#rest.push(() => {
       this.#enter(phases.epoch)
       this.#exchange?.tell({ type: 'sealed', epoch })
-      this.outputs.settle()
-      this.#undo.seal(epoch)
-      this.#marks.push(this.#snapshot(epoch))
+      this.#sealAs(epoch)
       return false
     }, this.#compactNext)
+  }
+  #sealAs(epoch: number): void {
+    this.outputs.settle()
+    this.#undo.seal(epoch)
+    this.#marks.push(this.#snapshot(epoch))
   }
   readonly #compactNext = (): boolean => this.#undo.compactNext()
 
@@ -1310,16 +1316,14 @@ export class Task {
     this.#letSinksAnswer((sink) => sink.finalize(maxTimestamp))
     this.#rest.push(() => {
       this.#finalized = maxTimestamp
-      this.outputs.settle()
-      this.#undo.seal(maxTimestamp)
-      this.#marks.push(this.#snapshot(maxTimestamp))
+      this.#sealAs(maxTimestamp)
       this.#raiseBase(this.#marks.length - 1)
       return false
     })
   }
 
   get #stepInput(): number {
-    return this.#current === null ? -1 : this.#idOf(this.#current.input)
+    return this.#current?.id ?? -1
   }
 
   #snapshot(epoch: number | null): TaskSnapshot {
@@ -1370,6 +1374,14 @@ export class Task {
 const outputsAProof = 256
 
 const never = (): boolean => false
+
+/** One unit of what a time makes due in an operator. @returns whether there was one */
+type Fire = (operator: Operator, time: Timestamp) => boolean
+const fireNext: Fire = (operator, time) => operator.fireNext?.(time) === true
+const fireNextProcessingTime: Fire = (operator, time) => operator.fireNextProcessingTime?.(time) === true
+
+const nothingTaken: LogRecord = { offset: -1, key: null, value: new Uint8Array() }
+const nothingDecoded: Undecodable = { type: 'undecodable', error: null }
 
 /** What follows the last epoch and emits nothing is made final in stretches of so many changes. */
 const maxTailChanges = 10_000
