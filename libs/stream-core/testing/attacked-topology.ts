@@ -25,41 +25,17 @@ import {
   type AggregateFunction,
   type DataStream,
   type KeyedStream,
-  type SinkCodec,
-  type SourceCodec,
-  type SourceRecord,
   type Topology,
   type WindowFunction,
 } from '../src/index.ts'
-import type { Price, Transfer } from './simulation/market.ts'
+import { findings, json, poison, recordsOf, type Finding, type Price, type Transfer } from './simulation/market.ts'
 
-/** One operator of each kind, to be put together at random: transfers of a chain, and prices beside it. */
-interface Finding {
-  readonly id: string
-  readonly at: number
-  readonly detail: readonly (string | number)[]
-}
-
-const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
-const recordsOf = <T>(): SourceCodec<T> => ({
-  decode: (value) => JSON.parse(Buffer.from(value).toString()) as SourceRecord<T>, // of what the histories wrote
-})
-const findings: SinkCodec<Finding> = {
-  idOf: ({ id }) => id,
-  encode: ({ id, at, detail }, { type, revision }) => ({
-    key: Buffer.from(id),
-    value: json({ id, at, detail, type, revision }),
-  }),
-  outputCodec: jsonStateCodec(),
-}
 const sum: AggregateFunction<unknown, number, number> = {
   createAccumulator: () => 0,
   add: (element, total) => total + ((element as Partial<Transfer>).amount ?? 1),
   merge: (a, b) => a + b,
   getResult: (total) => total,
 }
-/** Fails now and then, as a rule might. */
-const poison = 13
 const found =
   (name: string): WindowFunction<string, number, Finding> =>
   (total, { start, end }, key, emit) => {
@@ -68,6 +44,7 @@ const found =
   }
 const totalOf = (transfers: readonly Transfer[]) => transfers.reduce((all, { amount }) => all + amount, 0)
 
+/** What the pieces are made of: transfers of a chain, and prices beside it. */
 interface Streams {
   readonly chain: DataStream<Transfer>
   readonly byReceiver: KeyedStream<string, Transfer>
@@ -75,6 +52,7 @@ interface Streams {
   readonly prices: DataStream<Price>
   readonly byToken: KeyedStream<string, Price>
 }
+/** One operator, to be put together with others at random. */
 type Piece = (streams: Streams, uid: string) => DataStream<Finding>
 const codecs = { left: jsonStateCodec<Transfer>(), right: jsonStateCodec<Price>() }
 const transferCodec = jsonStateCodec<Transfer>()

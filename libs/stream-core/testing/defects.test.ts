@@ -10,7 +10,7 @@ test(`property: the seeds 1 to ${bound} hold as long as nothing is broken`, asyn
   for (let seed = 1; seed <= bound; seed += 1) {
     await expect(runScenario(scenarioOf(seed)), `seed ${seed}`).resolves.toBeDefined()
   }
-})
+}, 300_000)
 
 describe(`the simulator finds, within the same ${bound} seeds,`, () => {
   test.each(defects)(

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { seededRandom, type SeededRandom } from './seeded-random.ts'
 import { verifyLines } from './simulation/laws.ts'
-import { blockMs, watchTopology, type Transfer } from './simulation/market.ts'
+import { blockMs, watchAnswers, watchTopology, type Transfer } from './simulation/market.ts'
 import { testDriver, type TestDriver } from './test-driver.ts'
 
 /** What a chain does next. Heights count from 0; `isFork`: with content that does not survive. */
@@ -141,7 +141,7 @@ export const runReorgStorm = (
   options: ReorgStormOptions,
 ): ReorgStormReport => {
   const newChain = (): StormedChain => {
-    const driver = testDriver(watchTopology({ maxFinishedIds: Infinity }))
+    const driver = testDriver(watchTopology({ maxFinishedIds: Infinity }), { answers: watchAnswers })
     // Receivers as tokens, a price a block.
     const prices = blocks.flatMap((transfers, height) =>
       transfers.slice(0, 1).map(({ to }) => ({

@@ -4,12 +4,15 @@ import { ValueTable } from '../src/state/value-table.ts'
 import { Schedule } from '../src/schedule.ts'
 import { Task } from '../src/task/task.ts'
 import { Timers } from '../src/timers.ts'
-import { blockMs, watchTopology, type Transfer } from './simulation/market.ts'
+import { answersAtOnce } from './answers-at-once.ts'
+import { blockMs, watchAnswers, watchTopology, type Transfer } from './simulation/market.ts'
 
 /** What a revert of one block of 30 transfers does, with `keys` wallets in final state before it. */
 const costOfRevert = (keys: number) => {
+  const topology = watchTopology({ maxFinishedIds: 1e9 })
   const task = new Task({
-    topology: watchTopology({ maxFinishedIds: 1e9 }),
+    topology,
+    answerAtOnce: answersAtOnce(topology, watchAnswers),
     partitions: () => 1,
     deadLetters: { topic: 'dead', encode: () => new Uint8Array() },
   })

@@ -32,6 +32,7 @@ describe('simulator', () => {
 
 const faultKinds = [
   'crash',
+  'task-crash',
   'pause',
   'second-owner',
   'restart',
@@ -42,6 +43,6 @@ const faultKinds = [
 ] as const
 const finders = [
   ...['spent', 'big', 'quiet', 'received', 'late', 'level', 'priced', 'ticks', 'at', 'visit', 'memory', 'triple'],
-  ...['met', 'watched'],
+  ...['met', 'watched', 'valued', 'ruled', 'told', 'rated'],
   ...['retracted', 'reverts', 'resumptions', 'dead letters', 'spills', 'jobs of many tasks'],
 ]

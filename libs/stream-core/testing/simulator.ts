@@ -17,6 +17,7 @@ import {
   priceLog,
   priceSteps,
   readFinding,
+  watchAnswers,
   watchTopology,
   type ChainStep,
   type PriceStep,
@@ -75,7 +76,7 @@ const pace = (shards: fc.Arbitrary<number>): fc.Arbitrary<JobPace> =>
 const themes = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ mayIdle: false, mayLoseDisk: true, isMany: false }) },
   { weight: 2, arbitrary: fc.constant({ mayIdle: true, mayLoseDisk: false, isMany: false }) },
-  { weight: 1, arbitrary: fc.constant({ mayIdle: false, mayLoseDisk: false, isMany: true }) },
+  { weight: 2, arbitrary: fc.constant({ mayIdle: false, mayLoseDisk: false, isMany: true }) },
 )
 
 const scenario: fc.Arbitrary<Scenario> = themes.chain(({ mayIdle, mayLoseDisk, isMany }) =>
@@ -86,7 +87,7 @@ const scenario: fc.Arbitrary<Scenario> = themes.chain(({ mayIdle, mayLoseDisk, i
     ends: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(isMany) }),
     maxFinishedIds: fc.constantFrom(100_000, isMany ? 100_000 : 4),
     paces: fc.tuple(pace(isMany ? fc.integer({ min: 1, max: 3 }) : fc.constant(1)), pace(fc.constant(1))),
-    faults: faults({ jobs: 2, mayLoseDisk }),
+    faults: faults({ jobs: 2, mayLoseDisk, isMany }),
     seed: fc.noShrink(fc.nat()),
   }),
 )
@@ -117,8 +118,12 @@ export const runScenario = async (given: Scenario, defect?: Defect): Promise<Sce
       ...priceLogs.map((records, partition) => ({ topic: 'prices', partition, records })),
     ],
     jobs: [
-      { name: 'watch', topology: () => watchTopology({ maxFinishedIds }) },
-      { name: 'digest', topology: () => digestTopology({ maxFinishedIds }) },
+      {
+        name: 'watch',
+        topology: (reach) => watchTopology({ maxFinishedIds, ...(reach && { reach }) }),
+        answers: watchAnswers,
+      },
+      { name: 'digest', topology: () => digestTopology({ maxFinishedIds }), answers: {} },
     ],
     idOf: findingIdOf,
   }
@@ -134,6 +139,7 @@ export const runScenario = async (given: Scenario, defect?: Defect): Promise<Sce
       records: ({ topic, partition }) =>
         asRecords(logs[`${topic}/${partition}`] ?? (topic === 'prices' ? (priceLogs[partition] ?? []) : [])),
       resumptions: [],
+      answers: watchAnswers,
     })
     verifySurvivingState(watched, calm)
     if (!forgets) verifyStanding(watched, calm, readFinding)

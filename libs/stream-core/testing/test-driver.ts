@@ -1,6 +1,5 @@
 import type { LogRecord } from '@tocsin/event-log'
 import { ListView } from '../src/state/list-view.ts'
-import type { Outcome } from '../src/enrichment.ts'
 import type { OutputTag } from '../src/process-function.ts'
 import type { Transition } from '../src/sink.ts'
 import type { SourceCodec, SourceRecord } from '../src/source.ts'
@@ -10,25 +9,19 @@ import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } fro
 import { Timed } from '../src/state/timed.ts'
 import { restoreCheckpoint, writeCheckpoint } from '../src/task/checkpoint.ts'
 import { nodeEventLoop } from '../src/task/event-loop.ts'
-import type { AnswerRequest, AnswerUse } from '../src/task/answers.ts'
+import type { AnswerUse } from '../src/task/answers.ts'
 import { Task, type Resumption, type TaskDeadLetter } from '../src/task/task.ts'
 import { deadLetterSink } from '../src/task/output-buffer.ts'
 import { maxTimestamp, type Timestamp } from '../src/time.ts'
 import { Timers } from '../src/timers.ts'
 import { nameOfNode, type Topology, type TopologyNode } from '../src/topology.ts'
+import { answersAtOnce, type GivenAnswers } from './answers-at-once.ts'
 
 export interface TestDriverOptions {
   /** Of each topic. Default 1. */
   readonly partitions?: Readonly<Record<string, number>>
-  /**
-   * What `enrich` is answered, by uid, in place of its `ask`: at once. What it throws is why there is no answer. It is
-   * given what `requestOf` made, and gives what `answerCodec` takes.
-   */
-  readonly answers?: Readonly<Record<string, (request: never) => unknown>>
-}
-
-export class UnansweredError extends Error {
-  readonly handling = 'stop'
+  /** What `enrich` is answered in place of its `ask`: at once. */
+  readonly answers?: GivenAnswers
 }
 
 /** What a sink wrote. `key` and `value` are the bytes as the codec made them. */
@@ -116,20 +109,6 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   )
   const sides: { operator: string; tag: string; value: unknown; timestamp: Timestamp }[] = []
   let isReplaying = false
-  const enrichments = new Map(nodes.map((node) => [nameOfNode(node), node.enrichment]))
-  const answerAtOnce = ({ operator, request }: AnswerRequest): Outcome => {
-    const answer = options.answers?.[operator]
-    const enrichment = enrichments.get(operator)
-    if (answer === undefined || enrichment === null || enrichment === undefined) {
-      throw new UnansweredError(`"${operator}" asks; give the driver a function for it in \`answers\`.`)
-    }
-    try {
-      const given = answer(enrichment.decodeRequest(request) as never) // its own `requestOf` made it
-      return { type: 'answer', value: enrichment.encodeAnswer(given) }
-    } catch (error) {
-      return { type: 'failed', reason: error instanceof Error ? error.message : String(error) }
-    }
-  }
   /** All answers that were used. */
   let journal: AnswerUse[] = []
   const newTask = () =>
@@ -138,7 +117,7 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
       partitions,
       deadLetters: { topic: 'dead-letters', encode: () => new Uint8Array() },
       freeze: deepFreeze,
-      answerAtOnce,
+      answerAtOnce: answersAtOnce(topology, options.answers ?? {}),
       onSideOutput: (operator, tag, value, timestamp) => {
         if (!isReplaying) sides.push({ operator, tag, value, timestamp })
       },

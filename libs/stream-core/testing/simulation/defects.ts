@@ -1,15 +1,26 @@
-import { CommitUnknownError, type EventLog, type NewRecord, type Producer } from '@tocsin/event-log'
+import {
+  CommitUnknownError,
+  type EventLog,
+  type NewRecord,
+  type Producer,
+  type TopicPartition,
+} from '@tocsin/event-log'
+import { ExchangeInput } from '../../src/distributed/exchange-input.ts'
+import { Exchange } from '../../src/distributed/exchange.ts'
+import { BroadcastTable } from '../../src/state/broadcast-state.ts'
+import { Answers } from '../../src/task/answers.ts'
 import { Expiry } from '../../src/state/expiry.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
 import type { CheckpointMeta } from '../../src/task/checkpoint.ts'
 import { Input } from '../../src/task/input.ts'
+import { OutputBuffer } from '../../src/task/output-buffer.ts'
 import { decodeMarker, encodeMarker } from '../../src/task/marker.ts'
 import { Schedule } from '../../src/schedule.ts'
 import { MemoryBudget } from '../../src/state/memory-budget.ts'
 import { ValueTable } from '../../src/state/value-table.ts'
 import { UndoLog } from '../../src/task/rewind.ts'
 import { UndoSpill } from '../../src/task/undo-spill.ts'
-import type { TaskSnapshot } from '../../src/task/task.ts'
+import { Task, type TaskSnapshot } from '../../src/task/task.ts'
 import { minTimestamp } from '../../src/time.ts'
 import { Timers } from '../../src/timers.ts'
 import type { Topology, TopologyNode } from '../../src/topology.ts'
@@ -196,6 +207,57 @@ export const defects: readonly Defect[] = [
     ),
   },
   {
+    name: 'versions of a temporal join that no checkpoint holds',
+    store: writing((cells) => cells.filter(({ table }) => !table.endsWith('/#versions'))),
+  },
+  {
+    name: 'broadcast state that no checkpoint holds',
+    store: writing((cells) => cells.filter(({ table }) => !table.includes('/#broadcast-'))),
+  },
+  {
+    name: 'broadcast state not rewound',
+    breakIn: breaking(BroadcastTable.prototype, 'restore', () => () => undefined),
+  },
+  {
+    name: 'answers not written down',
+    log: appending((producer, records) => producer.append(records.filter(({ topic }) => !topic.endsWith('.answers')))),
+  },
+  {
+    name: 'an answer of an undone unit counted as used',
+    breakIn: breaking(Answers.prototype, 'undo', () => () => undefined),
+  },
+  {
+    name: 'outputs of an undone unit sent all the same',
+    breakIn: breaking(OutputBuffer.prototype, 'rollback', () => () => undefined),
+  },
+  {
+    name: 'the stamps of an exchange not restored',
+    breakIn: breaking(Exchange.prototype, 'restore', () => () => undefined),
+  },
+  {
+    name: 'what other tasks told taken twice by one that comes back',
+    breakIn: breaking(
+      ExchangeInput.prototype,
+      'start',
+      (start) =>
+        function (this: ExchangeInput, snapshot) {
+          start.call(this, { ...snapshot, ordinal: 0 })
+        },
+    ),
+  },
+  {
+    name: 'what other tasks told trimmed before a checkpoint holds it',
+    log: (log) => ({
+      ...log,
+      trim: async (at, before) => log.trim(at, isInternal(at) ? (await log.offsets(at)).end : before),
+    }),
+  },
+  {
+    name: 'a savepoint of what may yet be reverted',
+    breakIn: breaking(Task.prototype, 'returnToBase', () => () => false),
+  },
+  { name: 'a savepoint of an older moment', breakIn: breaking(Task.prototype, 'makeBase', () => () => undefined) },
+  {
     name: 'fencing left out',
     log: (log, owner) => ({ ...log, openProducer: (id) => log.openProducer(`${id}-${owner}`) }),
   },
@@ -272,4 +334,5 @@ function breaking<T extends object, Name extends keyof T>(
   }
 }
 
+const isInternal = ({ topic }: TopicPartition): boolean => topic.includes('.internal.')
 const isMarker = ({ topic }: NewRecord): boolean => topic.endsWith('.progress')

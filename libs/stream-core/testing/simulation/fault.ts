@@ -15,6 +15,8 @@ export type Fault =
       readonly again: readonly number[]
       readonly losesDisk: boolean
     }
+  /** One task of the process fails, and is opened again while the others go on. */
+  | { readonly type: 'task-crash'; readonly job: number; readonly turn: number }
   /** It stands still, and may find itself fenced when it goes on. */
   | { readonly type: 'pause'; readonly job: number; readonly turn: number; readonly ms: number }
   /** A second owner starts, on the other host, while the first still runs. */
@@ -31,11 +33,13 @@ export interface FaultRange {
   readonly jobs: number
   /** Whether a job may find itself with an older checkpoint, or none. */
   readonly mayLoseDisk: boolean
+  /** Whether a job may have several tasks, which then crash one by one too. */
+  readonly isMany: boolean
 }
 
 const turn = fc.oneof({ weight: 1, arbitrary: fc.nat(20) }, { weight: 4, arbitrary: fc.nat(400) })
 
-export const faults = ({ jobs, mayLoseDisk }: FaultRange): fc.Arbitrary<readonly Fault[]> => {
+export const faults = ({ jobs, mayLoseDisk, isMany }: FaultRange): fc.Arbitrary<readonly Fault[]> => {
   const job = fc.nat(jobs - 1)
   const crash = fc.record({
     type: fc.constant('crash' as const),
@@ -66,6 +70,7 @@ export const faults = ({ jobs, mayLoseDisk }: FaultRange): fc.Arbitrary<readonly
   if (mayLoseDisk) others.push(fc.record({ type: fc.constant('second-owner' as const), job, turn }))
   const fault = fc.oneof<[fc.WeightedArbitrary<Fault>, ...fc.WeightedArbitrary<Fault>[]]>(
     { weight: 6, arbitrary: crash },
+    { weight: isMany ? 6 : 1, arbitrary: fc.record({ type: fc.constant('task-crash' as const), job, turn }) },
     ...others.map((arbitrary) => ({ weight: 1, arbitrary })),
   )
   return fc.array(fault, { maxLength: 16, size: 'max' })

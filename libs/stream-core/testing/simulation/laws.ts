@@ -13,20 +13,21 @@ export interface ReadOutput {
 }
 
 /**
- * Nothing lost, nothing twice, nothing else: each job's output topics and its last checkpoint are, byte for byte, those
- * of the bare fold over the same logs. @throws {BrokenLawError}
+ * Nothing lost, nothing twice, nothing else: each job's output topics, its last checkpoint and its savepoint are, byte
+ * for byte, those of the bare fold over the same logs. @throws {BrokenLawError}
  */
 export const verifyExactlyOnce = async (workload: Workload, run: SimulatedRun): Promise<readonly Result[]> => {
   const partitions = await partitionCounts(workload, run.log)
   const results: Result[] = []
   const written = new Map<string, Uint8Array[]>()
-  for (const [index, { name, topology }] of workload.jobs.entries()) {
+  for (const [index, { name, topology, answers }] of workload.jobs.entries()) {
     const left = run.jobs[index]
     if (left === undefined) throw new Error(`The run has no job ${index}.`)
     const expected = await runPlainly(topology(), {
       partitions: (topic) => partitions.get(topic) ?? 1,
       records: (at) => run.log.records(at),
       resumptions: left.resumptions,
+      answers,
     })
     await verifyCheckpoint(name, left, expected)
     // Outputs of many tasks interleave; those of one id do not.
@@ -48,6 +49,11 @@ export const verifyExactlyOnce = async (workload: Workload, run: SimulatedRun): 
   const letters = run.log.records({ topic: deadLetterTopic, partition: 0 }).map(({ value }) => value)
   const expectedLetters = sorted(written.get(`${deadLetterTopic}/0`) ?? [])
   verifyLines('the dead letters', sorted(letters), expectedLetters)
+  // Last, for what is not final is taken back.
+  for (const [index, { name, savepoint }] of run.jobs.entries()) {
+    const expected = (await results[index]?.savepoint()) ?? ''
+    verifyLines(`the savepoint of "${name}"`, (await savepoint()).split('\n'), expected.split('\n'))
+  }
   return results
 }
 

@@ -39,7 +39,7 @@ export interface Price {
   readonly price: number
 }
 
-interface Finding {
+export interface Finding {
   readonly id: string
   readonly at: number
   readonly detail: readonly (string | number)[]
@@ -48,13 +48,13 @@ interface Finding {
 /** A finding with its transition, as a topic holds it. */
 interface TransitionRecord extends Finding, Pick<ReadOutput, 'type' | 'revision'> {}
 
-const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
-/** Of what `json` wrote. */
+export const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
 const parsed = (value: Uint8Array): unknown => JSON.parse(Buffer.from(value).toString())
 
-const recordsOf = <T>(): SourceCodec<T> => ({ decode: (value) => parsed(value) as SourceRecord<T> })
+/** Of what `json` wrote. */
+export const recordsOf = <T>(): SourceCodec<T> => ({ decode: (value) => parsed(value) as SourceRecord<T> })
 
-const findings: SinkCodec<Finding> = {
+export const findings: SinkCodec<Finding> = {
   idOf: ({ id }) => id,
   // Field by field: a restored finding has its fields in another order.
   encode: ({ id, at, detail }, { type, revision }) => ({
@@ -73,7 +73,7 @@ export const findingIdOf = (value: Uint8Array): string => (parsed(value) as Find
 
 export const blockMs = 1000
 /** An amount that a function fails on, as a rule might. */
-const poison = 13
+export const poison = 13
 
 export interface SinkMemory {
   /** Of ids at rest, in each sink; a forgotten id counts its revisions from 1 again. */
@@ -87,8 +87,21 @@ const sum = {
 }
 const inLog = { type: 'in-log' } as const
 
+/** What the service that the topology asks says of a question, always the same. @throws of what it does not know */
+const rate = (question: string): string => {
+  if (question.endsWith('0')) throw Object.assign(new Error('not known'), { handling: 'dead-letter' })
+  return `${question.length}${question.at(-1)}`
+}
+/** For runs that do not wait for the service. */
+export const watchAnswers = { 'rated-transfers': rate, 'rated-levels': rate, 'rated-windows': rate }
+
+export interface WatchOptions extends SinkMemory {
+  /** Comes to the service that is asked, or fails to. Default: at once. */
+  readonly reach?: () => Promise<void>
+}
+
 /** Over the chain, whose blocks are reverted and become final, and the prices. */
-export const watchTopology = ({ maxFinishedIds }: SinkMemory): Topology => {
+export const watchTopology = ({ maxFinishedIds, reach = async () => undefined }: WatchOptions): Topology => {
   const builder = new StreamBuilder({ job: 'watch', version: '1' })
   const prices = builder.source('prices', { topic: 'prices', codec: recordsOf<Price>(), watermarks: inLog })
   const chain = builder.source('chain', {
@@ -99,6 +112,18 @@ export const watchTopology = ({ maxFinishedIds }: SinkMemory): Topology => {
   })
   const byToken = prices.keyBy(({ token }) => token, stringKey)
   const byReceiver = chain.keyBy(({ to }) => to, stringKey)
+  const asking = {
+    ask: async (question: string) => {
+      await reach()
+      return rate(question)
+    },
+    requestCodec: stringCodec,
+    answerCodec: stringCodec,
+    capacity: 3,
+    // Weather must not decide about results.
+    timeoutMs: 1e9,
+    retry: { type: 'fixed-delay', attempts: Infinity, delayMs: 5 },
+  } as const
 
   const total = valueState('total', numberCodec)
   const partners = mapState('partners', stringCodec, numberCodec)
@@ -158,6 +183,26 @@ export const watchTopology = ({ maxFinishedIds }: SinkMemory): Topology => {
         if (count.value % 3 === 0) ctx.emit({ id: `level-${ctx.key}-${count.value}`, at, detail: [id] })
       },
     })
+  const ratedLevels = levels.enrich<string, string, Finding>(
+    'rated-levels',
+    { ...asking, requestOf: ({ id, detail }) => `${id} ${detail.join(' ')}` },
+    ({ id, at }, rating, emit) => emit({ id: `rated-${id}`, at, detail: [rating] }),
+  )
+  // Behind `levels`: a window that waits for its answer has told other tasks of itself already, and is undone.
+  const ratedWindows = received
+    .filter(({ detail: [value = 0] }) => Number(value) % 3 !== 0)
+    .enrich<string, string, Finding>(
+      'rated-windows',
+      { ...asking, requestOf: ({ id, detail }) => `${id} ${detail.join(' ')}` },
+      ({ id, at }, rating, emit) => emit({ id: `rated-${id}`, at, detail: [rating] }),
+    )
+  const ratedTransfers = chain
+    .filter(({ amount }) => amount % 4 === 0)
+    .enrich<string, string, Finding>(
+      'rated-transfers',
+      { ...asking, requestOf: ({ to, amount }) => `${to} ${amount}` },
+      ({ from, to, amount }, rating, emit) => emit({ id: `rated-${from}-${to}-${amount}`, at: 0, detail: [rating] }),
+    )
   const priced = byReceiver
     .intervalJoin(byToken)
     .between(-1200, 400)
@@ -215,6 +260,41 @@ export const watchTopology = ({ maxFinishedIds }: SinkMemory): Topology => {
         emit({ id: `met-${key}-${start}`, at: start, detail })
       },
     )
+  const valued = byReceiver
+    .temporalJoin(byToken)
+    .leftOuter()
+    .process<Finding>(
+      'valued',
+      { left: jsonStateCodec<Transfer>(), right: jsonStateCodec<Price>() },
+      ({ from, amount }, version, ctx) => {
+        const at = ctx.timestamp
+        ctx.emit({ id: `valued-${ctx.key}-${at}-${amount}`, at, detail: [from, version?.price ?? -1] })
+      },
+    )
+  const rules = mapState('rules', stringCodec, numberCodec)
+  const newest = valueState('newest', numberCodec)
+  const ruled = chain
+    .keyBy(({ from }) => from, stringKey)
+    .connect(prices.broadcast(rules))
+    .process<Finding>('ruled', {
+      processElement({ amount }, ctx) {
+        ctx.state(newest).value = amount
+        if (amount % 2 === 0) return
+        const at = ctx.timestamp
+        ctx.emit({ id: `ruled-${ctx.key}-${at}-${amount}`, at, detail: [...ctx.broadcastState(rules)].flat() })
+      },
+      processBroadcastElement({ token, price }, ctx) {
+        if (price % 5 !== 0) {
+          ctx.broadcastState(rules).set(`${token}${price % 2}`, price)
+          return
+        }
+        ctx.broadcastState(rules).clear()
+        ctx.applyToKeyedState(newest, (key, kept, emit) => {
+          emit({ id: `told-${key}-${price}`, at: 0, detail: [kept.value ?? -1] })
+          kept.clear()
+        })
+      },
+    })
   // By the journaled clock, which the prices carry.
   const watched = byToken
     .window(inProcessingTime(tumbling(1500)))
@@ -245,6 +325,7 @@ export const watchTopology = ({ maxFinishedIds }: SinkMemory): Topology => {
   })
   spending
     .union(received, priced, levels, late, spending.sideOutput(big), visits, memory, triples)
+    .union(ratedLevels, ratedWindows, ratedTransfers, valued, ruled)
     .sinkTo('findings', { topic: 'findings', codec: findings, maxFinishedIds })
   // `outcomes` is read by the second job.
   ticks.union(followed, met, watched).sinkTo('outcomes', { topic: 'outcomes', codec: findings, maxFinishedIds })

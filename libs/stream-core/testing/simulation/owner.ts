@@ -1,5 +1,4 @@
 import {
-  LogUnavailableError,
   OffsetOutOfRangeError,
   type EventLog,
   type LogRecord,
@@ -20,13 +19,19 @@ import type { VirtualTime } from './virtual-time.ts'
 /** What a host keeps of a job when its processes are gone, by task. */
 export type Disk = Map<string, MemoryStoreContents>
 
+export const diskStore = (disk: Disk, task: string): StateStore => {
+  const contents = disk.get(task) ?? newMemoryStoreContents()
+  disk.set(task, contents)
+  return openMemoryStore(contents)
+}
+
 /** What a process lives in, and who decides what befalls it. */
 export interface Surroundings {
   readonly time: VirtualTime
   readonly log: SimulatedLog
   readonly random: SeededRandom
-  /** Called at each turn; may crash the owner or pause it. @returns whether the log is out of reach for this turn */
-  readonly meet: (owner: Owner, what: string) => boolean
+  /** Called at each turn; may crash the owner, pause it, or have one of its tasks fail. */
+  readonly meet: (owner: Owner, what: string) => void
   /** What becomes of the append that is about to be made. */
   readonly fateOf: () => AppendFate
   /** An append is over, whether its owner will hear of it or not. */
@@ -52,6 +57,8 @@ export class Owner {
   isCrashed = false
   hasEnded = false
   pausedUntil = 0
+  /** What is asked next of the log fails with it. */
+  failure: Error | null = null
   readonly #around: Surroundings
   readonly #disk: Disk
 
@@ -69,27 +76,37 @@ export class Owner {
   async turn(what: string): Promise<void> {
     const { time, meet } = this.#around
     await time.after(this.#turnMs())
-    const isAway = meet(this, what)
+    meet(this, what)
     while (this.pausedUntil > time.now) await time.after(this.pausedUntil - time.now)
     if (this.isCrashed) return new Promise(() => undefined)
-    if (isAway) throw new LogUnavailableError(what)
+  }
+  /** A turn for the log, which may be out of reach. */
+  async #logTurn(what: string): Promise<void> {
+    await this.turn(what)
+    const { failure } = this
+    this.failure = null
+    if (failure !== null) throw failure
+  }
+
+  /** The way to a service outside, which is away now and then. */
+  async reach(): Promise<void> {
+    await this.turn('ask the service')
+    if (this.#around.random.fraction() < 0.1) throw new Error('The service is away.')
   }
 
   eventLoop(): EventLoop {
     return {
-      turn: () => this.#undisturbed('turn'),
+      turn: () => this.turn('turn'),
       wait: async (ms, signal) => {
         await this.#around.time.after(ms, signal)
-        await this.#undisturbed('wait')
+        await this.turn('wait')
       },
     }
   }
 
   /** The store of a task; of a job that is one task, that of ''. */
   store(task = ''): StateStore {
-    const contents = this.#disk.get(task) ?? newMemoryStoreContents()
-    this.#disk.set(task, contents)
-    const store = interposedStore(openMemoryStore(contents), ({ meta, cells }, write) =>
+    const store = interposedStore(diskStore(this.#disk, task), ({ meta, cells }, write) =>
       this.#askDisk(`checkpoint ${cells.length} cells`, async () => {
         this.#around.mayWrite()
         await write({ meta, cells })
@@ -107,9 +124,9 @@ export class Owner {
         }),
       readMeta: () => this.#askDisk('read the head of the checkpoint', () => store.readMeta()),
       async *cells(...of) {
-        await owner.#undisturbed('read cells of the checkpoint')
+        await owner.turn('read cells of the checkpoint')
         yield* store.cells(...of)
-        await owner.#undisturbed('have read cells of the checkpoint')
+        await owner.turn('have read cells of the checkpoint')
       },
     }
   }
@@ -177,13 +194,13 @@ export class Owner {
       poll: async (maxWaitMs) => {
         const until = time.now + maxWaitMs
         for (;;) {
-          await this.turn('poll')
+          await this.#logTurn('poll')
           const batches = await deliver()
           if (batches.length === 0 && time.now < until) {
             await time.after(Math.min(until - time.now, random.integer(1, 30)))
             continue
           }
-          await this.#undisturbed('have polled')
+          await this.turn('have polled')
           return batches
         }
       },
@@ -204,25 +221,20 @@ export class Owner {
   }
 
   async #ask<T>(what: string, effect: () => Promise<T>): Promise<T> {
-    await this.turn(what)
+    await this.#logTurn(what)
     return this.#answer(what, effect)
   }
   async #askDisk<T>(what: string, effect: () => Promise<T>): Promise<T> {
-    await this.#undisturbed(what)
+    await this.turn(what)
     return this.#answer(what, effect)
   }
   async #answer<T>(what: string, effect: () => Promise<T>): Promise<T> {
     try {
       return await effect()
     } finally {
-      await this.#undisturbed(`have done: ${what}`)
+      await this.turn(`have done: ${what}`)
     }
   }
-  /** A turn in which an unreachable log is not noticed. */
-  async #undisturbed(what: string): Promise<void> {
-    await this.turn(what).catch(() => undefined)
-  }
-
   #turnMs(): number {
     const { random } = this.#around
     const dice = random.fraction()

@@ -4,6 +4,9 @@ import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } fro
 import { checkpointedCells, writeCheckpoint, type CheckpointMeta } from '../../src/task/checkpoint.ts'
 import { nodeEventLoop } from '../../src/task/event-loop.ts'
 import { Task, type Resumption } from '../../src/task/task.ts'
+import { writeTaskPart } from '../../src/savepoint/write-task-part.ts'
+import { answersAtOnce, type GivenAnswers } from '../answers-at-once.ts'
+import { savepointBytes } from './savepoint-bytes.ts'
 import { deadLetterTopic } from './simulate.ts'
 
 /** What a job made of its inputs: its outputs by `topic/partition`, and its checkpoint as sorted lines. */
@@ -12,6 +15,8 @@ export interface Result {
   readonly state: readonly string[]
   /** Positions, watermarks, counts and proofs, as JSON. */
   readonly snapshot: string
+  /** Takes it of the fold: what is not final is taken back. As bytes, a char each. */
+  readonly savepoint: () => Promise<string>
 }
 
 /** The fold alone, over all that the logs hold at once: no commits, no recovery, no faults. */
@@ -21,10 +26,12 @@ export const runPlainly = async (
     readonly partitions: (topic: string) => number
     readonly records: (at: { readonly topic: string; readonly partition: number }) => readonly LogRecord[]
     readonly resumptions: readonly Resumption[]
+    readonly answers: GivenAnswers
   },
 ): Promise<Result> => {
   const task = new Task({
     topology,
+    answerAtOnce: answersAtOnce(topology, inputs.answers),
     partitions: inputs.partitions,
     deadLetters: {
       topic: deadLetterTopic,
@@ -47,14 +54,17 @@ export const runPlainly = async (
     else existing.push(record.value)
   }
   const contents = newMemoryStoreContents()
-  await writeCheckpoint({
-    task,
-    store: openMemoryStore(contents),
-    starts: [],
-    eventLoop: nodeEventLoop,
-    clock: () => 0,
-  })
-  return { outputs, ...(await checkpointOf(contents)) }
+  const store = openMemoryStore(contents)
+  const checkpoint = () => writeCheckpoint({ task, store, starts: [], eventLoop: nodeEventLoop, clock: () => 0 })
+  await checkpoint()
+  const savepoint = () =>
+    savepointBytes(async (file) => {
+      task.returnToBase()
+      task.makeBase()
+      await checkpoint()
+      await writeTaskPart(file, task, store)
+    })
+  return { outputs, savepoint, ...(await checkpointOf(contents)) }
 }
 
 /** A checkpoint, so that equal ones are equal lines. */

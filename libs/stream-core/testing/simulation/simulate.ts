@@ -1,12 +1,31 @@
-import { EventLogError, ProducerFencedError, type NewRecord, type TopicSpec } from '@tocsin/event-log'
+import {
+  EventLogError,
+  LogUnavailableError,
+  ProducerFencedError,
+  type EventLog,
+  type NewRecord,
+  type TopicSpec,
+} from '@tocsin/event-log'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
-import { openDistributedJob, openJob, type JobDeadLetter, type JobProgress, type Topology } from '../../src/index.ts'
+import {
+  openDistributedJob,
+  openJob,
+  type EventLoop,
+  type Job,
+  type JobDeadLetter,
+  type JobProgress,
+  type RestartStrategy,
+  type Topology,
+} from '../../src/index.ts'
+import type { StateStore } from '../../src/state/state-store.ts'
 import { decodeMarker } from '../../src/task/marker.ts'
 import type { Resumption } from '../../src/task/task.ts'
 import { seededRandom, type SeededRandom } from '../seeded-random.ts'
+import type { GivenAnswers } from '../answers-at-once.ts'
 import type { Defect } from './defect.ts'
 import { describeFault, type Fault } from './fault.ts'
-import { Owner, type Disk } from './owner.ts'
+import { diskStore, Owner, type Disk } from './owner.ts'
+import { savepointBytes } from './savepoint-bytes.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 /** What is simulated: logs that are written as time goes on, and jobs that fold them; a job may read another's outputs. */
@@ -18,9 +37,17 @@ export interface Workload {
     readonly records: readonly Uint8Array[]
   }[]
   /** A job that reads what another one writes comes after it. */
-  readonly jobs: readonly { readonly name: string; readonly topology: () => Topology }[]
+  readonly jobs: readonly SimulatedDefinition[]
   /** What an output is about: its outputs come in one order, by however many tasks they are made. */
   readonly idOf: (output: Uint8Array) => string
+}
+
+interface SimulatedDefinition {
+  readonly name: string
+  /** `reach` comes to the service that it asks, in the time of the simulation. */
+  readonly topology: (reach?: () => Promise<void>) => Topology
+  /** What that service says. */
+  readonly answers: GivenAnswers
 }
 
 const defaultPace: JobPace = {
@@ -66,6 +93,8 @@ export interface SimulatedJob {
   /** Of the last owner's host. */
   readonly disk: Disk
   readonly shards: number
+  /** Takes it, of a process that nothing befalls; what is not final is taken back. As bytes, a char each. */
+  readonly savepoint: () => Promise<string>
   /** From all markers that were committed: where idle inputs went on, which the logs alone do not say. */
   readonly resumptions: readonly Resumption[]
 }
@@ -192,7 +221,7 @@ class Simulation {
 
 interface SupervisorOptions {
   readonly name: string
-  readonly topology: () => Topology
+  readonly topology: SimulatedDefinition['topology']
   readonly pace: JobPace
   readonly faults: readonly Fault[]
   readonly random: SeededRandom
@@ -261,7 +290,30 @@ class Supervisor {
   left(): SimulatedJob {
     const { name, pace } = this.#options
     const resumptions = [...this.#resumptions.values()].sort((a, b) => a.step - b.step)
-    return { name, disk: this.#diskOf(this.#lastHost), shards: pace.shards, resumptions }
+    const disk = this.#diskOf(this.#lastHost)
+    return { name, disk, shards: pace.shards, resumptions, savepoint: () => this.#savepoint(disk) }
+  }
+
+  /** In the time of the machine, for savepoints are files. @throws {BrokenLawError} if there is none to be had */
+  async #savepoint(disk: Disk): Promise<string> {
+    const { log, time, topology, defect } = this.#options
+    const mend = defect?.breakIn?.()
+    try {
+      const job = await this.#open({
+        topology: topology(),
+        log,
+        openStore: (task) => diskStore(disk, task),
+        clock: () => time.now,
+        restart: { type: 'none' },
+      })
+      const bytes = await savepointBytes((file) => job.savepoint(file))
+      await job.close()
+      return bytes
+    } catch (error) {
+      throw new BrokenLawError(`There is no savepoint: ${textOf(error)}`, { cause: error })
+    } finally {
+      mend?.()
+    }
   }
 
   #diskOf(host: number): Disk {
@@ -274,38 +326,23 @@ class Supervisor {
   }
 
   async #live(owner: Owner, toEnd: boolean): Promise<void> {
-    const { name, topology, pace, time, random, defect, note, fail } = this.#options
+    const { topology, defect, time, note, fail } = this.#options
     try {
       const log = owner.log()
-      const given = {
-        topology: defect?.topology?.(topology()) ?? topology(),
+      const whole = topology(() => owner.reach())
+      const job = await this.#open({
+        topology: defect?.topology?.(whole) ?? whole,
         log: defect?.log?.(log, owner.name) ?? log,
-        stateFolder: '',
-        progressTopic: progressTopicOf(name),
-        deadLetters: {
-          topic: deadLetterTopic,
-          encode: ({ operator, origin, code }: JobDeadLetter) => Buffer.from(`${operator} ${code} ${origin}`),
-        },
+        openStore: (task) => defect?.store?.(owner.store(task)) ?? owner.store(task),
         clock: () => time.now,
-        retryWaitMs: 5,
-        progressIntervalMs: Infinity,
-        onProgress: ({ status, reason }: Pick<JobProgress, 'status' | 'reason'>) => {
+        onProgress: ({ status, reason }) => {
           if (status !== 'restarting') return
           note(`${owner.name} restarts: ${reason}`)
           // What comes back by itself must be weather, not a fault of the engine that a restart would hide.
           if (!isWeather(reason ?? '')) fail(new BrokenLawError(`${owner.name} restarts: ${reason}`))
         },
         eventLoop: owner.eventLoop(),
-        ...pace,
-      }
-      const openStore = async (task?: string) => {
-        const store = owner.store(task)
-        return defect?.store?.(store) ?? store
-      }
-      const job =
-        pace.shards === 1
-          ? await openJob({ ...given, store: await openStore(), random: () => random.fraction() })
-          : await openDistributedJob({ ...given, definition: given, internalTopics: `${name}.internal`, openStore })
+      })
       await (toEnd ? job.runToEnd() : job.run(owner.stop.signal))
       await job.close()
       note(`${owner.name} has stopped`)
@@ -315,6 +352,38 @@ class Supervisor {
     }
     owner.hasEnded = true
     this.#replaceLast()
+  }
+
+  async #open(of: {
+    readonly topology: Topology
+    readonly log: EventLog
+    readonly openStore: (task: string) => StateStore
+    readonly clock: () => number
+    readonly onProgress?: (progress: Pick<JobProgress, 'status' | 'reason'>) => void
+    readonly eventLoop?: EventLoop
+    readonly restart?: RestartStrategy
+  }): Promise<Job> {
+    const { name, pace, random } = this.#options
+    const { openStore, ...rest } = of
+    const given = {
+      ...rest,
+      ...pace,
+      stateFolder: '',
+      progressTopic: progressTopicOf(name),
+      deadLetters: {
+        topic: deadLetterTopic,
+        encode: ({ operator, origin, code }: JobDeadLetter) => Buffer.from(`${operator} ${code} ${origin}`),
+      },
+      retryWaitMs: 5,
+      progressIntervalMs: Infinity,
+    }
+    if (pace.shards === 1) return openJob({ ...given, store: openStore(''), random: () => random.fraction() })
+    return openDistributedJob({
+      ...given,
+      definition: given,
+      internalTopics: `${name}.internal`,
+      openStore: async (task) => openStore(task),
+    })
   }
 
   /** Two owners can end each other: then somebody starts the job again. */
@@ -334,12 +403,11 @@ class Supervisor {
     for (const resumption of resumptions) this.#resumptions.set(resumption.step, resumption)
   }
 
-  #meet(owner: Owner, what: string): boolean {
-    if (this.#isCalm) return false
+  #meet(owner: Owner, what: string): void {
+    if (this.#isCalm) return
     const { faults, time, note, count } = this.#options
     const turn = this.#turns++
     owner.turns += 1
-    let isAway = false
     if (owner.turns === this.#again[0] && this.#owners.at(-1) === owner) {
       const [, ...rest] = this.#again
       this.#crash(owner, what, { downMs: 5, again: rest })
@@ -369,10 +437,13 @@ class Supervisor {
           break
         case 'log-away':
           note(`${owner.name} cannot reach the log at: ${what}`)
-          isAway = true
+          owner.failure = new LogUnavailableError(what)
+          break
+        case 'task-crash':
+          note(`a task of ${owner.name} is to crash at: ${what}`)
+          owner.failure = new TaskCrash()
       }
     }
-    return isAway
   }
 
   #crash(owner: Owner, what: string, then: { readonly downMs: number; readonly again: readonly number[] }): void {
@@ -415,11 +486,19 @@ class Supervisor {
 }
 
 const diskFull = 'ENOSPC: no space left on device'
-const isWeather = (reason: string): boolean => reason.includes(diskFull) || reason.includes('The log cannot be reached')
+class TaskCrash extends Error {
+  constructor() {
+    super('A task has crashed.')
+  }
+}
+const isWeather = (reason: string): boolean =>
+  [diskFull, 'A task has crashed', 'The log cannot be reached'].some((weather) => reason.includes(weather))
 
 /** Ends a process, and another is started. */
 const isOrdinary = (error: unknown): boolean =>
-  error instanceof ProducerFencedError || (error instanceof EventLogError && error.handling === 'retry')
+  error instanceof ProducerFencedError ||
+  error instanceof TaskCrash || // while the job was opened
+  (error instanceof EventLogError && error.handling === 'retry')
 
 export const progressTopicOf = (job: string): string => `${job}.progress`
 
