@@ -7,7 +7,7 @@ import { Slice } from './slice.ts'
 import type { StoredTableInfo, Task, TaskSnapshot } from './task.ts'
 
 /** Raised with what a checkpoint holds; there is no way from one to the next but a replay. */
-const format = 5
+const format = 6
 
 /** The head of a checkpoint. */
 export interface CheckpointMeta {
