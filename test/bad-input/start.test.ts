@@ -189,7 +189,7 @@ describe('tocsin start --rpc', () => {
     expect(written).toBeLessThan((await chain.chain.head()).number)
     await right()
     await caughtUp(program, chain)
-    await until('it is over', () => since().includes('it is over; following the node goes on'), since)
+    await program.running.printed(/it is over; following the node goes on/, 10_000)
     expectOneLine(since(), code, cause)
     expect(
       since()
@@ -221,7 +221,7 @@ describe('tocsin start --rpc', () => {
   test('behavior: a node that goes away and comes back', () =>
     expectTold(
       'INGEST_ENDPOINT_UNAVAILABLE',
-      /does not answer eth_\w+: .*(ECONNREFUSED|other side closed|ECONNRESET)/,
+      /does not answer eth_\w+: .*(ECONNREFUSED|socket hang up|ECONNRESET)/,
       node.down,
       node.up,
     ))

@@ -7,19 +7,10 @@ import { entriesASlice } from './state/slot-log.ts'
 import type { UndoLog } from './task/rewind.ts'
 import type { Timestamp } from './time.ts'
 
-interface Due {
-  /** Added in ascending order, as an operator does that walks a time's keys and moves them on to the next. */
-  readonly ascending: string[]
-  readonly others: Set<string>
-}
-
-/** Keys in the order of their bytes, and which of them came by `add`. */
-interface MergedKeys {
-  readonly keys: readonly string[]
-  readonly isNew: Uint8Array
-}
-interface Taken extends MergedKeys {
+/** The keys of a time, in the order of their bytes. */
+interface Taken {
   readonly time: Timestamp
+  readonly keys: readonly string[]
   next: number
 }
 
@@ -43,7 +34,7 @@ export class Schedule implements CheckpointedTable {
   readonly name: string
   readonly layout = 'schedule'
   readonly survivesRewind = false
-  readonly #due = new Map<Timestamp, Due>()
+  readonly #due = new Map<Timestamp, Set<string>>()
   readonly #followed: Followed[] = []
   readonly #undo: UndoLog
   readonly #log: DueLog
@@ -66,7 +57,7 @@ export class Schedule implements CheckpointedTable {
   #newlyLogged: { readonly time: Timestamp; readonly isLogged: boolean }[] = []
   #keys = 0
   /** What was asked for last: keys of a time come one after the other. */
-  #recent: Due | null = null
+  #recent: Set<string> | null = null
   #recentTime: Timestamp = 0
 
   /** `name` is the state's own within its operator, and begins with `#`. */
@@ -97,21 +88,9 @@ export class Schedule implements CheckpointedTable {
   }
 
   add(time: Timestamp, key: string): void {
-    const { others } = this.#at(time)
-    const before = others.size
-    if (others.add(key).size > before) this.#added(time, key)
-  }
-  /** As `add`, and cheaper where keys are added in ascending order. */
-  addNext(time: Timestamp, key: string): void {
-    const { ascending, others } = this.#at(time)
-    const last = ascending.at(-1)
-    if (last === undefined || last < key) {
-      ascending.push(key)
-      this.#added(time, key)
-    } else if (last !== key && !others.has(key)) {
-      others.add(key)
-      this.#added(time, key)
-    }
+    const keys = this.#at(time)
+    const before = keys.size
+    if (keys.add(key).size > before) this.#added(time, key)
   }
 
   /**
@@ -124,37 +103,35 @@ export class Schedule implements CheckpointedTable {
     if (cold !== undefined && this.#thaw(cold, entriesASlice)) return true
     const time = this.#log.firstUpTo(watermark, this.#thaw)
     if (time === undefined) return false
-    const { others } = this.#at(time)
-    if (others.size <= valuesASlice) return false
-    this.#sorting ??= new SlicedSort(others, isAfter)
+    const keys = this.#at(time)
+    if (keys.size <= valuesASlice) return false
+    this.#sorting ??= new SlicedSort(keys, isAfter)
     return this.#sorting.next()
   }
 
   /**
    * Takes the first key at or before `watermark`, by time and then in the order of bytes. All keys of a time are taken
-   * before a key that is added meanwhile. `isNew`: it was added by `add`, not only carried on by `addNext`.
+   * before a key that is added meanwhile.
    */
-  take(watermark: Timestamp): { readonly time: Timestamp; readonly key: string; readonly isNew: boolean } | undefined {
+  take(watermark: Timestamp): { readonly time: Timestamp; readonly key: string } | undefined {
     for (;;) {
       const taken = this.#taken
       const key = taken?.keys[taken.next]
       if (taken !== null && key !== undefined) {
         if (this.#undo.redoesUnits) this.#undo.record(this, '', taken.time, taken)
-        const isNew = taken.isNew[taken.next] === 1
         taken.next += 1
         if (taken.next === taken.keys.length) this.#taken = null
-        return { time: taken.time, key, isNew }
+        return { time: taken.time, key }
       }
       const time = this.#log.firstUpTo(watermark, this.#thaw)
       if (time === undefined) return undefined
       while (this.sortNext(watermark));
-      const { ascending, others } = this.#at(time)
-      const { keys, isNew } = merged(ascending, this.#sorting?.sorted ?? [...others].sort())
+      const keys = this.#sorting?.sorted ?? [...this.#at(time)].sort()
       this.#sorting = null
       this.#log.times.takeFirst()
       this.#due.delete(time)
       this.#recent = null
-      this.#keys -= ascending.length + others.size
+      this.#keys -= keys.length
       const keysAChange = this.#undo.hasEpochs ? keysARewind : Math.max(keys.length, 1)
       for (let at = 0; at < keys.length; at += keysAChange) {
         // Each has a name of its own: a time may be taken again in the same epoch, and then both must be told.
@@ -164,7 +141,7 @@ export class Schedule implements CheckpointedTable {
       }
       this.#open.set(time, (this.#open.get(time) ?? 0) + Math.ceil(keys.length / keysAChange))
       if (this.#dueChanges !== null) this.#takenSince.add(time)
-      this.#taken = { time, keys, isNew, next: 0 }
+      this.#taken = { time, keys, next: 0 }
     }
   }
 
@@ -268,21 +245,21 @@ export class Schedule implements CheckpointedTable {
     return splitParts(Buffer.from(bytes).toString('latin1'))
   }
 
-  #at(time: Timestamp): Due {
+  #at(time: Timestamp): Set<string> {
     if (time === this.#recentTime && this.#recent !== null) return this.#recent
     const due = this.#find(time)
     this.#recentTime = time
     this.#recent = due
     return due
   }
-  #find(time: Timestamp): Due {
+  #find(time: Timestamp): Set<string> {
     const existing = this.#due.get(time)
     if (existing !== undefined) return existing
     if (this.#log.isCold(slotOf(time))) {
       this.#thaw(slotOf(time))
       return this.#find(time)
     }
-    const created = { ascending: [], others: new Set<string>() }
+    const created = new Set<string>()
     this.#due.set(time, created)
     this.#log.times.add(time)
     return created
@@ -314,7 +291,7 @@ export class Schedule implements CheckpointedTable {
       }
       this.#logged.add(time)
       this.#keys += keys.size
-      this.#due.set(time, { ascending: [], others: keys })
+      this.#due.set(time, keys)
       this.#log.times.add(time)
     }
     return false
@@ -335,25 +312,3 @@ const isTaken = (previous: unknown): previous is Taken =>
   typeof previous === 'object' && previous !== null && 'next' in previous
 
 const isAfter = (a: string, b: string): boolean => a > b
-
-/** Two ascending lists as one, without repeats; those of `b` are new. */
-const merged = (a: readonly string[], b: readonly string[]): MergedKeys => {
-  if (b.length === 0) return { keys: a, isNew: new Uint8Array(a.length) }
-  if (a.length === 0) return { keys: b, isNew: new Uint8Array(b.length).fill(1) }
-  const keys: string[] = []
-  const isNew = new Uint8Array(a.length + b.length)
-  let atA = 0
-  for (const key of b) {
-    for (let other = a[atA]; other !== undefined && other <= key; other = a[atA]) {
-      if (other !== key) keys.push(other)
-      atA += 1
-    }
-    isNew[keys.length] = 1
-    keys.push(key)
-  }
-  for (let other = a[atA]; other !== undefined; other = a[atA]) {
-    keys.push(other)
-    atA += 1
-  }
-  return { keys, isNew }
-}

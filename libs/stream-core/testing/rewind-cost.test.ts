@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { NestedTable } from '../src/state/nested-table.ts'
+import { PaneTable } from '../src/state/pane-table.ts'
 import { ValueTable } from '../src/state/value-table.ts'
 import { Schedule } from '../src/schedule.ts'
 import { Task } from '../src/task/task.ts'
@@ -45,7 +46,8 @@ const costOfRevert = (keys: number) => {
   offer(chain, ...block(1, early), ...block(100, []), { type: 'finalized', epoch: 100 }, ...block(101, []))
   const late = Array.from({ length: 30 }, (_, index) => ({ from: `w${index}`, to: `v${index}`, amount: 16 }))
   offer(chain, ...block(102, late))
-  const restores = [ValueTable, NestedTable, Timers, Schedule].map((table) => vi.spyOn(table.prototype, 'restore'))
+  const tables = [ValueTable, NestedTable, PaneTable, Timers, Schedule]
+  const restores = tables.map((table) => vi.spyOn(table.prototype, 'restore'))
   try {
     const units = offer(chain, { type: 'reverted', epoch: 102 })
     return { keys: task.keys, restored: restores.reduce((sum, { mock }) => sum + mock.calls.length, 0), units }

@@ -4,6 +4,7 @@ import type { OutputTag } from '../src/process-function.ts'
 import type { Transition } from '../src/sink.ts'
 import type { SourceCodec, SourceRecord } from '../src/source.ts'
 import { NestedTable } from '../src/state/nested-table.ts'
+import { PaneTable } from '../src/state/pane-table.ts'
 import { ValueTable } from '../src/state/value-table.ts'
 import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../src/state/memory-store.ts'
 import { Timed } from '../src/state/timed.ts'
@@ -219,6 +220,12 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
           })
           values.push([key, plain])
         }
+      } else if (table instanceof PaneTable) {
+        const byKey = new Map<string, unknown[]>()
+        for (const [key, start, value] of table.all()) {
+          byKey.set(key, [...(byKey.get(key) ?? []), [start, shown(value)]])
+        }
+        values.push(...byKey)
       }
       values.sort(([a], [b]) => (a < b ? -1 : 1))
       states[table.name] = Object.fromEntries(values)

@@ -27,8 +27,7 @@ export class Output {
   }
   emit(value: unknown, timestamp: Timestamp): void {
     this.#records += 1
-    const receivers = this.#receivers
-    for (let at = 0; at < receivers.length; at += 1) receivers[at]?.process(value, timestamp)
+    for (const receiver of this.#receivers) receiver.process(value, timestamp)
   }
 }
 
@@ -37,11 +36,11 @@ export interface Operator {
   /** By input, in the order of the node's inputs. */
   readonly receivers: readonly Receiver[]
   /**
-   * The watermark stands at `watermark`: does one unit of what that makes due (one timer, one window of one key) and
-   * says whether it did; false when nothing is due any more. The task repeats it before the operators downstream hear of
+   * The watermark has gone from `since` to `watermark`: does one unit of what that makes due (one timer, a window of a few
+   * keys) and says whether it did; false when nothing is due any more. The task repeats it before the operators downstream hear of
    * the watermark, and may turn to the event loop between two units, so a unit should take well under a millisecond.
    */
-  fireNext?(watermark: Timestamp): boolean
+  fireNext?(watermark: Timestamp, since: Timestamp): boolean
   /** A unit of its work was undone and will be done again: what follows from its tables, and is kept beside them, goes. */
   forget?(): void
   /** As `fireNext`, for what the journaled clock makes due when it shows `time`. */

@@ -123,7 +123,8 @@ export class SavepointMatch {
     const take = () => this.#matches.set(name, { table, node })
     const registered = this.#task.tables.get(table)
     if (registered !== undefined) {
-      const current = registered.layout === 'pages' ? 'entries' : registered.layout
+      const { layout: kept } = registered
+      const current = kept === 'pages' || kept === 'panes' ? 'entries' : kept
       if (current !== layout)
         return this.#refuse(`State "${name}" was kept as ${layout}; this job keeps it as ${current}.`)
       take()

@@ -2,6 +2,7 @@ import { Schedule, type Followed } from '../schedule.ts'
 import { DueLog } from '../state/due-log.ts'
 import { byteStringsOf, integerKey, stringKey } from '../state/key-encoding.ts'
 import { encodePage, maxEntriesAPage } from '../state/page.ts'
+import { PaneTable } from '../state/pane-table.ts'
 import type { StateStore, StoreWrite } from '../state/state-store.ts'
 import { encodeMeta } from '../task/checkpoint.ts'
 import type { StoredTableInfo, Task, TaskSnapshot } from '../task/task.ts'
@@ -55,6 +56,11 @@ export class TaskStateWriter {
       log.append({ change: 'added', at, namespace, key }, 1)
     } else {
       for (const followed of this.#followed.get(table) ?? []) followed.add(key, sub, value)
+      const panes = this.#task.tables.get(table)
+      if (panes instanceof PaneTable) {
+        panes.add(key, integers.from(sub), value)
+        return
+      }
       if (this.#entries?.table !== table || this.#entries.key !== key) {
         this.#endEntries()
         this.#entries = { table, key, entries: [] }
@@ -70,11 +76,11 @@ export class TaskStateWriter {
       for (const cell of log.changedCells()) if (cell !== null) this.#write.put(table, cell.key, cell.sub, cell.value)
     }
     for (const [name, table] of this.#task.tables) {
-      if (!(table instanceof Schedule)) continue
-      this.#sizes.set(name, { layout: 'schedule', size: 0 })
+      if (!(table instanceof Schedule || table instanceof PaneTable)) continue
       table.beginCheckpoint()
       for (const cell of table.changedCells()) if (cell !== null) this.#write.put(name, cell.key, cell.sub, cell.value)
       table.endCheckpoint(true)
+      this.#sizes.set(name, { layout: table.layout, size: table.sizeInCheckpoint })
     }
     await this.#write.commit(encodeMeta(this.#task, { starts, snapshot, tables: this.#sizes }))
   }

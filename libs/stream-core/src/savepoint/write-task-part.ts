@@ -51,4 +51,4 @@ async function* cellsOf(store: StateStore, { tables }: CheckpointMeta): AsyncGen
     if (layout !== undefined && layout !== 'schedule') yield { ...cell, layout: savepointLayouts[layout] }
   }
 }
-const savepointLayouts = { values: 'values', pages: 'entries', timers: 'timers' } as const
+const savepointLayouts = { values: 'values', pages: 'entries', panes: 'entries', timers: 'timers' } as const

@@ -78,6 +78,11 @@ export class OrderedMap<K extends string | number, V> {
     const sorted = this.#inOrder()
     return sorted[lowerBound(sorted, key, true) - 1]
   }
+  /** The least key at or above `key`. */
+  ceiling(key: K): K | undefined {
+    const sorted = this.#inOrder()
+    return sorted[lowerBound(sorted, key, false)]
+  }
 
   /** Calls `visit` with the values at the keys in `[from, to]`, ascending. It must not change the map. */
   visitBetween(from: K, to: K, visit: (value: V, key: K) => void): void {

@@ -96,6 +96,10 @@ export class SlotLog<Entry> {
   has(slot: number): boolean {
     return this.#slots.has(slot)
   }
+  /** What of it stands in the store. */
+  liveOf(slot: number): number {
+    return (this.#slots.get(slot) ?? noSlot).live
+  }
   isCold(slot: number): boolean {
     return this.#cold.size > 0 && this.#cold.has(slot)
   }
@@ -105,7 +109,7 @@ export class SlotLog<Entry> {
   /** All that the store holds of it is in memory no more. */
   freeze(slot: number): void {
     this.#cold.add(slot)
-    this.#liveCold += (this.#slots.get(slot) ?? noSlot).live
+    this.#liveCold += this.liveOf(slot)
   }
   /**
    * Reads of a slot's log what is left of it, at most `max` entries, into `take`, in its order. Once it is done the slot
@@ -121,7 +125,9 @@ export class SlotLog<Entry> {
     for (let left = max; left > 0; left -= 1) {
       const next = thawing.entries.next()
       if (next.done === true) {
-        this.#forget(slot)
+        this.#liveCold -= thawing.live
+        this.#thawing.delete(slot)
+        this.#cold.delete(slot)
         return false
       }
       take(next.value)
@@ -130,11 +136,6 @@ export class SlotLog<Entry> {
       this.#liveCold -= live
     }
     return true
-  }
-  #forget(slot: number): void {
-    this.#liveCold -= (this.#thawing.get(slot) ?? this.#slots.get(slot) ?? noSlot).live
-    this.#thawing.delete(slot)
-    this.#cold.delete(slot)
   }
 
   /** Part of the checkpoint in hand. `live`: how many more stand. */
@@ -149,8 +150,7 @@ export class SlotLog<Entry> {
   }
   /** Part of the checkpoint in hand: nothing of the slot stands, and nothing is appended to it. */
   drop(slot: number): void {
-    this.#additionTo(slot).live = -(this.#slots.get(slot) ?? noSlot).live
-    if (this.isCold(slot)) this.#forget(slot)
+    this.#additionTo(slot).live = -this.liveOf(slot)
   }
   #additionTo(slot: number): Addition {
     let addition = this.#additions.get(slot)

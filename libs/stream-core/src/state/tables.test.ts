@@ -5,6 +5,7 @@ import { Timers } from '../timers.ts'
 import type { CheckpointedTable } from './checkpointed-table.ts'
 import { newMemoryStoreContents, openMemoryStore } from './memory-store.ts'
 import { integerSubKeys, NestedTable } from './nested-table.ts'
+import { PaneTable } from './pane-table.ts'
 import { stateCells } from './state-cells.ts'
 import type { StoreWrite } from './state-store.ts'
 import { numberCodec } from './value-codecs.ts'
@@ -28,14 +29,16 @@ class Bench {
     const values = new ValueTable('values', numberCodec, undo)
     const nested = new NestedTable('nested', integerSubKeys, numberCodec, undo)
     const timers = new Timers(undo)
-    for (const table of [values, nested, timers]) {
+    const panes = new PaneTable('panes', numberCodec, undo, () => undefined)
+    for (const table of [values, nested, timers, panes]) {
       const read = (key: string, sub: string | null) => this.store.read(table.name, key, sub)
       table.attach({ size: this.sizes.get(table.name) ?? 0, read })
     }
     for (const { table, key, sub, value } of this.contents.cells.values()) {
       if (table === timers.name && key === '') timers.load({ key, sub, value })
+      if (table === panes.name && key === '') panes.load({ key, sub, value })
     }
-    return { values, nested, timers }
+    return { values, nested, timers, panes }
   }
   get #all(): readonly CheckpointedTable[] {
     return Object.values(this.tables)
@@ -53,6 +56,18 @@ class Bench {
     if (isSet) this.tables.timers.register(key, at)
     else this.tables.timers.delete(key, at)
     this.#expect(`timer ${key} ${at}`, isSet ? 1 : undefined)
+  }
+  /** Panes go in their order, and do not come back. */
+  setInPane(ahead: number, key: string, value: number): void {
+    const start = (this.now.get('gone') ?? 0) + ahead
+    this.tables.panes.set(start, key, value)
+    this.#expect(`panes ${key} ${start}`, value)
+  }
+  dropPane(): void {
+    const start = this.now.get('gone') ?? 0
+    for (const _ of this.tables.panes.drop(start));
+    for (const key of [...this.now.keys()]) if (/^panes \S+ (\d+)$/.exec(key)?.[1] === `${start}`) this.now.delete(key)
+    this.#expect('gone', start + 1)
   }
   #expect(name: string, value: number | undefined): void {
     if (value === undefined) this.now.delete(name)
@@ -109,26 +124,29 @@ class Bench {
 
   /** What the tables say of the keys asked about, which brings them into memory, and what they should. */
   look(keys: readonly string[]): { readonly found: object; readonly expected: object } {
-    const { values, nested, timers } = this.tables
+    const { values, nested, timers, panes } = this.tables
     const found = new Map<string, number>()
     for (const key of keys) {
       const value = values.get(key)
       if (value !== undefined) found.set(`values ${key}`, value)
       for (const sub of nested.of(key)?.keys() ?? []) found.set(`nested ${key} ${sub}`, nested.get(key, sub) ?? NaN)
     }
-    // To ask for timers is to ask for those of all keys.
+    // To ask for timers and panes is to ask for those of all keys.
     const isAll = keys.length === allKeys.length
     for (const { key, at } of isAll ? timers.all() : []) found.set(`timer ${key} ${at}`, 1)
-    const isAsked = (name: string) => keys.includes(name.split(' ')[1] ?? '') && (isAll || !name.startsWith('timer'))
+    for (const [key, start, value] of isAll ? panes.all() : []) found.set(`panes ${key} ${start}`, value)
+    const isAsked = (name: string) =>
+      keys.includes(name.split(' ')[1]?.[0] ?? '') && (isAll || !/^timer|^panes/.test(name))
     const named = (kind: string) => [...this.now.keys()].filter((name) => name.startsWith(kind))
     return {
-      found: { cells: sorted(found), sizes: [values.size, nested.size, timers.size] },
+      found: { cells: sorted(found), sizes: [values.size, nested.size, timers.size, panes.size] },
       expected: {
         cells: sorted([...this.now].filter(([name]) => isAsked(name))),
         sizes: [
           named('values').length,
           new Set(named('nested').map((name) => name.split(' ')[1])).size,
           named('timer').length,
+          named('panes').length,
         ],
       },
     }
@@ -140,14 +158,19 @@ class Bench {
     const layouts = new Map(this.#all.map(({ name, layout }) => [name, layout]))
     for await (const { table, key, sub, value } of stateCells(this.store, layouts)) {
       places.push(`${table} ${key} ${sub ?? ''}`)
-      if (table === 'values') found.set(`values ${key}`, numberCodec.decode(value.subarray(2)))
+      if (table === 'panes') {
+        found.set(`panes ${key} ${integerSubKeys.fromBytes(sub ?? '')}`, numberCodec.decode(value.subarray(2)))
+      } else if (table === 'values') found.set(`values ${key}`, numberCodec.decode(value.subarray(2)))
       else if (table === 'nested') {
         found.set(`nested ${key} ${integerSubKeys.fromBytes(sub ?? '')}`, numberCodec.decode(value.subarray(2)))
       } else found.set(`timer ${key} ${integerSubKeys.fromBytes((sub ?? '').slice(0, 8))}`, 1)
     }
     return {
       found: { cells: sorted(found), places },
-      expected: { cells: sorted(this.durable), places: [...new Set(places)].sort((a, b) => (a < b ? -1 : 1)) },
+      expected: {
+        cells: sorted([...this.durable].filter(([name]) => name !== 'gone')),
+        places: [...new Set(places)].sort((a, b) => (a < b ? -1 : 1)),
+      },
     }
   }
 }
@@ -164,6 +187,8 @@ const step = fc.oneof(
   fc.record({ what: fc.constant('entries' as const), key: anyKey, range, value: number }),
   fc.record({ what: fc.constant('entries' as const), key: fc.constant('a'), range, value: fc.constant(1) }),
   fc.record({ what: fc.constant('timers' as const), key: anyKey, range, isSet: fc.boolean() }),
+  fc.record({ what: fc.constant('pane' as const), key: anyKey, range, ahead: fc.nat(3), value: fc.nat(99) }),
+  fc.record({ what: fc.constant('drop' as const) }),
   fc.record({ what: fc.constant('checkpoint' as const) }),
   fc.record({ what: fc.constant('begin' as const) }),
   fc.record({ what: fc.constant('encode' as const), count: fc.nat(40) }),
@@ -187,7 +212,12 @@ describe('tables', () => {
               if (one.what === 'entries') bench.setEntry(one.key, at, one.value)
               else bench.setTimer(one.key, at * 1000, one.isSet)
             }
-          } else if (one.what === 'begin') bench.begin()
+          } else if (one.what === 'pane') {
+            for (let at = one.range.from; at < one.range.from + one.range.count; at += 1) {
+              bench.setInPane(one.ahead, `${one.key}${at % 40}`, one.value + at)
+            }
+          } else if (one.what === 'drop') bench.dropPane()
+          else if (one.what === 'begin') bench.begin()
           else if (one.what === 'checkpoint') {
             bench.begin()
             await bench.end(true)

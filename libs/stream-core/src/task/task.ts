@@ -30,8 +30,7 @@ import { Answers, type AnswerAtOnce, type AnswerRequest, type AnswerUse } from '
 import { EpochError, SourceError } from './errors.ts'
 import { decodeAll, Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
-import { deadLetterSink, OutputBuffer, type SentCounts } from './output-buffer.ts'
-import type { OutputProof } from './output-chain.ts'
+import { deadLetterSink, OutputBuffer, type OutputProof, type SentCounts } from './output-buffer.ts'
 import type { OperatorProgress } from './operator-progress.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
 import { UndoLog } from './rewind.ts'
@@ -216,6 +215,8 @@ export class Task {
   /** Outputs that waited when the step in hand began. */
   #emittedBefore = 0
   #isFiring = false
+  /** The watermark of the operator that fires, before. */
+  #firingSince = minTimestamp
   #isFiringTime = false
   #resumptions: readonly Resumption[] = []
   /** Steps that went back to the base. */
@@ -1038,15 +1039,15 @@ export class Task {
     for (let node = nodes[this.#cursor]; node !== undefined; node = nodes[this.#cursor]) {
       const { valve, operator } = node
       if (!this.#isFiring) {
-        const before = valve.watermark
+        this.#firingSince = valve.watermark
         this.#align(node)
-        this.#isFiring = valve.watermark > before
+        this.#isFiring = valve.watermark > this.#firingSince
         if (this.#isFiring) this.#exchange?.beginFiring(node.rank)
       }
       if (this.#isFiring && this.#fireOne(fireNext, operator, valve.watermark)) {
         if (this.isAwaitingAnswers) return true
         this.#undo.settle()
-        this.outputs.settle()
+        this.outputs.settle(outputsAProof)
         return true
       }
       this.#isFiring = false
@@ -1075,9 +1076,10 @@ export class Task {
   /** Does one unit of what is due, if there is one. Where it awaits an answer it was undone and is to be done again. */
   #fireOne(fire: Fire, operator: Operator, time: Timestamp): boolean {
     const answers = this.#answers
-    if (answers === null) return fire(operator, time)
+    const since = this.#firingSince
+    if (answers === null) return fire(operator, time, since)
     let hasFired = false
-    return this.#attempt(answers, () => (hasFired = fire(operator, time))) === 'awaits' || hasFired
+    return this.#attempt(answers, () => (hasFired = fire(operator, time, since))) === 'awaits' || hasFired
   }
 
   /** Does `work`, or, where that lacks an answer, undoes all that it did. */
@@ -1265,7 +1267,7 @@ export class Task {
       this.#rest.push(() => {
         answer ??= begin(sink)
         const hasMore = answer.next().done !== true
-        this.outputs.settle()
+        this.outputs.settle(outputsAProof)
         return hasMore
       })
     }
@@ -1371,11 +1373,14 @@ export class Task {
   }
 }
 
+/** Outputs of one step that are hashed together: all at once would hold the event loop. */
+const outputsAProof = 256
+
 const never = (): boolean => false
 
 /** One unit of what a time makes due in an operator. @returns whether there was one */
-type Fire = (operator: Operator, time: Timestamp) => boolean
-const fireNext: Fire = (operator, time) => operator.fireNext?.(time) === true
+type Fire = (operator: Operator, time: Timestamp, since: Timestamp) => boolean
+const fireNext: Fire = (operator, time, since) => operator.fireNext?.(time, since) === true
 const fireNextProcessingTime: Fire = (operator, time) => operator.fireNextProcessingTime?.(time) === true
 
 const nothingTaken: LogRecord = { offset: -1, key: null, value: new Uint8Array() }
