@@ -13,10 +13,18 @@ export interface ComposeService {
   readonly healthcheck?: { readonly test: readonly string[] }
 }
 
-export const composeFile = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+export interface ComposeFile {
   readonly services: Readonly<Record<string, ComposeService>>
   readonly volumes: Readonly<Record<string, unknown>>
 }
+
+/** Compose's own tag: this value wins over that of the file below instead of being merged with it. */
+const override = { tag: '!override', collection: 'seq' as const }
+
+export const readComposeFile = (name: string): ComposeFile =>
+  parse(readFileSync(join(root, name), 'utf8'), { merge: true, customTags: [override] }) as ComposeFile
+
+export const composeFile = readComposeFile('docker-compose.yml')
 
 /** The services that run our own image: the three processes, by name. */
 export const composeProcesses = Object.entries(composeFile.services).filter(([, { image }]) => image === 'tocsin')

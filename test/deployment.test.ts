@@ -4,8 +4,9 @@ import { environmentNames, loadSettings } from '@tocsin/service-kit'
 import { allSettings } from 'tocsin/settings'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { composeFile, composeProcesses, interpolate } from './compose-file.ts'
-import { root, sourceFiles } from './source-files.ts'
+import { composeFile, composeProcesses, interpolate, readComposeFile } from './compose-file.ts'
+import { measuredNames } from './measured-names.ts'
+import { root } from './source-files.ts'
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
@@ -54,6 +55,59 @@ describe('docker-compose.yml', () => {
     for (const [folder, file] of Object.entries(files)) {
       expect(sources).toContain(folder)
       expect(read(join(folder, file))).not.toBe('')
+    }
+  })
+})
+
+describe('docker-compose.three-brokers.yml', () => {
+  const { services } = readComposeFile('docker-compose.three-brokers.yml')
+  const brokers = Object.keys(services).filter((name) => name.startsWith('kafka'))
+  const variables = (name: string) => ({
+    ...composeFile.services['kafka']?.environment,
+    ...services[name]?.environment,
+  })
+
+  test('default: three brokers, each a voter under its own number and name, and the processes know all of them', () => {
+    expect(brokers).toEqual(['kafka', 'kafka-2', 'kafka-3'])
+    const voters = brokers.map((name) => `${variables(name)['KAFKA_NODE_ID']}@${name}:9093`)
+    expect(voters).toEqual(['1@kafka:9093', '2@kafka-2:9093', '3@kafka-3:9093'])
+    for (const name of brokers) {
+      expect(variables(name)['KAFKA_CONTROLLER_QUORUM_VOTERS']).toBe(voters.join(','))
+      expect(variables(name)['KAFKA_ADVERTISED_LISTENERS']).toBe(`PLAINTEXT://${name}:9092`)
+    }
+    for (const [name] of composeProcesses) {
+      const bootstrap = brokers.map((broker) => `${broker}:9092`).join(',')
+      expect(services[name]?.environment?.['TOCSIN_KAFKA_BROKERS']).toBe(bootstrap)
+      expect(Object.keys(services[name]?.depends_on ?? {})).toEqual(brokers)
+    }
+  })
+
+  test('behavior: what a broker keeps is kept three times, and two must have it: topics, transactions, groups', () => {
+    for (const name of brokers) {
+      expect(variables(name)).toMatchObject({
+        KAFKA_DEFAULT_REPLICATION_FACTOR: '3',
+        KAFKA_MIN_INSYNC_REPLICAS: '2',
+        KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '3',
+        KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '2',
+        KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '3',
+      })
+    }
+  })
+})
+
+describe.each(['docker-compose.yml', 'docker-compose.three-brokers.yml'])('%s', (file) => {
+  // `- run(a ? 0: 1)` is a mapping to YAML; Compose refuses the whole file for it.
+  test('behavior: every word of a command or a health check, and every variable, is a text', () => {
+    for (const [name, { command = [], environment = {}, healthcheck, volumes = [] }] of Object.entries(
+      readComposeFile(file).services,
+    )) {
+      const words: readonly unknown[] = [
+        ...command,
+        ...(healthcheck?.test ?? []),
+        ...volumes,
+        ...Object.values(environment),
+      ]
+      for (const word of words) expect(word, name).toBeTypeOf('string')
     }
   })
 })
@@ -124,14 +178,7 @@ describe('Prometheus and Grafana', () => {
     const shown = new Set(
       (expressions.match(/tocsin_\w+/g) ?? []).map((name) => name.replace(/_(?:count|sum|bucket)$/, '')),
     )
-    const measured = sourceFiles()
-      .filter(({ path }) => /^apps\/\w[\w-]*\/src\/metrics\.ts$/.test(path))
-      .flatMap(({ text }) => [
-        ...[...text.matchAll(/'(tocsin_\w+)'/g)].map(([, name]) => name ?? ''),
-        ...[...text.matchAll(/gauge\(\s*'(\w+)'/g)].map(([, name]) => `tocsin_detector_${name}`),
-        ...[...text.matchAll(/operator\(\s*'(\w+)'/g)].map(([, name]) => `tocsin_detector_operator_${name}`),
-        ...[...text.matchAll(/durations\(\s*'(\w+)'/g)].map(([, name]) => `tocsin_detector_${name}_duration_seconds`),
-      ])
+    const measured = measuredNames()
     expect(measured.length).toBeGreaterThan(20)
     // Records that were read again say nothing to an operator.
     const left = ['tocsin_alerts_repeated_records_total']

@@ -1,13 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { fetchJars } from '../maven-jars.ts'
 
 const run = promisify(execFile)
 
@@ -26,7 +25,6 @@ export interface NoKafkaBroker {
 
 const IMAGE = 'apache/kafka:4.1.0'
 const READY_MS = 90_000
-const CACHE = fileURLToPath(new URL('../../node_modules/.cache/tocsin-kafka-broker', import.meta.url))
 const POM = fileURLToPath(new URL('pom.xml', import.meta.url))
 
 /**
@@ -78,7 +76,7 @@ async function startOnJava(): Promise<KafkaBroker> {
   await run('java', ['-version']).catch(() => {
     throw new Error('no Java')
   })
-  const classpath = join(await fetchJars(), '*')
+  const classpath = join(await fetchJars(POM), '*')
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-kafka-'))
   const [client, controller] = await freePorts(2)
   const properties = join(folder, 'server.properties')
@@ -132,31 +130,6 @@ async function startOnJava(): Promise<KafkaBroker> {
     })
   }
   return { bootstrap: `127.0.0.1:${client}`, from: 'Maven and Java', stop }
-}
-
-/** The jars that pom.xml names, fetched once: the folder is renamed into place when it is whole. */
-async function fetchJars(): Promise<string> {
-  const version = createHash('sha256')
-    .update(await readFile(POM))
-    .digest('hex')
-    .slice(0, 12)
-  const folder = join(CACHE, version)
-  if (existsSync(folder)) return folder
-  await run('mvn', ['-version']).catch(() => {
-    throw new Error('no Maven to fetch the broker')
-  })
-  await mkdir(CACHE, { recursive: true })
-  const fetched = await mkdtemp(join(CACHE, 'fetching-'))
-  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${fetched}`]
-  await run('mvn', ['-q', '-B', '-f', POM, ...goal], { timeout: 300_000 }).catch(async (error: unknown) => {
-    await rm(fetched, { recursive: true })
-    throw new Error(`Maven could not fetch the broker: ${firstLine(error)}`, { cause: error })
-  })
-  await rename(fetched, folder).catch(async (error: unknown) => {
-    await rm(fetched, { recursive: true })
-    if (!existsSync(folder)) throw error // else another run was faster
-  })
-  return folder
 }
 
 /** One node that is broker and controller, small, with its internal topics on itself. */
