@@ -25,7 +25,7 @@ export interface StoredTable {
 export interface CheckpointedTable extends Journaled {
   readonly name: string
   readonly layout: TableLayout
-  /** Keys or timers, in memory or not. */
+  /** Keys or timers, in memory or not; of panes those of each. */
   readonly size: number
   /** Of what is in memory, by the sizes seen when cells were encoded: an estimate. */
   readonly bytesInMemory: number

@@ -16,7 +16,7 @@ export interface OperatorProgress {
   readonly recordsOut: number
   /** Elements that belonged to no open window, or came behind what a join still waits for. */
   readonly lateRecords: number
-  /** Keys with state, over its states; and the entries that lie in memory, in bytes, about. */
+  /** Keys with state, over its states and the panes of its windows; and the entries that lie in memory, in bytes, about. */
   readonly keys: number
   readonly bytesInMemory: number
   readonly timers: number
