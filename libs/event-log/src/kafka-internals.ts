@@ -137,7 +137,10 @@ const CONNECTION_RETRY = { initialRetryTime: 50, factor: 0.2, multiplier: 2, max
 const CONNECT_TIMEOUT_MS = 5_000
 
 /** Of sends. */
-export const sendRetry = (): Kafkajs.RetryOptions => (worksAround('short-retry-waits') ? TRANSACTION_RETRY : {})
+export const sendRetry = (): Kafkajs.RetryOptions =>
+  worksAround('short-retry-waits') ? TRANSACTION_RETRY : KAFKAJS_RETRY
+/** What it has by default, but shortens by itself where NODE_ENV is "test". */
+const KAFKAJS_RETRY = { initialRetryTime: 300, factor: 0.2, multiplier: 2, maxRetryTime: 30_000, retries: 5 }
 
 const READ_COMMITTED = 1
 const FETCH_API_KEY = 1
@@ -171,13 +174,16 @@ function mendKafkajs(): typeof Kafkajs {
   // Its table of errors ends with number 88; what is not in it is never tried again.
   const { errorCodes } = load('kafkajs/src/protocol/error') as { errorCodes: InternalErrorCode[] }
   const beyond = [...brokerErrors.values()].filter(({ code }) => code > LAST_KNOWN_ERROR)
-  if (worksAround('full-error-table')) {
-    errorCodes.push(
-      ...beyond.map(({ code, name, fate }) => {
-        return { code, type: name, retriable: fate === 'wait' || fate === 'moved', message: `${name} (${code})` }
-      }),
-    )
-  }
+  errorCodes.push(
+    ...beyond.map(({ code, name, fate }) => ({
+      code,
+      type: name,
+      message: name,
+      get retriable() {
+        return (fate === 'wait' || fate === 'moved') && worksAround('full-error-table')
+      },
+    })),
+  )
   const { Codecs } = load('kafkajs/src/protocol/message/compression') as { Codecs: Record<number, () => InternalCodec> }
   for (const [number, compression] of compressions.entries()) {
     if (number < 2) continue // none, and gzip, which it has
@@ -189,7 +195,7 @@ function mendKafkajs(): typeof Kafkajs {
   // InitProducerId takes its retries from a field that does not exist, so from a default of 300 ms and more.
   const { prototype: cluster } = load('kafkajs/src/cluster') as Constructor<never, InternalCluster>
   Object.defineProperty(cluster, 'retry', {
-    get: () => (worksAround('short-init-waits') ? TRANSACTION_RETRY : undefined),
+    get: () => (worksAround('short-init-waits') ? TRANSACTION_RETRY : KAFKAJS_RETRY),
   })
   // An idle connection arms a timer of a negative delay, so every millisecond, for ever: 4.5 % of a core.
   const queue = (load('kafkajs/src/network/requestQueue') as { prototype: InternalRequestQueue }).prototype
@@ -286,7 +292,7 @@ export class KafkaConnection {
     } catch (error) {
       if (kafkaErrorTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION'))
         throw new UnknownTopicError(topic, { cause: error })
-      if (brokerErrorsOf(error).length === 0) this.#sockets.hangUp()
+      if (brokerErrorsOf(error).length === 0) await this.#sockets.hangUp()
       throw logErrorOf(what, error)
     }
   }
@@ -349,7 +355,7 @@ export class KafkaConnection {
   }
 
   async disconnect(): Promise<void> {
-    this.#sockets.close() // a fetch that waits for data need not be waited for
+    await this.#sockets.close() // a fetch that waits for data need not be waited for
     await this.#cluster.disconnect()
   }
 
@@ -370,7 +376,7 @@ export class KafkaConnection {
       return await within(ask(), 2 * this.#requestTimeoutMs, noAnswer)
     } catch (error) {
       const broker = this.#cluster.brokerPool.brokers[leader]
-      if (broker !== undefined && brokerErrorsOf(error).length === 0) this.#sockets.hangUp(broker.connectionPool)
+      if (broker !== undefined && brokerErrorsOf(error).length === 0) await this.#sockets.hangUp(broker.connectionPool)
       throw error
     }
   }

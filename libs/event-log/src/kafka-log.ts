@@ -132,7 +132,7 @@ class KafkaLog implements KafkaEventLog {
     this.#connection = this.#connect()
     const way = {
       admin: async () => (await this.#connectAdmin()).admin,
-      hangUp: () => this.#dropAdmin(),
+      hangUp: () => void this.#dropAdmin(),
       waitForTopic: (topic: string) => this.#waitForTopic(topic),
     }
     this.topics = new KafkaTopics(way, options.replicationFactor)
@@ -193,7 +193,7 @@ class KafkaLog implements KafkaEventLog {
     this.#closed = true
     await Promise.all([...this.#open].map((opened) => opened.close()))
     await this.#connection.disconnect()
-    this.#dropAdmin()
+    await this.#dropAdmin()
   }
 
   /** Refuses what cannot be written before a transaction begins: a refusal inside one costs the producer. */
@@ -229,7 +229,7 @@ class KafkaLog implements KafkaEventLog {
       (error: unknown) => {
         // A client need not be allowed to ask; then the brokers' defaults are what it can know.
         if (brokerErrorsOf(error).some(({ fate }) => fate === 'unauthorized')) return []
-        if (brokerErrorsOf(error).length === 0) this.#dropAdmin()
+        if (brokerErrorsOf(error).length === 0) void this.#dropAdmin()
         throw logErrorOf(`asking for the settings of "${topic}" failed`, error)
       },
     )
@@ -292,7 +292,7 @@ class KafkaLog implements KafkaEventLog {
         await within(admin.connect(), 2 * requestTimeoutMs, () => new Error('no answer'))
       } catch (error) {
         this.#admin = undefined // the next call tries anew
-        sockets.close()
+        await sockets.close()
         throw logErrorOf('connecting failed', error)
       }
       return { admin, sockets }
@@ -301,13 +301,11 @@ class KafkaLog implements KafkaEventLog {
   }
 
   /** kafkajs would go on with a connection that does not answer: the next call takes another. */
-  #dropAdmin(): void {
+  async #dropAdmin(): Promise<void> {
     const dropped = this.#admin
     this.#admin = undefined
-    dropped?.then(
-      ({ sockets }) => sockets.close(),
-      () => {}, // it was never connected, and its caller has the error
-    )
+    const connected = await dropped?.catch(() => undefined) // its caller has the error
+    await connected?.sockets.close()
   }
 
   #connect(): KafkaConnection {

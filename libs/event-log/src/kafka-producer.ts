@@ -82,7 +82,7 @@ export class KafkaProducer implements Producer {
     try {
       await within(fence(), 2 * config.requestTimeoutMs, () => new LogUnavailableError(`${what}: no answer`))
     } catch (error) {
-      sockets.close()
+      await sockets.close()
       throw logErrorOf(what, error)
     }
     return new KafkaProducer(producer, sockets, options)
@@ -107,7 +107,7 @@ export class KafkaProducer implements Producer {
     await this.#appends
     const disconnected = within(this.#producer.disconnect(), CLOSE_MS, () => new Error('no answer'))
     await disconnected.catch(() => {}) // its sockets are closed all the same
-    this.#sockets.close()
+    await this.#sockets.close()
   }
 
   async #append(records: readonly NewRecord[]): Promise<readonly Position[]> {
@@ -120,7 +120,7 @@ export class KafkaProducer implements Producer {
     try {
       // What the brokers have not heard of for so long they abort.
       return await within(this.#commit(rounds), transactionTimeoutMs, () => {
-        this.#sockets.close()
+        void this.#sockets.close()
         return new Error(`no answer in ${transactionTimeoutMs} ms`)
       })
     } catch (error) {

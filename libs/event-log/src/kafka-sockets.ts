@@ -1,4 +1,5 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { worksAround } from './kafka-workarounds.ts'
 
@@ -48,19 +49,23 @@ export class KafkaSockets {
     return socket
   }
 
-  /** What waits for an answer fails at once, and the next request connects anew. To one broker, or to all. */
-  hangUp(at?: Address): void {
+  /** What waits for an answer fails, and the next request connects anew. To one broker, or to all. */
+  async hangUp(at?: Address): Promise<void> {
     if (!worksAround('hang-up')) return
+    const closing: Promise<unknown>[] = []
     for (const [socket, { host, port }] of this.#open) {
       if (at !== undefined && (at.host !== host || at.port !== port)) continue
+      closing.push(new Promise<void>((resolve) => socket.once('close', () => resolve())))
       // With an error: kafkajs does not listen for a socket that is closed without one.
       socket.destroy(new Error(HUNG_UP))
     }
+    await Promise.all(closing)
+    await immediate() // kafkajs takes some microtasks to see it
   }
 
   /** For good: what kafkajs tries on its own after it fails. */
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true
-    this.hangUp()
+    await this.hangUp()
   }
 }

@@ -6,7 +6,6 @@ import { afterEach, describe, expect, test } from 'vitest'
 import {
   CommitUnknownError,
   EventLogError,
-  InvalidRecordError,
   InvalidTopicError,
   LogClosedError,
   OffsetOutOfRangeError,
@@ -15,9 +14,23 @@ import {
   UnknownPartitionError,
   UnknownTopicError,
 } from '../src/errors.ts'
-import type { EventLog, LogRecord, NewRecord, Position, Reader, TopicPartition } from '../src/event-log.ts'
+import type { EventLog, LogRecord, TopicPartition } from '../src/event-log.ts'
+import {
+  appendAll,
+  at,
+  deadlineIn,
+  newTopic,
+  pollRecords,
+  readRecords,
+  readTexts,
+  readTo,
+  recordsOf,
+  textOf,
+  unique,
+} from './log-actions.ts'
 import { type LogAddress, openLogAt } from './log-address.ts'
 import { numberedTransaction, parseNumberedRecord } from './numbered-transaction.ts'
+import { portLaws } from './port-laws.ts'
 
 /** A log that the suite may fill. Several may share a cluster: the suite names its topics and ids at random. */
 export interface LogUnderTest {
@@ -116,26 +129,9 @@ export function eventLogSuite(
   describe(`${name}: append`, () => {
     test('default: each partition of each topic has its records, in the order given', async () => {
       const { log } = await openLog()
-      const [a, b] = [await newTopic(log, 2), await newTopic(log, 1)]
-      const producer = await log.openProducer(unique('id'))
-      const positions = await producer.append([
-        at(a, 0, '1'),
-        at(b, 0, '2'),
-        at(a, 1, '3'),
-        at(a, 0, '4'),
-        at(b, 0, '5'),
-      ])
-      expect(await readTexts(log, { topic: a, partition: 0, offset: 0 }, 2)).toEqual(['1', '4'])
-      expect(await readTexts(log, { topic: a, partition: 1, offset: 0 }, 1)).toEqual(['3'])
-      expect(await readTexts(log, { topic: b, partition: 0, offset: 0 }, 2)).toEqual(['2', '5'])
-      const next = new Map(positions.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-      expect(next).toEqual(
-        new Map([
-          [`${a}/0`, 2],
-          [`${a}/1`, 1],
-          [`${b}/0`, 2],
-        ]),
-      )
+      await expect(
+        portLaws['each partition of each topic has its records, in the order given'](log),
+      ).resolves.toBeUndefined()
     })
 
     test('behavior: keys and values come back byte for byte: none, empty, zeros, any', async () => {
@@ -170,11 +166,7 @@ export function eventLogSuite(
 
     test('behavior: appends that are not awaited are made in their order', async () => {
       const { log } = await openLog()
-      const topic = await newTopic(log, 1)
-      const producer = await log.openProducer(unique('id'))
-      const texts = Array.from({ length: 20 }, (_, index) => `${index}`)
-      await Promise.all(texts.map((text) => producer.append([at(topic, 0, text)])))
-      expect(await readTexts(log, { topic, partition: 0, offset: 0 }, texts.length)).toEqual(texts)
+      await expect(portLaws['appends that are not awaited are made in their order'](log)).resolves.toBeUndefined()
     })
 
     test('behavior: two producers at once: each in its order, every transaction unbroken', async () => {
@@ -239,13 +231,9 @@ export function eventLogSuite(
 
     test('error: a record without a key in a compacted topic: nothing of the transaction is written', async () => {
       const { log } = await openLog()
-      const topic = unique('compacted')
-      await log.createTopics([{ topic, partitions: 1, cleanup: 'compact' }])
-      const producer = await log.openProducer(unique('id'))
-      const keyed = { ...at(topic, 0, 'kept'), key: Buffer.from('key') }
-      await expect(producer.append([keyed, at(topic, 0, 'no key')])).rejects.toThrow(InvalidRecordError)
-      await producer.append([keyed])
-      expect(await readTexts(log, { topic, partition: 0, offset: 0 }, 1)).toEqual(['kept'])
+      await expect(
+        portLaws['a record without a key in a compacted topic: nothing of the transaction is written'](log),
+      ).resolves.toBeUndefined()
     })
 
     test('error: a closed producer', async () => {
@@ -260,17 +248,9 @@ export function eventLogSuite(
   describe(`${name}: openProducer`, () => {
     test('default: fences the earlier producer of the id at once, and only that', async () => {
       const { log } = await openLog()
-      const topic = await newTopic(log, 1)
-      const id = unique('id')
-      const other = await log.openProducer(unique('other'))
-      const earlier = await log.openProducer(id)
-      await earlier.append([at(topic, 0, 'earlier')])
-      const later = await log.openProducer(id)
-      await expect(earlier.append([at(topic, 0, 'zombie')])).rejects.toThrow(ProducerFencedError)
-      await expect(earlier.append([at(topic, 0, 'zombie')])).rejects.toThrow(ProducerFencedError)
-      await later.append([at(topic, 0, 'later')])
-      await other.append([at(topic, 0, 'other')])
-      expect(await readTexts(log, { topic, partition: 0, offset: 0 }, 3)).toEqual(['earlier', 'later', 'other'])
+      await expect(
+        portLaws['fences the earlier producer of the id at once, and only that'](log),
+      ).resolves.toBeUndefined()
     })
 
     test('behavior: a producer that was opened and never used is fenced too', async () => {
@@ -297,16 +277,7 @@ export function eventLogSuite(
 
     test('behavior: right after it, the end has all that the id ever committed', async () => {
       const { log } = await openLog()
-      const topic = await newTopic(log, 1)
-      const id = unique('id')
-      for (let n = 0; n < 10; n++) {
-        const producer = await log.openProducer(id)
-        await producer.append([at(topic, 0, `${n}`)])
-        await log.openProducer(id)
-        const { end } = await log.offsets({ topic, partition: 0 })
-        const texts = (await readTo(log, { topic, partition: 0, offset: 0 }, end)).map(textOf)
-        expect(texts).toEqual(Array.from({ length: n + 1 }, (_, index) => `${index}`))
-      }
+      await expect(portLaws['right after it, the end has all that the id ever committed'](log)).resolves.toBeUndefined()
     })
 
     test('behavior: appends under way when a later one is opened are there if acknowledged, whole or absent if not', async () => {
@@ -703,71 +674,9 @@ async function readPlaces(log: EventLog, places: readonly TopicPartition[]): Pro
   return records
 }
 
-/** All committed records from a position up to `end`: a reader is done when its `nextOffset` is there. */
-async function readTo(log: EventLog, from: Position, end: number): Promise<readonly LogRecord[]> {
-  const reader = await log.openReader([from])
-  const records: LogRecord[] = []
-  const deadline = deadlineIn(DEADLINE_MS)
-  for (let offset = from.offset; offset < end;) {
-    if (deadline.passed()) throw new Error(`stands at ${offset} of ${end} in ${from.topic}/${from.partition}`)
-    for (const batch of await reader.poll(1000)) {
-      records.push(...batch.records)
-      offset = batch.nextOffset
-    }
-  }
-  await reader.close()
-  return records
-}
-
-/** Polls until there are `count` records, and no more than those. */
-async function pollRecords(reader: Reader, count: number): Promise<readonly LogRecord[]> {
-  const records: LogRecord[] = []
-  const deadline = deadlineIn(DEADLINE_MS)
-  while (records.length < count && !deadline.passed()) records.push(...recordsOf(await reader.poll(DEADLINE_MS)))
-  expect(records.length).toBe(count)
-  return records
-}
-
-async function readRecords(log: EventLog, from: Position, count: number): Promise<readonly LogRecord[]> {
-  const reader = await log.openReader([from])
-  const records = await pollRecords(reader, count)
-  await reader.close()
-  return records
-}
-
-async function readTexts(log: EventLog, from: Position, count: number): Promise<readonly string[]> {
-  return (await readRecords(log, from, count)).map(textOf)
-}
-
-async function newTopic(log: EventLog, partitions: number): Promise<string> {
-  const topic = unique('topic')
-  await log.createTopics([{ topic, partitions }])
-  return topic
-}
-
-async function appendAll(log: EventLog, records: readonly NewRecord[]): Promise<void> {
-  const producer = await log.openProducer(unique('id'))
-  await producer.append(records)
-  await producer.close()
-}
-
-const recordsOf = (batches: Awaited<ReturnType<Reader['poll']>>) => batches.flatMap(({ records }) => records)
-const textOf = ({ value }: LogRecord) => Buffer.from(value).toString()
-const at = (topic: string, partition: number, text: string) => ({
-  topic,
-  partition,
-  key: null,
-  value: Buffer.from(text),
-})
 const samePlace = (a: TopicPartition, b: TopicPartition) => a.topic === b.topic && a.partition === b.partition
 const isEndOfProducer = (error: unknown) => error instanceof ProducerFencedError || error instanceof CommitUnknownError
-const unique = (what: string) => `suite.${what}.${crypto.randomUUID()}`
 const patterned = (bytes: number, seed: number) => Buffer.alloc(bytes, `${seed} ${seed * 7919} `)
-
-function deadlineIn(ms: number): { passed(): boolean } {
-  const start = performance.now()
-  return { passed: () => performance.now() - start > ms }
-}
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined

@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+/** Numbers of Kafka's requests. Source: Kafka's protocol, API keys. */
+export const apiKeys = {
+  produce: 0,
+  fetch: 1,
+  listOffsets: 2,
+  metadata: 3,
+  findCoordinator: 10,
+  apiVersions: 18,
+} as const
+export const transactionKeys = { initProducerId: 22, addPartitionsToTxn: 24, endTxn: 26 } as const
+
+/** What becomes of a request: `swallow`: the broker never hears of it, and its sender waits. */
+type RequestFate = 'pass' | 'swallow' | 'cut'
+
+/** What stands between a client and its broker, and when; each part left out lets all pass. */
+interface Meddling {
+  request?(apiKey: number): RequestFate
+  /** @param payload What follows the correlation id; may be changed in place. */
+  response?(apiKey: number, payload: Buffer): void
+}
+
+export interface KafkaProxy {
+  /** For `openKafkaLogOver`. */
+  connect(): Socket
+  /** From now on. Default: all pass. */
+  meddle(meddling: Meddling): void
+  close(): Promise<void>
+}
+
+/** Stands before a cluster of one broker: messages pass whole, so that one can be told from the other. */
+export async function startKafkaProxy(bootstrap: string): Promise<KafkaProxy> {
+  const [host = '', port = ''] = bootstrap.split(':')
+  const sockets = new Set<Socket>()
+  let meddling: Meddling = {}
+  const server = createServer((client) => {
+    const broker = connect({ host, port: Number(port) })
+    const asked = new Map<number, number>()
+    const cut = () => {
+      client.destroy()
+      broker.destroy()
+    }
+    for (const socket of [client, broker]) {
+      sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', cut)
+      socket.on('close', () => (sockets.delete(socket), cut()))
+    }
+    eachMessage(client, (message) => {
+      const apiKey = message.readInt16BE(4)
+      asked.set(message.readInt32BE(8), apiKey)
+      const fate = meddling.request?.(apiKey) ?? 'pass'
+      if (fate === 'cut') cut()
+      else if (fate === 'pass') broker.write(message)
+    })
+    eachMessage(broker, (message) => {
+      const correlationId = message.readInt32BE(4)
+      meddling.response?.(asked.get(correlationId) ?? -1, message.subarray(8))
+      asked.delete(correlationId)
+      client.write(message)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('assertion: a TCP server has a port')
+  return {
+    connect: () => connect({ host: '127.0.0.1', port: address.port }),
+    meddle: (next) => (meddling = next),
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** Kafka's framing: four bytes of length before each message. */
+function eachMessage(from: Socket, handle: (message: Buffer) => void): void {
+  let bytes: Buffer = Buffer.alloc(0)
+  from.on('data', (chunk: Buffer) => {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readInt32BE(0)) {
+      const end = 4 + bytes.readInt32BE(0)
+      handle(bytes.subarray(0, end))
+      bytes = bytes.subarray(end)
+    }
+  })
+}
