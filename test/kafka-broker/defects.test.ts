@@ -389,13 +389,15 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
     for (let n = 0; n < 20; n++) await producer.append([at(progress, `${n}`), at(topic, `${n}`)])
     await log.close()
 
+    const groupId = `test.${topic}`
+    await admin.fetchOffsets({ groupId, topics: [topic] }) // so that it has a coordinator
     const own = raw.producer({ transactionalId: `raw.${crypto.randomUUID()}`, maxInFlightRequests: 1 })
     producers.push(own)
     await own.connect()
     const send = async () => {
       const transaction = await own.transaction()
       const topics = [{ topic, partitions: [{ partition: 0, offset: '1' }] }]
-      await transaction.sendOffsets({ consumerGroupId: `test.${topic}`, topics })
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics })
       await transaction.commit()
     }
     const refusals: unknown[] = []
