@@ -278,6 +278,15 @@ describe('the dashboard in a browser', () => {
         await page.getByRole('heading', { name: 'Transfer volume' }).waitFor()
         await page.getByRole('link', { name: 'Pipeline', exact: true }).first().click()
         await page.getByText('tocsin.31337.transactions').waitFor()
+        await page.getByText('busy 21 % · back pressured 5 % · idle 74 %').waitFor()
+        await page.getByText('p50 up to 2 ms, p99 3 ms, at most 3 ms (4,211)').waitFor()
+        const operator = page.locator('tr', { has: page.getByRole('cell', { name: 'priced-transactions' }) })
+        expect((await operator.getByRole('cell').allTextContents()).slice(0, 4)).toEqual([
+          '1',
+          'priced-transactions',
+          'process',
+          '482,113',
+        ])
         await page.getByRole('link', { name: 'Webhooks', exact: true }).first().click()
         await page.getByText('https://hooks.example.org/tocsin').waitFor()
         expect(new URL(page.url()).hash).toBe('#/webhooks')

@@ -197,8 +197,28 @@ const input = (topic: string, position: number, end: number, watermark: number) 
   partition: 0,
   position,
   end,
+  lag: end - position,
   watermark,
   idle: false,
+})
+const durations = (count: number, maxMs: number) => ({
+  count,
+  sumMs: count * 2,
+  lastMs: 2,
+  maxMs,
+  buckets: [1, 2, 5, 10, 25, 50].map((leMs) => ({ leMs, count: Math.min(count, Math.round((count * leMs) / maxMs)) })),
+})
+const operator = (id: number, name: string, records: number, now: number) => ({
+  id,
+  name,
+  operator: id === 0 ? 'source' : 'process',
+  recordsIn: records,
+  recordsOut: records,
+  lateRecords: 0,
+  keys: id,
+  bytesInMemory: 4_096,
+  timers: 0,
+  watermark: now - 1_001,
 })
 const pipeline = (now: number) => ({
   ingestor: {
@@ -225,6 +245,12 @@ const pipeline = (now: number) => ({
     lastCheckpointMs: 38,
     keys: 18_402,
     timers: 911,
+    eventLoopDelayMs: { p50: 0.1, p99: 4.2, max: 31 },
+    time: { busyTimeMsPerSecond: 210, idleTimeMsPerSecond: 740, backPressuredTimeMsPerSecond: 50 },
+    commitDurations: durations(4_211, 3),
+    checkpointDurations: durations(57, 38),
+    operators: [operator(0, 'transactions', 482_113, now), operator(1, 'priced-transactions', 482_113, now)],
+    restarts: { count: 0, nextAt: null, lastFailure: null },
     inputs: [
       input('tocsin.31337.transactions', 48_211, 48_211, now - 1_001),
       input('tocsin.prices', 9_120, 9_121, now - 400),

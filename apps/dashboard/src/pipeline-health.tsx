@@ -1,6 +1,7 @@
 import { useCallback, type ReactNode } from 'react'
 import { fetchPipeline } from './api.ts'
 import { chainName, formatAge, formatCount, formatDay, formatDuration, formatTime, formatUtc } from './format.ts'
+import { countedDurationsOf, durationsText, timeSharesOf } from './job-measures.ts'
 import { numberOf, objectOf, textOf, timeOf, type JsonObject } from './json.ts'
 import { Copyable, Empty, FailureNote } from './marks.tsx'
 import { useNow } from './use-now.ts'
@@ -70,7 +71,17 @@ export function PipelineHealth() {
 function Part({ value, now }: { value: JsonObject; now: number }) {
   const entries = Object.entries(value).filter(([, field]) => field !== null && field !== undefined)
   const plain = entries.filter(([, field]) => typeof field !== 'object')
-  const nested = entries.filter(([, field]) => typeof field === 'object')
+  const measured = entries.flatMap(([name, field]) => {
+    const text = measureText(field)
+    return text === undefined ? [] : [{ name, text }]
+  })
+  const time = entries.flatMap(([name, field]) => {
+    const shares = timeSharesOf(field)
+    return shares === null ? [] : [{ name, shares }]
+  })
+  const nested = entries.filter(
+    ([, field]) => typeof field === 'object' && measureText(field) === undefined && timeSharesOf(field) === null,
+  )
   return (
     <>
       {plain.length > 0 && (
@@ -79,6 +90,19 @@ function Part({ value, now }: { value: JsonObject; now: number }) {
             <div key={name}>
               <dt>{words(name)}</dt>
               <dd>{valueText(name, field, now)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {time.map(({ name, shares }) => (
+        <TimeBar key={name} shares={shares} />
+      ))}
+      {measured.length > 0 && (
+        <dl className="measures">
+          {measured.map(({ name, text }) => (
+            <div key={name}>
+              <dt>{words(name)}</dt>
+              <dd>{text ?? <span className="quiet">none yet</span>}</dd>
             </div>
           ))}
         </dl>
@@ -96,6 +120,35 @@ function Part({ value, now }: { value: JsonObject; now: number }) {
         </div>
       ))}
     </>
+  )
+}
+
+/** Durations in one line; null if there were none yet, undefined if the value is something else. */
+function measureText(value: unknown): string | null | undefined {
+  const durations = countedDurationsOf(value)
+  if (durations !== null) return durationsText(durations)
+  const { p50, p99, max, ...others } = objectOf(value)
+  const delays = [p50, p99, max].map(numberOf)
+  const [median, high, longest] = delays.map((delay) => (delay === null ? '' : formatDuration(Math.round(delay))))
+  return delays.includes(null) || Object.keys(others).length > 0
+    ? undefined
+    : `p50 ${median}, p99 ${high}, at most ${longest}`
+}
+
+/** What a job does with its time, as one bar. */
+function TimeBar({ shares }: { shares: NonNullable<ReturnType<typeof timeSharesOf>> }) {
+  const percent = (share: number) => `${Math.round(share * 100)} %`
+  return (
+    <div className="time-bar">
+      <span className="time-bar-track" aria-hidden="true">
+        {shares.map(({ use, share }) => (
+          <span key={use} className={`time-${use}`} style={{ flexGrow: share }} />
+        ))}
+      </span>
+      <span className="quiet">
+        {shares.map(({ use, share }) => `${words(use).toLowerCase()} ${percent(share)}`).join(' · ')}
+      </span>
+    </div>
   )
 }
 
@@ -147,11 +200,11 @@ function ListOfParts({ name, items, now }: { name: string; items: readonly unkno
   )
 }
 
-/** A reader's position and the log's end say how much waits only once they are subtracted. */
+/** Where no lag is told, a reader's position and the log's end say how much waits only once they are subtracted. */
 function withBehind(row: JsonObject): JsonObject {
   const position = numberOf(row['position'])
   const end = numberOf(row['end'])
-  return position === null || end === null ? row : { ...row, behind: Math.max(0, end - position) }
+  return position === null || end === null || 'lag' in row ? row : { ...row, behind: Math.max(0, end - position) }
 }
 
 const goodStates = ['running', 'reading', 'waiting', 'following', 'live', 'up']
@@ -165,7 +218,7 @@ function valueText(name: string, value: unknown, now: number): ReactNode {
     const tone = goodStates.includes(value) ? 'confirmed' : badStates.includes(value) ? 'failed' : 'provisional'
     return <span className={`pill pill-${tone}`}>{value}</span>
   }
-  if (/^(chain)?id$/i.test(name) && number !== null) {
+  if (/^chainId$/i.test(name) && number !== null) {
     return (
       <>
         {chainName(number)} <span className="quiet">{number}</span>
