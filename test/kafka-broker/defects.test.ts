@@ -390,7 +390,9 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
     await log.close()
 
     const groupId = `test.${topic}`
-    await admin.fetchOffsets({ groupId, topics: [topic] }) // so that it has a coordinator
+    // The coordinator of groups is made when the first of them is asked for, and takes a while to load.
+    const isLoaded = async () => admin.fetchOffsets({ groupId, topics: [topic] }).catch(() => undefined)
+    for (let asks = 0; (await isLoaded()) === undefined && asks < 300; asks++) await wait(100)
     const own = raw.producer({ transactionalId: `raw.${crypto.randomUUID()}`, maxInFlightRequests: 1 })
     producers.push(own)
     await own.connect()
