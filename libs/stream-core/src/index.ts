@@ -3,7 +3,12 @@ export * from './clock.ts'
 export * from './codec.ts'
 export type * from './broadcast-stream.ts'
 export type * from './connected-streams.ts'
-export * from './distributed/distributed-job.ts'
+export {
+  openDistributedJob,
+  type DistributedJob,
+  type DistributedJobOptions,
+  type DistributedJobProgress,
+} from './distributed/distributed-job.ts'
 export { EnrichmentError, type EnrichmentFailure, type EnrichOptions, type EnrichRetryStrategy } from './enrichment.ts'
 export { JobModuleError, type JobDefinition, type JobModule } from './distributed/job-definition.ts'
 export { FrameError } from './distributed/frame.ts'
@@ -14,6 +19,8 @@ export {
   keyGroupRange,
   type KeyGroupRange,
 } from './distributed/key-groups.ts'
+export { type ShardEvent } from './distributed/shard-slot.ts'
+export * from './distributed/sharded-job.ts'
 export { WorkerLostError, WorkerTaskError } from './distributed/worker.ts'
 export * from './evictor.ts'
 export type * from './interval-joined-streams.ts'

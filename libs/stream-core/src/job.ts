@@ -28,6 +28,8 @@ export interface JobOptions extends TaskPace {
   readonly random?: () => number
   /** Instead of the store in `stateFolder`, for tests. */
   readonly store?: StateStore
+  /** The same, opened anew each time the job is. */
+  readonly openStore?: () => Promise<StateStore>
   /** Turns and waits, so that a simulation can run a job in virtual time. Default: Node's own. */
   readonly eventLoop?: EventLoop
 }
@@ -79,7 +81,7 @@ export type OpenJob = (options: JobOptions) => Promise<Job>
  * @throws {StateLostError | StateMismatchError | StoreOpenError}
  */
 export const openJob: OpenJob = async (options) => {
-  const { progressTopic: topic, stateFolder, restart, random, onProgress, ...of } = options
+  const { progressTopic: topic, stateFolder, restart, random, onProgress, openStore, ...of } = options
   const progress = { topic, partition: 0, key: '0', transactionalId: topic }
   return RestartingJob.open({
     watch: options.eventLoop === undefined ? watchEventLoop : null,
@@ -89,7 +91,7 @@ export const openJob: OpenJob = async (options) => {
     eventLoop: options.eventLoop ?? nodeEventLoop,
     onProgress: onProgress ?? (() => undefined),
     open: async (tell) => {
-      const store = options.store ?? (await openLevelStore(stateFolder))
+      const store = options.store ?? (await (openStore?.() ?? openLevelStore(stateFolder)))
       try {
         await options.log.createTopics([{ topic, partitions: 1 }])
         return await TaskRunner.open({ ...of, store, progress, onProgress: tell })

@@ -237,7 +237,8 @@ const keepUp = async (task: Job, written: Promise<unknown>, ending: AbortSignal)
 /** The first of these that a task has is the job's. */
 const statuses = ['failed', 'restarting', 'waiting', 'restoring', 'replaying', 'running', 'stopped'] as const
 
-const aggregated = (all: readonly JobProgress[], parts: readonly TaskPart[]): JobProgress => {
+/** The progress of tasks as that of one job; `parts` are theirs. */
+export const aggregated = (all: readonly JobProgress[], parts: readonly Pick<TaskPart, 'level'>[]): JobProgress => {
   const [first] = all
   if (first === undefined) throw new Error('assertion: a job has tasks')
   const sum = (of: (progress: JobProgress) => number) => all.reduce((total, progress) => total + of(progress), 0)

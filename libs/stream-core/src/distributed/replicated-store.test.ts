@@ -39,15 +39,15 @@ const elsewhere = async (log: Awaited<ReturnType<typeof openLog>>) => {
 }
 
 describe('openReplicatedStore', () => {
-  let log = openSimulatedLog()
-  let contents = newMemoryStoreContents()
+  let suiteLog = openSimulatedLog()
+  let suiteContents = newMemoryStoreContents()
   const reset = async () => {
-    log = await openLog()
-    contents = newMemoryStoreContents()
+    suiteLog = await openLog()
+    suiteContents = newMemoryStoreContents()
   }
   beforeAll(reset)
   stateStoreSuite('with a checkpoint topic', {
-    open: () => openReplicatedStore(log, at, openMemoryStore(contents)),
+    open: () => openReplicatedStore(suiteLog, at, openMemoryStore(suiteContents)),
     reset,
   })
 

@@ -1,0 +1,33 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { shardedStorm, undisturbed } from './sharded-storm.ts'
+import { priceHistory, storm } from './storm.ts'
+
+const runs = Number(process.env['STREAM_RUNS'] ?? 8)
+
+describe('openShardedJob', () => {
+  test('property: through any coming and going of processes, each key’s outputs are those of one that nothing befell', async () => {
+    const met = new Map<string, number>()
+    await fc.assert(
+      fc.asyncProperty(
+        storm,
+        fc.tuple(priceHistory(0), priceHistory(1)),
+        fc.record({
+          seed: fc.nat(),
+          shards: fc.constantFrom(1, 2, 3, 4),
+          standbys: fc.constantFrom(0, 1, 2),
+          faults: fc.integer({ min: 0, max: 25 }),
+        }),
+        async ({ stormy }, prices, weather) => {
+          const history = { chain: stormy, prices }
+          const expected = await undisturbed(history)
+          const { written, events, faults } = await shardedStorm(history, weather, expected)
+          expect(written).toEqual(expected)
+          for (const kind of [...events, ...faults]) met.set(kind, (met.get(kind) ?? 0) + 1)
+        },
+      ),
+      { numRuns: runs },
+    )
+    expect([...met.keys()]).toEqual(expect.arrayContaining(['taken', 'released', 'standing-by', 'crash', 'stop']))
+  })
+})
