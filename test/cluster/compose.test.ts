@@ -132,6 +132,11 @@ describe.skipIf('missing' in broker)(
         expect(health.status, `${name}: ${await health.text()}`).toBe(200)
         const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
         expect(metrics, name).toMatch(/^tocsin_\w+ /m)
+        if (name !== 'detector') continue
+        expect(metrics).toMatch(/^tocsin_detector_commit_duration_seconds_count [1-9]/m)
+        expect(metrics).toMatch(/^tocsin_detector_commit_duration_seconds_bucket\{le="10"\} [1-9]/m)
+        expect(metrics).toMatch(/^tocsin_detector_operator_records_in\{operator="transactions"\} [1-9]/m)
+        expect(metrics).toMatch(/^tocsin_detector_time_ratio\{use="idle"\} 0\.\d+/m)
       }
     })
 
