@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
@@ -561,5 +564,96 @@ describe('enrich', () => {
     await job.close()
     expect(pricedOf(log)).toEqual([{ n: 0, answer: '1' }])
     expect(aborted).toBeGreaterThan(0)
+  })
+})
+
+describe('enrich while the chain turns back', () => {
+  const block = (epoch: number, amount: number): readonly ChainRecord[] => [
+    { type: 'element', timestamp: epoch * 1000, value: { from: 'ann', to: 'bob', amount } },
+    { type: 'sealed', epoch, watermark: epoch * 1000 + 999 },
+  ]
+  /** Block 2, not sealed yet, makes a finding whose question is answered once the gate is open. */
+  const begun = async (isOpen: boolean) => {
+    const log = openSimulatedLog()
+    const topics = ['chain', 'prices', 'findings', 'dead']
+    await log.createTopics(topics.map((topic) => ({ topic, partitions: 1 })))
+    await append(log, 'prices', 0, [{ type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }])
+    await append(log, 'chain', 0, [...block(1, 9), { type: 'finalized', epoch: 1 }, ...block(2, 14).slice(0, 1)])
+    const gate = new AbortController()
+    if (isOpen) gate.abort()
+    const asked = new AbortController()
+    const until = ({ signal }: AbortController) =>
+      new Promise<void>((go) => (signal.aborted ? go() : signal.addEventListener('abort', () => go())))
+    const through = <T>(uid: string, stream: DataStream<T>): DataStream<T> => {
+      if (uid !== 'asked-spending') return stream
+      const options: EnrichOptions<T, string, string> = {
+        requestOf: (value) => JSON.stringify(value),
+        ask: async (request) => {
+          asked.abort()
+          await until(gate)
+          return request
+        },
+        requestCodec: stringCodec,
+        answerCodec: stringCodec,
+        timeoutMs: 60_000,
+      }
+      return stream.enrich<string, string, T>(uid, options, (value, _, emit) => emit(value))
+    }
+    const job = await openJob(jobOptions(log, stormTopology({ through })))
+    return { log, job, gate, awaited: until(asked) }
+  }
+  const ids = (log: SimulatedLog) => textsOf(log, 'findings').map((text) => JSON.parse(text) as readonly unknown[])
+  const spentOf = (log: SimulatedLog) => ids(log).filter(([id]) => id === 'spent-ann')
+
+  test('behavior: a revert that comes while an answer is awaited takes back what the answer then finds', async () => {
+    const { log, job, gate, awaited } = await begun(false)
+    const stop = new AbortController()
+    const running = job.run(stop.signal)
+    await awaited
+    await append(log, 'chain', 0, [
+      ...block(2, 14).slice(1),
+      { type: 'reverted', epoch: 2 },
+      ...block(2, 16),
+      { type: 'finalized', epoch: 2 },
+    ])
+    gate.abort()
+    stop.abort()
+    await running
+    await job.runToEnd()
+    await job.close()
+    expect(spentOf(log)).toEqual([
+      ['spent-ann', 23, 1, 'added', 1],
+      ['spent-ann', 23, 1, 'retracted', 2],
+      ['spent-ann', 25, 1, 'added', 3],
+      ['spent-ann', 25, 1, 'confirmed', 4],
+    ])
+  })
+
+  test('behavior: a savepoint taken where an answer is awaited is that of a job that never waited', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'enrich-'))
+    const taken = async (name: string, isOpen: boolean) => {
+      const { log, job, gate, awaited } = await begun(isOpen)
+      if (isOpen) await job.runToEnd()
+      else {
+        const stop = new AbortController()
+        const running = job.run(stop.signal)
+        await awaited
+        stop.abort()
+        await running
+        expect(spentOf(log)).toEqual([])
+      }
+      const savepoint = job.savepoint(join(folder, name))
+      gate.abort()
+      await savepoint
+      const told = ids(log)
+      await job.runToEnd()
+      await job.close()
+      return { told, after: ids(log), bytes: await readFile(join(folder, name), 'utf8') }
+    }
+    const waited = await taken('waited', false)
+    expect(waited).toEqual(await taken('calm', true))
+    expect(waited.told.slice(-1)).toEqual([['spent-ann', 23, 1, 'retracted', 2]])
+    expect(waited.after.at(-1)).toEqual(['spent-ann', 23, 1, 'added', 3])
+    await rm(folder, { recursive: true })
   })
 })
