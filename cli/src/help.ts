@@ -10,9 +10,10 @@ export interface CommandLine {
 export function generalHelp(
   groups: readonly { readonly title: string; readonly commands: readonly CommandLine[] }[],
 ): string {
+  const width = Math.max(...groups.flatMap(({ commands }) => commands.map(({ name }) => name.length)))
   const listed = groups.flatMap(({ title, commands }) => [
     `${title}:`,
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`),
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
   ])
   return [

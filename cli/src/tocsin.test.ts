@@ -17,7 +17,7 @@ describe('runTocsin', () => {
     expect(code).toBe(0)
     expect(await tocsin('--help')).toEqual({ code: 0, stdout, stderr: '' })
     expect(stdout).toContain('Usage: tocsin <command> [flags]')
-    for (const { name, summary } of listedCommands) expect(stdout).toContain(`  ${name.padEnd(10)} ${summary}\n`)
+    for (const { name, summary } of listedCommands) expect(stdout).toContain(`  ${name.padEnd(17)}  ${summary}\n`)
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120)
   })
 
@@ -32,6 +32,7 @@ describe('runTocsin', () => {
       'replay',
       'verify',
       'detectors',
+      'savepoint inspect',
     ])
   })
 
@@ -49,6 +50,14 @@ describe('runTocsin', () => {
       code: 2,
       stdout: '',
       stderr: 'tocsin: there is no command "repaly". Did you mean replay?\nSee: tocsin --help\n',
+    })
+  })
+
+  test('error: the first word of a command of two', async () => {
+    expect(await tocsin('savepoint')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'tocsin: there is no command "savepoint". Did you mean savepoint inspect?\nSee: tocsin --help\n',
     })
   })
 

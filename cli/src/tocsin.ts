@@ -6,6 +6,7 @@ import { UsageError } from './words.ts'
 
 /** A command is loaded when it is asked for: the list of commands needs no chain library and no server. */
 interface Listed {
+  /** A word, or several. */
   readonly name: string
   readonly summary: string
   readonly load: () => Promise<Command>
@@ -75,6 +76,11 @@ const groups: readonly { readonly title: string; readonly commands: readonly Lis
         summary: 'List the detectors, or one with its parameters, units and defaults.',
         load: async () => (await import('./commands/detectors.ts')).detectors,
       },
+      {
+        name: 'savepoint inspect',
+        summary: 'Say what a savepoint of a job holds, and whether it is whole.',
+        load: async () => (await import('./commands/savepoint-inspect.ts')).savepointInspect,
+      },
     ],
   },
 ]
@@ -85,26 +91,24 @@ const askHelp = (word: string | undefined) => word === '--help' || word === '-h'
 
 /** The program: words in, exit code out. Wrong words or settings are told in full before anything is begun. */
 export async function runTocsin(words: readonly string[], io: Io): Promise<number> {
-  const [name, ...rest] = words
+  const [name, ...others] = words
   const complain = (lines: readonly string[], about: string) => {
     io.stderr.write([...lines.map((line) => `tocsin: ${line}`), `See: tocsin ${about}--help`, ''].join('\n'))
     return exitCodes.usage
   }
   if (name === undefined || askHelp(name)) {
-    const [about] = rest
-    if (name === 'help' && about !== undefined) return runTocsin([about, '--help'], io)
+    if (name === 'help' && others.length > 0) return runTocsin([...others, '--help'], io)
     await io.stdout.write(generalHelp(groups))
     return exitCodes.done
   }
-  const listed = listedCommands.find((one) => one.name === name)
+  const listed = listedCommands.find((one) => one.name.split(' ').every((word, index) => words[index] === word))
   if (listed === undefined) {
-    const near = nearest(
-      name,
-      listedCommands.map((one) => one.name),
-    )
+    const names = listedCommands.map((one) => one.name)
+    const near = names.find((one) => one.startsWith(`${name} `)) ?? nearest(name, names)
     return complain([`there is no command "${name}".${near === undefined ? '' : ` Did you mean ${near}?`}`], '')
   }
   const command = await listed.load()
+  const rest = words.slice(listed.name.split(' ').length)
   if (rest.some((word) => word === '--help' || word === '-h')) {
     await io.stdout.write(command.help())
     return exitCodes.done
@@ -115,11 +119,11 @@ export async function runTocsin(words: readonly string[], io: Io): Promise<numbe
     if (error instanceof SettingsError) {
       return complain(
         error.problems.map(({ setting, from, reason }) => `${setting}: ${from} ${reason}`),
-        `${name} `,
+        `${listed.name} `,
       )
     }
-    if (error instanceof UsageError) return complain(error.message.split('\n'), `${name} `)
-    io.stderr.write(`tocsin ${name}: ${errorLine(error)}\n`)
+    if (error instanceof UsageError) return complain(error.message.split('\n'), `${listed.name} `)
+    io.stderr.write(`tocsin ${listed.name}: ${errorLine(error)}\n`)
     return exitCodes.failed
   }
 }
