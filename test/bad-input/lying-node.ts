@@ -45,13 +45,22 @@ export async function startLyingNode(behind: string): Promise<LyingNode> {
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const text = Buffer.concat(chunks).toString('utf8')
-    const asked = JSON.parse(text) as Asked
+    const asked = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Asked | readonly Asked[]
+    const replies = await Promise.all([asked].flat().map(replyTo))
+    // What is no answer at all spoils the batch it is in.
+    const spoilt = replies.find(({ body }) => !isJson(body))
+    const [first] = replies
+    if (first === undefined) throw new Error('assertion: something was asked')
+    const together = Array.isArray(asked) ? { body: `[${replies.map(({ body }) => body).join(',')}]` } : first
+    const { status = 200, type = 'application/json', body } = spoilt ?? together
+    response.writeHead(status, { 'content-type': type }).end(body)
+  }
+  const replyTo = async (asked: Asked): Promise<Reply> => {
+    const text = JSON.stringify(asked)
     const ask = async () => (await fetch(node, { method: 'POST', body: text, headers: json })).text()
     const reply = await lie(asked, async () => (JSON.parse(await ask()) as { result: unknown }).result)
     if (reply !== undefined) lies++
-    const { status = 200, type = 'application/json', body } = reply ?? { body: await ask() }
-    response.writeHead(status, { 'content-type': type }).end(body)
+    return reply ?? { body: await ask() }
   }
   const up = async () => {
     server = createServer((request, response) => {
@@ -89,3 +98,12 @@ export async function startLyingNode(behind: string): Promise<LyingNode> {
 }
 
 const json = { 'content-type': 'application/json' }
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -2,12 +2,13 @@ import { defineSettings, setting, type SettingsOf } from '@tocsin/service-kit'
 
 /** Every setting of the ingestor, once. Either an endpoint is followed or recordings are read. */
 export const ingestorSettings = defineSettings({
-  rpc: setting.url({
+  rpc: setting.list({
     env: 'TOCSIN_RPC',
     flag: 'rpc',
-    doc: 'The JSON-RPC endpoint of the node to follow.',
+    doc: 'The JSON-RPC endpoints of the chain to follow: the first is asked as long as it is well, the others besides.',
+    of: 'url',
     protocols: ['http', 'https', 'ws', 'wss'],
-    default: null,
+    default: [],
   }),
   rpcHeads: setting.url({
     env: 'TOCSIN_RPC_HEADS',

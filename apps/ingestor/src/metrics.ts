@@ -26,10 +26,39 @@ export const ingestorMetrics = (metrics: Metrics) => ({
     help: 'Errors by code; each is tried again or kept as a dead letter.',
     labels: ['code'],
   }),
-  requests: metrics.counter({
-    name: 'tocsin_ingestor_requests_total',
-    help: 'JSON-RPC requests by method and outcome.',
-    labels: ['method', 'outcome'],
+  calls: metrics.counter({
+    name: 'tocsin_ingestor_calls_total',
+    help: 'JSON-RPC calls by endpoint, method and outcome: ok, error, unavailable, limited.',
+    labels: ['endpoint', 'method', 'outcome'],
+  }),
+  bytes: metrics.counter({
+    name: 'tocsin_ingestor_received_bytes_total',
+    help: 'Bytes of answers by endpoint and method; of a batch, an equal share for each of its calls.',
+    labels: ['endpoint', 'method'],
+  }),
+  refuted: metrics.counter({
+    name: 'tocsin_ingestor_verification_failures_total',
+    help: 'Answers that did not hold, by endpoint and field.',
+    labels: ['endpoint', 'field'],
+  }),
+  endpointScore: metrics.gauge({
+    name: 'tocsin_ingestor_endpoint_score_ratio',
+    help: 'How well an endpoint answers, 1 at best; below 0.5 others are asked first.',
+    labels: ['endpoint'],
+  }),
+  endpointQuarantined: metrics.gauge({
+    name: 'tocsin_ingestor_endpoint_quarantined_info',
+    help: '1 while the endpoint’s branch contradicts a final block and others are asked.',
+    labels: ['endpoint'],
+  }),
+  hedged: metrics.counter({
+    name: 'tocsin_ingestor_hedged_requests_total',
+    help: 'Times a second endpoint was asked because this one took longer than usual.',
+    labels: ['endpoint'],
+  }),
+  untraced: metrics.counter({
+    name: 'tocsin_ingestor_untraced_blocks_total',
+    help: 'Blocks taken without call frames, because a node that has traces gave none of them.',
   }),
   prices: metrics.counter({ name: 'tocsin_ingestor_prices_total', help: 'Price ticks taken in.' }),
 })

@@ -30,8 +30,12 @@ import { httpPriceSource } from './prices/http-price-source.ts'
 import { declareNoPrices, followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
 import { readPriceFile } from './prices/price-file.ts'
 import type { PriceSource } from './prices/price-source.ts'
+import { systemClock } from './rpc/clock.ts'
+import { askChainId, openEndpoints, openTransport } from './rpc/open-endpoints.ts'
+import type { EndpointObserver, RpcEndpoint } from './rpc/rpc-endpoint.ts'
 import type { ChainSource } from './sources/chain-source.ts'
-import { askChainId, openJsonRpcSource } from './sources/json-rpc-source.ts'
+import { jsonRpcSource } from './sources/json-rpc-source.ts'
+import { pooledSource } from './sources/pooled-source.ts'
 import { openRecording } from './sources/recording-source.ts'
 import type { TimedBlock } from './sources/recording-source.ts'
 
@@ -78,15 +82,31 @@ export function startIngestor(config: IngestorConfig, deps: IngestorDeps, signal
       failure = null
     },
   }
-  const chainId = chainOf(config, deps, metrics, health, signal)
+  const endpoints = openEndpoints(config.rpc, {
+    requestTimeoutMs: config.requestTimeout,
+    clock: systemClock,
+    observe: endpointObserver(metrics),
+  })
+  const chainId = chainOf(config, endpoints, deps, metrics, health, signal)
   chainId.catch(() => undefined) // `done` rejects with it
   return {
-    done: run(config, deps, metrics, health, chainId, signal),
+    done: run(config, endpoints, deps, metrics, health, chainId, signal),
     chainId,
     checks: {
-      source: () => (failure === null ? { status: 'up' } : { status: 'down', reason: failure }),
+      source: () => (failure === null ? { status: 'up', ...detailOf(endpoints) } : { status: 'down', reason: failure }),
     },
   }
+}
+
+/** Which endpoints are left aside while others do their work. */
+function detailOf(endpoints: readonly RpcEndpoint[]): { readonly detail?: string } {
+  const aside = endpoints.filter((endpoint) => endpoint.isQuarantined || endpoint.isUnwell)
+  if (aside.length === 0) return {}
+  const named = aside.map(
+    (endpoint) =>
+      `${endpoint.name} (${endpoint.isQuarantined ? 'another branch' : `score ${endpoint.scoreNow.toFixed(2)}`})`,
+  )
+  return { detail: `left aside: ${named.join(', ')}` }
 }
 
 interface Health {
@@ -97,15 +117,16 @@ interface Health {
 /** Asks the node where the settings do not say, until it answers: prices are of that chain too. */
 async function chainOf(
   config: IngestorConfig,
+  endpoints: readonly RpcEndpoint[],
   deps: IngestorDeps,
   metrics: IngestorMetrics,
   health: Health,
   signal: AbortSignal,
 ): Promise<number> {
-  const { rpc, chainId, recordings, requestTimeout } = config
-  if (chainId !== null || rpc === null || recordings.length > 0) return chainId ?? 1
+  const { chainId, recordings } = config
+  if (chainId !== null || endpoints.length === 0 || recordings.length > 0) return chainId ?? 1
   const told = telling(metrics, health, deps.logger.at('ingestor/chain'))
-  const found = await retry(() => askChainId(rpc, requestTimeout, signal), {
+  const found = await retry(() => askChainId(endpoints, signal), {
     signal,
     random: Math.random,
     onRetry: (error) => told.failing(error),
@@ -132,6 +153,7 @@ function telling(metrics: IngestorMetrics, health: Health, logger: Logger): Heal
 
 async function run(
   config: IngestorConfig,
+  endpoints: readonly RpcEndpoint[],
   deps: IngestorDeps,
   metrics: IngestorMetrics,
   health: Health,
@@ -141,7 +163,7 @@ async function run(
   const { log, prefix, logger } = deps
   const priceFile = config.prices
   const livePrices = deps.priceSource !== undefined || config.pricesUrl !== null
-  if (config.rpc === null && config.recordings.length === 0 && priceFile === null && !livePrices)
+  if (config.rpc.length === 0 && config.recordings.length === 0 && priceFile === null && !livePrices)
     throw new NothingToIngestError()
   const knowledge = await loadKnowledge({ tokens: config.tokens, labels: config.labels })
   const outage = createOutage(logger)
@@ -175,15 +197,15 @@ async function run(
   }
   if (config.recordings.length > 0)
     parts.push(readRecordings(config, deps, knowledge, metrics, failed, outage.over, all))
-  else if (config.rpc !== null)
-    parts.push(followNode(config.rpc, chainId, config, deps, knowledge, metrics, health, all))
+  else if (endpoints.length > 0)
+    parts.push(followNode(endpoints, chainId, config, deps, knowledge, metrics, health, all))
   try {
     await Promise.all(parts)
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     together.abort()
-    await Promise.allSettled(parts)
+    await Promise.allSettled([...parts, ...endpoints.map((endpoint) => endpoint.close())])
   }
 }
 
@@ -271,7 +293,7 @@ const followLivePrices = (
 }
 
 async function followNode(
-  url: string,
+  endpoints: readonly RpcEndpoint[],
   chainId: number,
   config: IngestorConfig,
   deps: IngestorDeps,
@@ -283,17 +305,40 @@ async function followNode(
   const logger = deps.logger.at('ingestor/chain')
   const told = telling(metrics, health, logger)
   const chain = chainFacts(chainId)
-  const source = openJsonRpcSource({
-    url,
-    ...(config.rpcHeads === null ? {} : { headsUrl: config.rpcHeads }),
+  const sources = endpoints.map((endpoint) =>
+    jsonRpcSource({
+      endpoint,
+      chainId,
+      finalizedTag: (config.finalityDepth ?? chain.finalityDepth) === null,
+      traces: config.traces,
+      verifyHashes: config.verifyHashes === 'auto' ? chain.ethereumFormats : config.verifyHashes === 'on',
+      onNotice: (message) => logger.info(message),
+      onUntraced: () => metrics.untraced.inc(),
+    }),
+  )
+  const [first, ...others] = sources
+  if (first === undefined) throw new NothingToIngestError()
+  const heads = config.rpcHeads === null ? null : openTransport(config.rpcHeads)
+  const pool = pooledSource({
     chainId,
-    requestTimeoutMs: config.requestTimeout,
-    finalizedTag: (config.finalityDepth ?? chain.finalityDepth) === null,
-    traces: config.traces,
-    verifyHashes: config.verifyHashes === 'auto' ? chain.ethereumFormats : config.verifyHashes === 'on',
-    onNotice: (message) => logger.info(message),
-    onRequest: (method, outcome) => metrics.requests.inc({ method, outcome }),
+    sources: [first, ...others],
+    clock: systemClock,
+    observe: {
+      hedged: (endpoint) => metrics.hedged.inc({ endpoint }),
+      quarantined(endpoint, is) {
+        metrics.endpointQuarantined.set({ endpoint }, is ? 1 : 0)
+        if (endpoints.length === 1) return // the follower says it
+        logger.info(`${endpoint} is ${is ? 'left aside until its branch has the final block' : 'on the chain again'}`)
+      },
+    },
   })
+  const source: ChainSource = {
+    ...pool,
+    onHead(listener) {
+      const stops = [pool.onHead(listener), heads?.subscribe(['newHeads'], listener) ?? (() => {})]
+      return () => stops.forEach((stop) => stop())
+    },
+  }
   logger.info(`following ${chain.name} (chain ${chainId}) at ${source.name}`)
   try {
     await followChain(
@@ -316,7 +361,18 @@ async function followNode(
       signal,
     )
   } finally {
-    await source.close()
+    await Promise.all([pool.close(), heads?.close()])
+  }
+}
+
+function endpointObserver(metrics: IngestorMetrics): EndpointObserver {
+  return {
+    called(endpoint, method, outcome, bytes) {
+      metrics.calls.inc({ endpoint, method, outcome })
+      metrics.bytes.inc({ endpoint, method }, bytes)
+    },
+    scored: (endpoint, score) => metrics.endpointScore.set({ endpoint }, score),
+    refuted: (endpoint, field) => metrics.refuted.inc({ endpoint, field }),
   }
 }
 

@@ -22,12 +22,12 @@ export const ingest = defineCommand(
     settings: { shared: sharedSettings, ingestor: ingestorSettings, ops: opsSettings },
     check: ({ settings: { shared, ingestor } }) => {
       checkBrokers(shared, 'ingest')
-      if (ingestor.rpc !== null && ingestor.recordings.length > 0) {
+      if (ingestor.rpc.length > 0 && ingestor.recordings.length > 0) {
         throw new UsageError(
           '--rpc and --recording exclude each other: a node is followed, or recorded blocks are read.',
         )
       }
-      if (ingestor.rpc === null && ingestor.recordings.length === 0) {
+      if (ingestor.rpc.length === 0 && ingestor.recordings.length === 0) {
         throw new UsageError(
           'there is nothing to ingest: give a node with --rpc URL, or recorded blocks with --recording PATH.',
         )

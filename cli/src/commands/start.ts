@@ -71,7 +71,7 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
   const apiPort = await freePort(config.api.apiHost, config.api.apiPort, isDefaultPort ? portsTried : 1)
   if (apiPort !== config.api.apiPort) log.warn('the port is taken', { port: config.api.apiPort, instead: apiPort })
 
-  const chain = config.ingestor.rpc === null ? await openDemoChain(config, lifecycle, log) : nodeOf(config)
+  const chain = config.ingestor.rpc.length === 0 ? await openDemoChain(config, lifecycle, log) : nodeOf(config)
   signal.throwIfAborted()
 
   const ingestor = startIngestor(
@@ -168,7 +168,7 @@ async function openDemoChain(
     name: 'the local chain',
     ingestor: {
       ...ingestor,
-      rpc: demo.rpcUrl,
+      rpc: [demo.rpcUrl],
       chainId: demo.chainId,
       from: demo.startBlock,
       finalityDepth: ingestor.finalityDepth ?? demo.finalityDepth,

@@ -5,17 +5,27 @@ import { gunzipSync } from 'node:zlib'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../rpc/clock.ts'
+import { httpTransport } from '../rpc/http-transport.ts'
+import { endpointNames } from '../rpc/open-endpoints.ts'
+import { RpcEndpoint } from '../rpc/rpc-endpoint.ts'
 import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
 import { openRecording } from './recording-source.ts'
-import { openJsonRpcSource, type JsonRpcSourceOptions } from './json-rpc-source.ts'
+import { jsonRpcSource, type JsonRpcSourceOptions } from './json-rpc-source.ts'
 import { parseHeader } from './parse-block.ts'
 
 type Answer =
   | { result: unknown }
   | { error: { code: number; message: string } }
-  | { raw: string; status?: number }
+  | { raw: string; status?: number; headers?: Record<string, string> }
   | 'hang'
   | 'drop'
+
+interface Asked {
+  readonly id: number
+  readonly method: string
+  readonly params: readonly unknown[]
+}
 
 /** A node that answers as told; `answers` may be changed while it runs. */
 class StubNode {
@@ -27,16 +37,23 @@ class StubNode {
     this.#server = createServer((request, response) => {
       const reply = async () => {
         const body = await bodyOf(request)
-        const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: readonly unknown[] }
-        this.requests.push(method)
-        const answer = this.answers(method, params)
-        if (answer === 'hang') return
-        if (answer === 'drop') {
-          request.socket.destroy()
-          return
+        const asked = JSON.parse(body) as Asked | readonly Asked[]
+        const replies: unknown[] = []
+        for (const { id, method, params } of [asked].flat()) {
+          this.requests.push(method)
+          const answer = this.answers(method, params)
+          if (answer === 'hang') return
+          if (answer === 'drop') {
+            request.socket.destroy()
+            return
+          }
+          if ('raw' in answer) {
+            response.writeHead(answer.status ?? 200, answer.headers).end(answer.raw)
+            return
+          }
+          replies.push({ jsonrpc: '2.0', id, ...answer })
         }
-        if ('raw' in answer) response.writeHead(answer.status ?? 200).end(answer.raw)
-        else response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
+        response.end(JSON.stringify(Array.isArray(asked) ? replies : replies[0]))
       }
       void reply()
     })
@@ -91,25 +108,36 @@ const honest =
     return { error: { code: -32601, message: `the method ${method} does not exist/is not available` } }
   }
 
-async function start(answers: StubNode['answers'], options: Partial<JsonRpcSourceOptions> = {}) {
+async function start(
+  answers: StubNode['answers'],
+  options: Partial<JsonRpcSourceOptions & { readonly requestTimeoutMs: number }> = {},
+) {
   const node = new StubNode(answers)
   nodes.push(node)
   const url = await node.listen()
   const notices: string[] = []
-  const source = openJsonRpcSource({
-    url,
+  const refuted: string[] = []
+  const [name = ''] = endpointNames([url])
+  const endpoint = new RpcEndpoint({
+    name,
+    transport: httpTransport(url),
+    requestTimeoutMs: options.requestTimeoutMs ?? 2000,
+    clock: systemClock,
+    observe: { called: () => {}, scored: () => {}, refuted: (_, field) => refuted.push(field) },
+  })
+  const source = jsonRpcSource({
+    endpoint,
     chainId: 1,
-    requestTimeoutMs: 2000,
     finalizedTag: true,
     traces: 'auto',
     verifyHashes: true,
     onNotice: (message) => notices.push(message),
     ...options,
   })
-  return { node, source, notices, signal: new AbortController().signal }
+  return { node, source, endpoint, notices, refuted, signal: new AbortController().signal }
 }
 
-describe('openJsonRpcSource', () => {
+describe('jsonRpcSource', () => {
   test.for(['transactions', 'receipts'])(
     'error: changed %s that each check but the hashes lets pass are refused by the root',
     async (what) => {
@@ -154,6 +182,7 @@ describe('openJsonRpcSource', () => {
     ])
     expect(node.requests.filter((method) => method === 'eth_getTransactionReceipt').length).toBe(128)
     expect(node.requests.filter((method) => method === 'trace_block').length).toBe(1)
+    expect(node.requests.filter((method) => method === 'eth_getBlockReceipts').length).toBe(1)
   })
 
   test('behavior: only a node that does not know `finalized` has no final block; any other error is an error', async () => {
@@ -167,11 +196,11 @@ describe('openJsonRpcSource', () => {
     expect(await answering({ code: -32000, message: 'finalized block not found' })).toBeNull()
     expect(await answering({ code: -32602, message: 'invalid argument 0: hex string without 0x prefix' })).toBeNull()
     for (const error of [
-      { code: -32005, message: 'daily request count exceeded' },
       { code: -32603, message: 'Internal error' },
       { code: -32000, message: 'request timed out' },
     ])
       await expect(answering(error)).rejects.toThrow(EndpointAnswerError)
+    await expect(answering({ code: -32005, message: 'daily request count exceeded' })).rejects.toThrow(/less often/)
   })
 
   test('behavior: a call to a block whose state is gone is left unknown, said once; any other error is an error', async () => {
@@ -197,7 +226,42 @@ describe('openJsonRpcSource', () => {
       expect([message, await answering({ code: -32000, message })]).toEqual([message, undefined])
     expect(notices).toHaveLength(1)
     await expect(answering({ code: -32000, message: 'header not found' })).rejects.toThrow(EndpointAnswerError)
-    await expect(answering({ code: -32005, message: 'rate limit' })).rejects.toThrow(EndpointAnswerError)
+    await expect(answering({ code: -32005, message: 'rate limit' })).rejects.toThrow(/less often/)
+  })
+
+  test('behavior: where receipts cannot be had at all there are logs, and the status stays unknown; said once', async () => {
+    const data = recorded()
+    const { source, notices, signal } = await start((method, params) => {
+      if (method === 'eth_getLogs') return { result: data.receipts.flatMap(({ logs }) => logs) }
+      return /Receipt/.test(method)
+        ? { error: { code: -32601, message: 'the method is not available' } }
+        : honest(data)(method, params)
+    })
+    const { head } = await source.tip(signal)
+    for (let time = 0; time < 2; time++) {
+      const { transactions } = await source.block(head, signal)
+      expect(transactions.every(({ outcome }) => outcome === null)).toBe(true)
+      expect(transactions.flatMap(({ logs }) => logs).length).toBe(data.receipts.flatMap(({ logs }) => logs).length)
+    }
+    expect(notices).toHaveLength(2)
+    expect(notices[1]).toMatch(/gives no receipts: logs are asked for/)
+  })
+
+  test('behavior: a node that has traces and gives none of a block is asked again, and then the block is taken without', async () => {
+    const data = recorded()
+    const { source, node, notices, signal } = await start((method, params) =>
+      method === 'trace_block'
+        ? { error: { code: -32000, message: 'execution timeout' } }
+        : honest(data)(method, params),
+    )
+    const { head } = await source.tip(signal)
+    for (let time = 0; time < 2; time++)
+      await expect(source.block(head, signal)).rejects.toThrow(/trace_block: .*execution timeout/)
+    const block = await source.block(head, signal)
+    expect(block.transactions.every(({ frames, outcome }) => frames === null && outcome !== null)).toBe(true)
+    expect(notices).toEqual([expect.stringMatching(/gives no traces of block 4370006, which is taken without/)])
+    node.answers = honest(data)
+    expect((await source.block(head, signal)).transactions.every(({ frames }) => frames !== null)).toBe(true)
   })
 
   const lies: Readonly<Record<string, [string, (data: Recorded) => StubNode['answers'], RegExp]>> = {
@@ -268,13 +332,15 @@ describe('openJsonRpcSource', () => {
     async ([, [lied, answer, expected]]) => {
       const data = recorded()
       const lie = answer(data)
-      const { source, signal } = await start((method, params) =>
+      const { source, endpoint, refuted, signal } = await start((method, params) =>
         method === lied ? lie(method, params) : honest(data)(method, params),
       )
       const header = parseHeader(data.block)
       const failing = source.block(header, signal)
       await expect(failing).rejects.toThrow(expected)
       await expect(failing).rejects.toMatchObject({ code: 'INGEST_ENDPOINT_ANSWER', handling: 'retry' })
+      expect(refuted).toHaveLength(1)
+      expect(endpoint.scoreNow).toBeLessThan(0.7)
     },
   )
 
@@ -292,18 +358,16 @@ describe('openJsonRpcSource', () => {
     const bad: readonly [Answer, RegExp][] = [
       [{ raw: '<html>busy</html>' }, /the answer is no JSON-RPC\.$/],
       [{ raw: '{"jsonrpc":"2.0"' }, /the answer is no JSON-RPC\.$/],
-      [{ raw: 'slow down', status: 429 }, /less often \(HTTP 429\)\.$/],
       [{ raw: 'bad gateway', status: 502 }, /HTTP status 502\.$/],
       ['drop', /does not answer eth_chainId/],
       ['hang', /none within 300 ms\.$/],
+      [{ raw: 'slow down', status: 429, headers: { 'retry-after': '1' } }, /less often \(HTTP 429\)\.$/],
     ]
     for (const [answer, expected] of bad) {
       node.answers = () => answer
-      await expect(source.tip(signal)).rejects.toThrow(expected)
-      await expect(source.tip(signal)).rejects.toMatchObject({
-        code: 'INGEST_ENDPOINT_UNAVAILABLE',
-        handling: 'retry',
-      })
+      const failing = source.tip(signal)
+      await expect(failing).rejects.toThrow(expected)
+      await expect(failing).rejects.toMatchObject({ code: 'INGEST_ENDPOINT_UNAVAILABLE', handling: 'retry' })
     }
     node.answers = good
     expect((await source.tip(signal)).head.number).toBe(5)

@@ -13,6 +13,8 @@ export interface ScriptedSource extends ChainSource {
   reorg(depth: number, count: number): void
   /** Every block ever mined. */
   readonly known: ReadonlyMap<Hash, BlockHeader>
+  /** Takes over the canonical chain of another. */
+  become(other: ScriptedSource): void
   /** The canonical chain, oldest first. */
   readonly canonical: readonly BlockHeader[]
   /** Makes the `finalized` tag stand so many blocks under the head; null: the node knows no such tag. */
@@ -87,6 +89,10 @@ export function scriptedSource(options: { readonly chainId: number; readonly nam
     reorg(depth, count) {
       canonical.splice(Math.max(1, canonical.length - depth))
       mine(count)
+    },
+    become(other) {
+      canonical.splice(0, Infinity, ...other.canonical)
+      for (const header of canonical) known.set(header.hash, header)
     },
     setFinality: (depth) => {
       finality = depth

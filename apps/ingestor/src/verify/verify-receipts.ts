@@ -2,8 +2,10 @@ import {
   asArray,
   asBytes,
   asObject,
+  parseLog,
   parseReceipt,
   parseTraces,
+  type ParsedLog,
   type ParsedReceipt,
   type ParsedTrace,
 } from '../sources/parse-block.ts'
@@ -56,6 +58,28 @@ export function verifyReceipts(
         fail('receiptsRoot', `expected ${String(block.raw['receiptsRoot'])}, found ${root}`)
     }
     return receipts
+  })
+}
+
+/**
+ * The logs of `block` where a node gives no receipts: each of a transaction of it, indices without a gap, together making
+ * the bloom. The status stays unknown. @throws {EndpointAnswerError}
+ */
+export function verifyLogs(endpoint: string, block: VerifiedBlock, answer: unknown): readonly ParsedLog[] {
+  return proving(endpoint, block.header.number, (fail) => {
+    const logs = asArray(answer, 'logs').map((log, at) => parseLog(log, `logs.${at}`))
+    for (const [at, log] of logs.entries()) {
+      if (log.logIndex !== at) fail(`logs.${at}.logIndex`, `expected ${at}, found ${log.logIndex}`)
+      if (log.blockHash !== block.header.hash) fail(`logs.${at}.blockHash`, `they are of block ${log.blockHash}`)
+      if (block.transactions[log.transactionIndex]?.hash !== log.transactionHash)
+        fail(
+          `logs.${at}.transactionHash`,
+          `${log.transactionHash} is not transaction ${log.transactionIndex} of the block`,
+        )
+    }
+    const bloom = asBytes(block.raw['logsBloom'], 'logsBloom')
+    if (logsBloom(logs) !== bloom) fail('logsBloom', 'the logs do not make it')
+    return logs
   })
 }
 
