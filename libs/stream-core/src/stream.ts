@@ -4,8 +4,10 @@ import { connectedStreams, type ConnectedStreams } from './connected-streams.ts'
 import { intervalJoinedStreams, type IntervalJoinedStreams } from './interval-joined-streams.ts'
 import type { EnrichOptions } from './enrichment.ts'
 import { enrichmentOf, enrichOperator, verifyEnrichment } from './operators/enrich.ts'
+import { filterOperator } from './operators/filter.ts'
 import { flatMapOperator } from './operators/flat-map.ts'
 import { keyedProcessOperator, type KeySelector } from './operators/keyed-process.ts'
+import { mapOperator } from './operators/map.ts'
 import type { CreateOperator } from './operators/operator.ts'
 import { passOperator } from './operators/pass.ts'
 import { plainSinkOperator } from './operators/plain-sink.ts'
@@ -158,15 +160,16 @@ export class DataStream<T> {
   protected readonly add: AddStream = <Out>(node: NewNode) => new DataStream<Out>(this.built, addNode(this.built, node))
 
   map<Out>(f: (value: T) => Out): DataStream<Out> {
-    return this.#stateless<Out>('map', (value, emit) => emit(f(value)))
+    return this.#stateless<Out>('map', mapOperator(f), (value, emit) => emit(f(value)))
   }
   filter(f: (value: T) => boolean): DataStream<T> {
-    return this.#stateless<T>('filter', (value, emit) => (f(value) ? emit(value) : undefined))
+    return this.#stateless<T>('filter', filterOperator(f), (value, emit) => (f(value) ? emit(value) : undefined))
   }
   flatMap<Out>(f: (value: T) => Iterable<Out>): DataStream<Out> {
-    return this.#stateless<Out>('flatMap', (value, emit) => {
+    const pure = (value: T, emit: (out: Out) => void) => {
       for (const out of f(value)) emit(out)
-    })
+    }
+    return this.#stateless<Out>('flatMap', flatMapOperator(pure), pure)
   }
   union(...others: readonly DataStream<T>[]): DataStream<T> {
     const inputs = [this, ...others].map(({ node }) => node)
@@ -247,9 +250,13 @@ export class DataStream<T> {
     this.#sink(uid, 'plain-sink', { topic, idOf: null }, plainSinkOperator(topic, codec))
   }
 
-  #stateless<Out>(operator: string, f: (value: T, emit: (value: unknown) => void) => void): DataStream<Out> {
+  #stateless<Out>(
+    operator: string,
+    create: CreateOperator,
+    f: (value: T, emit: (value: Out) => void) => void,
+  ): DataStream<Out> {
     const pure = f as NonNullable<TopologyNode['pure']> // the builder typed the stream that feeds it
-    return this.add<Out>({ operator, inputs: [this.node], pure, create: flatMapOperator<T>(f) })
+    return this.add<Out>({ operator, inputs: [this.node], pure, create })
   }
   #sink(uid: string, operator: string, sink: TopologyNode['sink'], create: CreateOperator): void {
     addNode(this.built, { uid, operator, inputs: [this.node], detail: `topic ${sink?.topic}`, sink, create })

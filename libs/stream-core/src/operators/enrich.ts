@@ -3,6 +3,7 @@ import { EnrichmentError } from '../enrichment.ts'
 import { requireSynchronous } from '../process-function.ts'
 import { decodeVersioned, encodeVersioned } from '../state/versioned.ts'
 import { TopologyError } from '../topology.ts'
+import { flatMapOperator } from './flat-map.ts'
 import type { CreateOperator } from './operator.ts'
 
 const defaultCapacity = 100
@@ -39,30 +40,12 @@ export const enrichOperator =
     f: (value: T, answer: Answer, emit: (out: Out) => void) => void,
   ): CreateOperator =>
   (context) => {
-    const { name, main, undo, outputs } = context
-    let now = 0
-    const emit = (value: Out) => main.emit(value, now)
+    const { name } = context
     const answerTo = (value: T): Answer => {
       const outcome = context.answerTo(requestOf(value))
       if (outcome.type === 'answer') return decodeVersioned(answerCodec, outcome.value, name)
       if (onFailure !== undefined) return onFailure(outcome, value)
       throw new EnrichmentError(`"${name}" got no answer: ${outcome.reason}`)
     }
-    return {
-      receivers: [
-        {
-          process(value, timestamp) {
-            const undoPosition = undo.position
-            const outputPosition = outputs.position
-            now = timestamp
-            try {
-              const element = value as T // as above
-              requireSynchronous(f(element, answerTo(element), emit), name)
-            } catch (error) {
-              context.fail(error, undoPosition, outputPosition)
-            }
-          },
-        },
-      ],
-    }
+    return flatMapOperator<T, Out>((value, emit) => requireSynchronous(f(value, answerTo(value), emit), name))(context)
   }

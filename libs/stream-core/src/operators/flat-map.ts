@@ -1,12 +1,12 @@
 import type { CreateOperator } from './operator.ts'
 
-/** `map`, `filter` and `flatMap`: a value becomes any number of values with its timestamp. */
+/** A value becomes any number of values with its timestamp. */
 export const flatMapOperator =
-  <T>(f: (value: T, emit: (value: unknown) => void) => void): CreateOperator =>
+  <T, Out>(f: (value: T, emit: (value: Out) => void) => void): CreateOperator =>
   (context) => {
     const { main, undo, outputs } = context
     let now = 0
-    const emit = (value: unknown) => main.emit(value, now)
+    const emit = (value: Out) => main.emit(value, now)
     return {
       receivers: [
         {

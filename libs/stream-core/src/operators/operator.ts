@@ -27,7 +27,8 @@ export class Output {
   }
   emit(value: unknown, timestamp: Timestamp): void {
     this.#records += 1
-    for (const receiver of this.#receivers) receiver.process(value, timestamp)
+    const receivers = this.#receivers
+    for (let at = 0; at < receivers.length; at += 1) receivers[at]?.process(value, timestamp)
   }
 }
 
