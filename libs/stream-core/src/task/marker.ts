@@ -1,10 +1,11 @@
 import type { InputPosition } from './input.ts'
-import type { OutputProof, SentCounts } from './output-buffer.ts'
+import type { SentCounts } from './output-buffer.ts'
+import type { OutputProof } from './output-chain.ts'
 import { StateMismatchError } from './errors.ts'
 import type { Resumption } from './task.ts'
 
 /** Raised with what a marker holds; there is no way from one to the next. */
-const format = 4
+const format = 5
 
 /** What a commit says of itself, in one atomic write with its outputs. */
 export interface ProgressMarker {

@@ -41,7 +41,7 @@ describe('readMarkers', () => {
     const value = Buffer.from(JSON.stringify(old))
     await producer.append([{ topic: 'progress', partition: 0, key: Buffer.from('0'), value }])
     await expect(readMarkers(log, position)).rejects.toThrow(
-      'A progress marker of job "job" has format 1; this version reads format 4.',
+      'A progress marker of job "job" has format 1; this version reads format 5.',
     )
   })
 })

@@ -2,7 +2,8 @@ import { UnknownTopicError, type EventLog, type LogRecord } from '@tocsin/event-
 import { nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
 import { DeterminismError, type OutputDifference } from './errors.ts'
 import { differingSinks, type ProgressMarker, type WrittenRange } from './marker.ts'
-import { deadLetterSink, type Emission, type OutputProof, type SentCounts } from './output-buffer.ts'
+import { deadLetterSink, type Emission, type SentCounts } from './output-buffer.ts'
+import type { OutputProof } from './output-chain.ts'
 
 const pollWaitMs = 100
 

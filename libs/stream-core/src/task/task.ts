@@ -30,7 +30,8 @@ import { Answers, type AnswerAtOnce, type AnswerRequest, type AnswerUse } from '
 import { EpochError, SourceError } from './errors.ts'
 import { decodeAll, Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
-import { deadLetterSink, OutputBuffer, type OutputProof, type SentCounts } from './output-buffer.ts'
+import { deadLetterSink, OutputBuffer, type SentCounts } from './output-buffer.ts'
+import type { OutputProof } from './output-chain.ts'
 import type { OperatorProgress } from './operator-progress.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
 import { UndoLog } from './rewind.ts'
@@ -1047,7 +1048,7 @@ export class Task {
       if (this.#isFiring && this.#fireOne(fireNext, operator, valve.watermark)) {
         if (this.isAwaitingAnswers) return true
         this.#undo.settle()
-        this.outputs.settle(outputsAProof)
+        this.outputs.settle()
         return true
       }
       this.#isFiring = false
@@ -1267,7 +1268,7 @@ export class Task {
       this.#rest.push(() => {
         answer ??= begin(sink)
         const hasMore = answer.next().done !== true
-        this.outputs.settle(outputsAProof)
+        this.outputs.settle()
         return hasMore
       })
     }
@@ -1372,9 +1373,6 @@ export class Task {
     this.outputs.emit(deadLetterSink, topic, record, letter, { type: 'added', revision: 1 })
   }
 }
-
-/** Outputs of one step that are hashed together: all at once would hold the event loop. */
-const outputsAProof = 256
 
 const never = (): boolean => false
 
