@@ -7,14 +7,14 @@ import {
   type RestoreOptions,
   type Topology,
 } from '../src/index.ts'
-import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../src/state/memory-store.ts'
+import { appendJson, fillStormLog, storesByTask } from './storm-log.ts'
 import { stormTopology, type ChainRecord, type PriceRecord } from './storm.ts'
 
 /** The storm's job on a log, one run after the other, each with its own state and progress topic. */
 export class StormRun {
   readonly log: SimulatedLog
   #opened = 0
-  #stores = new Map<string, MemoryStoreContents>()
+  #openStore = storesByTask()
 
   private constructor(log: SimulatedLog) {
     this.log = log
@@ -22,23 +22,12 @@ export class StormRun {
 
   static async on(chain: readonly ChainRecord[], prices: readonly (readonly PriceRecord[])[]): Promise<StormRun> {
     const log = openSimulatedLog()
-    await log.createTopics([
-      { topic: 'chain', partitions: 1 },
-      { topic: 'prices', partitions: prices.length },
-      { topic: 'findings', partitions: 3 },
-      { topic: 'dead', partitions: 1 },
-    ])
-    const run = new StormRun(log)
-    await run.append('chain', 0, chain)
-    for (const [partition, records] of prices.entries()) await run.append('prices', partition, records)
-    return run
+    await fillStormLog(log, chain, prices)
+    return new StormRun(log)
   }
 
-  async append(topic: string, partition: number, records: readonly object[]): Promise<void> {
-    const producer = await this.log.openProducer(`writer-${topic}-${partition}`)
-    const values = records.map((record) => Buffer.from(JSON.stringify(record)))
-    await producer.append(values.map((value) => ({ topic, partition, key: null, value })))
-    await producer.close()
+  append(topic: string, partition: number, records: readonly object[]): Promise<void> {
+    return appendJson(this.log, topic, partition, records)
   }
 
   /** A new run of the job, out of a savepoint if there is one: in one task if `shards` is null. */
@@ -59,7 +48,7 @@ export class StormRun {
   ): Promise<Job> {
     if (!isAgain) {
       this.#opened += 1
-      this.#stores = new Map()
+      this.#openStore = storesByTask()
     }
     const progressTopic = `progress-${this.#opened}`
     let now = 0
@@ -77,12 +66,7 @@ export class StormRun {
       batchSize: 3,
       restart: { type: 'none' },
     } as const
-    const stores = this.#stores
-    const openStore = async (task: string) => {
-      const contents = stores.get(task) ?? newMemoryStoreContents()
-      stores.set(task, contents)
-      return openMemoryStore(contents)
-    }
+    const openStore = this.#openStore
     const internalTopics = `internal-${this.#opened}`
     if (savepoint !== null) {
       const distributed = shards === null ? {} : { distributed: { shards, internalTopics } }

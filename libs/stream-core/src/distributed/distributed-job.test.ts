@@ -5,37 +5,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
-import { defineJob } from '../../testing/storm-job.ts'
+import { defineJob, type StormJobArgument } from '../../testing/storm-job.ts'
 import { priceHistory, storm, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
+import { Crash, crashAfter, fillStormLog, storesByTask } from '../../testing/storm-log.ts'
 import { openJob } from '../job.ts'
-import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../state/memory-store.ts'
+import { openMemoryStore } from '../state/memory-store.ts'
 import { openDistributedJob, type DistributedJobOptions } from './distributed-job.ts'
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 20)
 
 type Prices = readonly (readonly PriceRecord[])[]
-
-class Crash extends Error {
-  readonly handling = 'stop'
-}
-
-const append = async (log: EventLog, topic: string, partition: number, records: readonly object[]) => {
-  const producer = await log.openProducer(`writer-${topic}-${partition}`)
-  const values = records.map((record) => Buffer.from(JSON.stringify(record)))
-  await producer.append(values.map((value) => ({ topic, partition, key: null, value })))
-  await producer.close()
-}
-
-const fill = async (log: EventLog, chain: readonly ChainRecord[], prices: Prices) => {
-  await log.createTopics([
-    { topic: 'chain', partitions: 1 },
-    { topic: 'prices', partitions: 2 },
-    { topic: 'findings', partitions: 3 },
-    { topic: 'dead', partitions: 1 },
-  ])
-  await append(log, 'chain', 0, chain)
-  for (const [partition, records] of prices.entries()) await append(log, 'prices', partition, records)
-}
 
 /** Records of the sinks by key, in order, and dead letters in any. */
 const written = async (log: EventLog) => {
@@ -80,7 +59,7 @@ const shapeOf = (shards: number) => ({
 
 const local = async (chain: readonly ChainRecord[], prices: Prices, savepoint: string | null = null) => {
   const log = openSimulatedLog()
-  await fill(log, chain, prices)
+  await fillStormLog(log, chain, prices)
   const job = await openJob({
     ...defineJob(),
     log,
@@ -95,19 +74,11 @@ const local = async (chain: readonly ChainRecord[], prices: Prices, savepoint: s
   return written(log)
 }
 
-const optionsOn = (
-  log: SimulatedLog,
-  shards: number,
-  stores: Map<string, MemoryStoreContents>,
-): DistributedJobOptions => ({
+const optionsOn = (log: SimulatedLog, shards: number, openStore = storesByTask()): DistributedJobOptions => ({
   ...shapeOf(shards),
   definition: { ...defineJob(), clock: clockOf() },
   log,
-  openStore: async (task) => {
-    const contents = stores.get(task) ?? newMemoryStoreContents()
-    stores.set(task, contents)
-    return openMemoryStore(contents)
-  },
+  openStore,
 })
 
 const sample = () => {
@@ -119,6 +90,11 @@ const sample = () => {
     prices: [first, second] as readonly (readonly PriceRecord[])[],
   }
 }
+
+const stormJob = (argument: StormJobArgument) => ({
+  url: new URL('../../testing/storm-job.ts', import.meta.url),
+  argument,
+})
 
 describe('openDistributedJob', () => {
   test('property: after crashes of tasks at any writes, the outputs are those of one task', async () => {
@@ -133,13 +109,12 @@ describe('openDistributedJob', () => {
         async ({ stormy }, first, second, shards, plan) => {
           const expected = await local(stormy, [first, second])
           const log = openSimulatedLog()
-          await fill(log, stormy, [first, second])
-          const stores = new Map<string, MemoryStoreContents>()
+          await fillStormLog(log, stormy, [first, second])
+          const stores = storesByTask()
           for (const after of plan) {
-            let left = after
+            const mayWrite = crashAfter(after)
             log.decideAppends((): AppendFate => {
-              left -= 1
-              if (left < 0) throw new Crash('killed')
+              mayWrite()
               return 'committed'
             })
             const job = await openDistributedJob(optionsOn(log, shards, stores))
@@ -164,8 +139,8 @@ describe('openDistributedJob', () => {
   test('behavior: internal topics are trimmed below the checkpoints of their readers', async () => {
     const { chain, prices } = sample()
     const log = openSimulatedLog()
-    await fill(log, chain, prices)
-    const job = await openDistributedJob(optionsOn(log, 2, new Map()))
+    await fillStormLog(log, chain, prices)
+    const job = await openDistributedJob(optionsOn(log, 2))
     await job.runToEnd()
     const { tasks, status, outputs } = job.progress()
     expect(status).toBe('stopped')
@@ -188,8 +163,8 @@ describe('openDistributedJob', () => {
     const [ofOne, ofWorkers] = [join(folder, 'one'), join(folder, 'workers')]
     const expected = await local(chain, prices, ofOne)
     const log = await openEmbeddedLog(join(folder, 'log'))
-    await fill(log, chain, prices)
-    const definition = { url: new URL('../../testing/storm-job.ts', import.meta.url), argument: null }
+    await fillStormLog(log, chain, prices)
+    const definition = stormJob('plain')
     const shape = { ...shapeOf(4), stateFolder: join(folder, 'state') }
     const job = await openDistributedJob({ ...shape, definition, log, workers: 2 })
     await job.runToEnd()
@@ -208,8 +183,8 @@ describe('openDistributedJob', () => {
     const log = await openEmbeddedLog(join(folder, 'log'))
     const end = { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER } as const
     const sealed = { type: 'sealed', epoch: 1, watermark: 1 } as const
-    await fill(log, [sealed, sealed], [[end], [end]])
-    const definition = { url: new URL('../../testing/storm-job.ts', import.meta.url), argument: null }
+    await fillStormLog(log, [sealed, sealed], [[end], [end]])
+    const definition = stormJob('plain')
     const shape = { ...shapeOf(2), stateFolder: join(folder, 'state') }
     const job = await openDistributedJob({ ...shape, definition, log, workers: 2 })
     await expect(job.run(new AbortController().signal)).rejects.toMatchObject({
@@ -217,6 +192,42 @@ describe('openDistributedJob', () => {
       handling: 'stop',
     })
     await job.close()
+    await log.close()
+    await rm(folder, { recursive: true })
+  })
+
+  test('behavior: workers ask, and give the outputs of one task that does not', async () => {
+    const { chain, prices } = sample()
+    const folder = await mkdtemp(join(tmpdir(), 'distributed-job-'))
+    const log = await openEmbeddedLog(join(folder, 'log'))
+    await fillStormLog(log, chain, prices)
+    const shape = { ...shapeOf(4), stateFolder: join(folder, 'state') }
+    const job = await openDistributedJob({ ...shape, definition: stormJob('asks'), log, workers: 2 })
+    await job.runToEnd()
+    await job.close()
+    expect(await written(log)).toEqual(await local(chain, prices))
+    await log.close()
+    await rm(folder, { recursive: true })
+  })
+
+  test('error: a worker that dies ends the job, which goes on when it is opened again', async () => {
+    const { chain, prices } = sample()
+    const folder = await mkdtemp(join(tmpdir(), 'distributed-job-'))
+    const log = await openEmbeddedLog(join(folder, 'log'))
+    await fillStormLog(log, chain, prices)
+    const shape = { ...shapeOf(4), stateFolder: join(folder, 'state') }
+    const dying = await openDistributedJob({ ...shape, definition: stormJob('dies'), log, workers: 2 })
+    await expect(dying.run(new AbortController().signal)).rejects.toMatchObject({
+      code: 'STREAM_WORKER_LOST',
+      handling: 'retry',
+      message: 'A worker ended with exit code 7.',
+    })
+    await expect(dying.runToEnd()).rejects.toThrow('A worker ended with exit code 7.')
+    await dying.close()
+    const job = await openDistributedJob({ ...shape, definition: stormJob('plain'), log, workers: 2 })
+    await job.runToEnd()
+    await job.close()
+    expect(await written(log)).toEqual(await local(chain, prices))
     await log.close()
     await rm(folder, { recursive: true })
   })
@@ -230,8 +241,8 @@ describe('openDistributedJob', () => {
 
   test('error: more shards than key groups', async () => {
     const log = openSimulatedLog()
-    await fill(log, [], [[], []])
-    const opened = openDistributedJob({ ...optionsOn(log, 8, new Map()), maxParallelism: 4 })
+    await fillStormLog(log, [], [[], []])
+    const opened = openDistributedJob({ ...optionsOn(log, 8), maxParallelism: 4 })
     await expect(opened).rejects.toThrow('The job has 8 shards; it can have 1 to 4, one key group each.')
   })
 })

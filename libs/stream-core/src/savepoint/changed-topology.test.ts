@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSimulatedLog, type SimulatedLog } from '@tocsin/event-log/testing'
+import { appendJson } from '../../testing/storm-log.ts'
 import {
   jsonStateCodec,
   listState,
@@ -111,13 +112,6 @@ const newLog = async (topics: readonly string[] = ['ticks', 'more', 'out', 'dead
   await log.createTopics(topics.map((topic) => ({ topic, partitions: 1 })))
   return log
 }
-const append = async (log: SimulatedLog, topic: string, ...records: readonly object[]) => {
-  const producer = await log.openProducer(`writer-${topic}`)
-  await producer.append(
-    records.map((record) => ({ topic, partition: 0, key: null, value: Buffer.from(JSON.stringify(record)) })),
-  )
-  await producer.close()
-}
 const outputs = (log: SimulatedLog): readonly unknown[] =>
   log.records({ topic: 'out', partition: 0 }).map(({ value }) => JSON.parse(Buffer.from(value).toString()) as unknown)
 
@@ -197,16 +191,16 @@ describe('DistributedJob.savepoint', () => {
 
   test('error: sources of several tasks must stand at one place', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1), tick(200, 'a', 2))
-    await append(log, 'more', tick(20, 'a', 4))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1), tick(200, 'a', 2)])
+    await appendJson(log, 'more', 0, [tick(20, 'a', 4)])
     const job = await distributed(log)
     await job.runToEnd()
     const file = join(folder, `apart-${opened}`)
     await expect(job.savepoint(file)).rejects.toThrow('The sources stand at different places')
     expect((await readdir(folder)).filter((name) => name.startsWith(`apart-${opened}`))).toEqual([])
     const end = { type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }
-    await append(log, 'ticks', end)
-    await append(log, 'more', end)
+    await appendJson(log, 'ticks', 0, [end])
+    await appendJson(log, 'more', 0, [end])
     await job.runToEnd()
     await job.savepoint(file)
     await job.close()
@@ -231,11 +225,11 @@ describe('DistributedJob.savepoint', () => {
 describe('a changed topology', () => {
   test('behavior: goes on with state, timers and positions, from a folder', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1), tick(20, 'b', 2))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1), tick(20, 'b', 2)])
     const file = await taken(log, topologyOf())
     const { place, report } = await restore(log, file, topologyOf())
     expect(report).toMatchObject({ notRestored: [], newInputs: [] })
-    await append(log, 'ticks', tick(30, 'a', 3), { type: 'watermark', watermark: 115 })
+    await appendJson(log, 'ticks', 0, [tick(30, 'a', 3), { type: 'watermark', watermark: 115 }])
     expect(await goOn(log, topologyOf(), place)).toEqual([
       ['sum', 'a', 4],
       ['timer', 'a', 110],
@@ -244,11 +238,11 @@ describe('a changed topology', () => {
 
   test('behavior: an operator that is added begins empty', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
     const file = await taken(log, topologyOf())
     const topology = topologyOf({ version: '2', hasWindow: true })
     const { place } = await restore(log, file, topology)
-    await append(log, 'ticks', tick(20, 'a', 3), { type: 'watermark', watermark: 60 })
+    await appendJson(log, 'ticks', 0, [tick(20, 'a', 3), { type: 'watermark', watermark: 60 }])
     expect(await goOn(log, topology, place)).toEqual([
       ['sum', 'a', 4],
       ['window', 'a', 0, 3],
@@ -257,14 +251,14 @@ describe('a changed topology', () => {
 
   test('behavior: a source that is added begins at its beginning', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
-    await append(log, 'more', tick(12, 'a', 5))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
+    await appendJson(log, 'more', 0, [tick(12, 'a', 5)])
     const file = await taken(log, topologyOf())
     const topology = topologyOf({ version: '2', hasSecondSource: true })
     const { place, report } = await restore(log, file, topology)
     expect(report.newInputs).toEqual(['more/0'])
-    await append(log, 'ticks', tick(20, 'a', 3))
-    await append(log, 'more', { type: 'watermark', watermark: 100 })
+    await appendJson(log, 'ticks', 0, [tick(20, 'a', 3)])
+    await appendJson(log, 'more', 0, [{ type: 'watermark', watermark: 100 }])
     expect(await goOn(log, topology, place)).toEqual([
       ['sum', 'a', 6],
       ['sum', 'a', 9],
@@ -273,20 +267,20 @@ describe('a changed topology', () => {
 
   test('error: an operator that is gone is refused with each of its states, or left out if that is allowed', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
     const file = await taken(log, topologyOf({ hasWindow: true }))
     expect(await refused(log, file, topologyOf())).toEqual([
       'It has state "windows/#panes", whose operator is not there.',
     ])
     const { place, report } = await restore(log, file, topologyOf(), { allowNonRestoredState: true })
     expect(report.notRestored).toEqual(['state "windows/#panes", whose operator is not there'])
-    await append(log, 'ticks', tick(20, 'a', 3))
+    await appendJson(log, 'ticks', 0, [tick(20, 'a', 3)])
     expect(await goOn(log, topologyOf(), place)).toEqual([['sum', 'a', 4]])
   })
 
   test('error: a renamed uid is refused until it is named', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
     const file = await taken(log, topologyOf())
     const topology = topologyOf({ uid: 'totals' })
     expect(await refused(log, file, topology)).toEqual([
@@ -295,7 +289,7 @@ describe('a changed topology', () => {
       'It has state "sums/sum", whose operator is not there.',
     ])
     const { place } = await restore(log, file, topology, { renamedUids: { sums: 'totals' } })
-    await append(log, 'ticks', tick(20, 'a', 3), { type: 'watermark', watermark: 110 })
+    await appendJson(log, 'ticks', 0, [tick(20, 'a', 3), { type: 'watermark', watermark: 110 }])
     expect(await goOn(log, topology, place)).toEqual([
       ['sum', 'a', 4],
       ['timer', 'a', 110],
@@ -304,19 +298,19 @@ describe('a changed topology', () => {
 
   test('behavior: a value of an earlier codec version is migrated when it is asked for', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
     const file = await taken(log, topologyOf())
     const topology = topologyOf({ version: '2', codec: second })
     const states = { sums: [sumOf({ codec: second }), seen] }
     const { place } = await restore(log, file, topology, { states })
-    await append(log, 'ticks', tick(20, 'a', 3))
+    await appendJson(log, 'ticks', 0, [tick(20, 'a', 3)])
     expect(await goOn(log, topology, place)).toEqual([['sum', 'a', 13]])
   })
 
   test('error: all that does not fit is told at once, and nothing is written', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
-    await append(log, 'more', tick(10, 'a', 1), { type: 'watermark', watermark: 50 })
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
+    await appendJson(log, 'more', 0, [tick(10, 'a', 1), { type: 'watermark', watermark: 50 }])
     const file = await taken(log, topologyOf({ hasWindow: true, hasSecondSource: true }))
     const third = jsonStateCodec<number>(3)
     const topology = topologyOf({ hasWindow: true, windowCodec: third, job: 'other' })
@@ -342,12 +336,12 @@ describe('a changed topology', () => {
 
   test('error: state or progress that is there already is not touched', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
     const file = await taken(log, topologyOf())
     const { place } = await restore(log, file, topologyOf())
     const again = { file, topology: topologyOf(), log }
     await expect(restoreSavepoint({ ...again, ...place })).rejects.toThrow('is not empty')
-    await append(log, 'ticks', tick(20, 'a', 3))
+    await appendJson(log, 'ticks', 0, [tick(20, 'a', 3)])
     expect(await goOn(log, topologyOf(), place)).toEqual([['sum', 'a', 4]])
     const { stateFolder } = newPlace()
     await expect(restoreSavepoint({ ...again, stateFolder, progressTopic: place.progressTopic })).rejects.toThrow(
@@ -357,7 +351,7 @@ describe('a changed topology', () => {
 
   test('behavior: what a killed restore left is no state, and in the way of nobody', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
     const file = await taken(log, topologyOf())
     const place = newPlace()
     await mkdir(`${place.stateFolder}.restoring`)
@@ -365,13 +359,13 @@ describe('a changed topology', () => {
     await restoreSavepoint({ ...place, file, topology: topologyOf(), log })
     expect(await readdir(folder)).not.toContain(`state-${opened}.restoring`)
     expect(await readdir(place.stateFolder)).not.toContain('half')
-    await append(log, 'ticks', tick(20, 'a', 3))
+    await appendJson(log, 'ticks', 0, [tick(20, 'a', 3)])
     expect(await goOn(log, topologyOf(), place)).toEqual([['sum', 'a', 4]])
   })
 
   test('error: a savepoint that was edited leaves nothing', async () => {
     const log = await newLog()
-    await append(log, 'ticks', tick(10, 'a', 1))
+    await appendJson(log, 'ticks', 0, [tick(10, 'a', 1)])
     const file = await taken(log, topologyOf())
     await writeFile(file, '{"state":"x","layout":"values"}\n', { flag: 'a' })
     const place = newPlace()
@@ -438,16 +432,16 @@ describe('a changed topology', () => {
         fc.integer({ min: 0, max: 20 }).map((part) => part / 20),
         async (left, right, share) => {
           const whole = await newLog()
-          await append(whole, 'ticks', ...left, end)
-          await append(whole, 'more', ...right, end)
+          await appendJson(whole, 'ticks', 0, [...left, end])
+          await appendJson(whole, 'more', 0, [...right, end])
           const expected = await goOn(whole, waiting(), newPlace())
           const log = await newLog()
           const cut = (all: readonly object[]) => Math.floor(share * all.length)
-          await append(log, 'ticks', ...left.slice(0, cut(left)))
-          await append(log, 'more', ...right.slice(0, cut(right)))
+          await appendJson(log, 'ticks', 0, left.slice(0, cut(left)))
+          await appendJson(log, 'more', 0, right.slice(0, cut(right)))
           const { place } = await restore(log, await taken(log, waiting()), waiting())
-          await append(log, 'ticks', ...left.slice(cut(left)), end)
-          await append(log, 'more', ...right.slice(cut(right)), end)
+          await appendJson(log, 'ticks', 0, [...left.slice(cut(left)), end])
+          await appendJson(log, 'more', 0, [...right.slice(cut(right)), end])
           await goOn(log, waiting(), place)
           expect(outputs(log)).toEqual(expected)
           found += expected.length

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { StormRun } from '../../testing/savepoint-run.ts'
+import { Crash } from '../../testing/storm-log.ts'
 import { priceHistory, storm } from '../../testing/storm.ts'
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 20)
@@ -17,10 +18,6 @@ const file = (name: string) => join(folder, name)
 
 const shards = fc.option(fc.integer({ min: 1, max: 8 }))
 const share = fc.integer({ min: 0, max: 20 }).map((part) => part / 20)
-
-class Crash extends Error {
-  readonly handling = 'stop'
-}
 
 /** What stands in the end of each id: its last transition without the revision; and that revisions have no holes. */
 const outcome = (run: StormRun): ReadonlyMap<string, string> => {

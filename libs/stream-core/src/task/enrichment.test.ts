@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
+import { askedThrough } from '../../testing/asked-storm.ts'
 import { seededRandom } from '../../testing/seeded-random.ts'
 import { VirtualTime } from '../../testing/simulation/virtual-time.ts'
 import { priceHistory, storm, stormTopology, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
+import { appendJson, Crash, crashAfter, crashingStore, fillStormLog } from '../../testing/storm-log.ts'
 import { openDistributedJob } from '../distributed/distributed-job.ts'
 import {
   jsonStateCodec,
@@ -23,21 +25,9 @@ import {
   type SourceCodec,
   type Topology,
 } from '../index.ts'
-import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../state/memory-store.ts'
-import type { StateStore } from '../state/state-store.ts'
+import { newMemoryStoreContents, openMemoryStore } from '../state/memory-store.ts'
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 25)
-
-class Crash extends Error {
-  readonly handling = 'stop'
-}
-
-const append = async (log: SimulatedLog, topic: string, partition: number, records: readonly object[]) => {
-  const producer = await log.openProducer(`writer-${topic}-${partition}`)
-  const values = records.map((record) => Buffer.from(JSON.stringify(record)))
-  await producer.append(values.map((value) => ({ topic, partition, key: null, value })))
-  await producer.close()
-}
 
 const jobOptions = (log: SimulatedLog, topology: Topology, more: Partial<JobOptions> = {}): JobOptions => {
   let now = 0
@@ -60,33 +50,6 @@ const jobOptions = (log: SimulatedLog, topology: Topology, more: Partial<JobOpti
   }
 }
 
-/** A store whose writes can be made to crash the process before they happen. */
-const crashing = (contents: MemoryStoreContents, mayWrite: () => void): StateStore => {
-  const store = openMemoryStore(contents)
-  return {
-    ...store,
-    begin: () => {
-      const write = store.begin()
-      return {
-        ...write,
-        commit: async (meta) => {
-          mayWrite()
-          await write.commit(meta)
-        },
-      }
-    },
-  }
-}
-
-/** So many writes, then the end of the process. */
-const upTo = (writes: number) => {
-  let left = writes
-  return () => {
-    left -= 1
-    if (left < 0) throw new Crash('killed')
-  }
-}
-
 const textsOf = (log: SimulatedLog, topic: string, partition = 0): readonly string[] =>
   log.records({ topic, partition }).map(({ value }) => Buffer.from(value).toString())
 
@@ -101,14 +64,7 @@ const delays = (seed: number) => {
 describe('enrich under storms', () => {
   const fill = async (chain: readonly ChainRecord[], prices: readonly (readonly PriceRecord[])[]) => {
     const log = openSimulatedLog()
-    await log.createTopics([
-      { topic: 'chain', partitions: 1 },
-      { topic: 'prices', partitions: 2 },
-      { topic: 'findings', partitions: 3 },
-      { topic: 'dead', partitions: 1 },
-    ])
-    await append(log, 'chain', 0, chain)
-    for (const [partition, records] of prices.entries()) await append(log, 'prices', partition, records)
+    await fillStormLog(log, chain, prices)
     return log
   }
   const lettersOf = (log: SimulatedLog) => textsOf(log, 'dead').map((text) => text.split(' | ').slice(0, 3).join())
@@ -130,31 +86,15 @@ describe('enrich under storms', () => {
     await job.close()
     return log
   }
-  /** Every stream goes through a question whose answer is in a table; the element goes on if it is the right one. */
   const asking = (
     seed: number,
     { onAsk = () => undefined, ...memory }: { readonly onAsk?: () => void; readonly maxFinishedIds?: number } = few,
   ): Topology => {
     const wait = delays(seed)
-    const tableOf = (request: string) => `${request.length}:${request}`
-    const through = <T>(uid: string, stream: DataStream<T>): DataStream<T> => {
-      const options: EnrichOptions<T, string, string> = {
-        requestOf: (value) => JSON.stringify(value),
-        ask: async (request) => {
-          onAsk()
-          await wait()
-          return tableOf(request)
-        },
-        requestCodec: stringCodec,
-        answerCodec: stringCodec,
-        capacity: 4,
-        timeoutMs: 60_000,
-      }
-      return stream.enrich<string, string, T>(uid, options, (value, answer, emit) => {
-        if (answer !== tableOf(JSON.stringify(value))) throw new Error(`${answer} is the answer to something else`)
-        emit(value)
-      })
-    }
+    const through = askedThrough(async () => {
+      onAsk()
+      await wait()
+    })
     return stormTopology({ ...memory, through })
   }
   const cases = fc.record({
@@ -193,12 +133,12 @@ describe('enrich under storms', () => {
           const log = await fill(stormy, [first, second])
           const contents = newMemoryStoreContents()
           for (const after of plan) {
-            const mayWrite = upTo(after)
+            const mayWrite = crashAfter(after)
             log.decideAppends((): AppendFate => {
               mayWrite()
               return 'committed'
             })
-            const store = crashing(contents, mayWrite)
+            const store = crashingStore(contents, mayWrite)
             const job = await openJob(jobOptions(log, asking(seed + after), { batchSize, store }))
             await job.runToEnd().catch((error: unknown) => {
               if (!(error instanceof Crash)) throw error
@@ -320,7 +260,7 @@ const numbersLog = async (count: number): Promise<SimulatedLog> => {
     { type: 'element', timestamp: n, value: n },
     { type: 'watermark', watermark: n },
   ])
-  await append(log, 'numbers', 0, records.flat())
+  await appendJson(log, 'numbers', 0, records.flat())
   return log
 }
 
@@ -363,13 +303,13 @@ describe('enrich', () => {
           }
           const topology = numbersTopology({ ask, capacity, timeoutMs: 60_000 }, { isKeyedBefore })
           for (const after of [...plan, Infinity]) {
-            const mayWrite = upTo(after)
+            const mayWrite = crashAfter(after)
             log.decideAppends((): AppendFate => {
               mayWrite()
               return 'committed'
             })
             committed = pricedOf(log)
-            const store = crashing(contents, mayWrite)
+            const store = crashingStore(contents, mayWrite)
             const job = await openJob(jobOptions(log, topology, { batchSize, store }))
             await job.runToEnd().catch((error: unknown) => {
               if (!(error instanceof Crash)) throw error
@@ -476,7 +416,7 @@ describe('enrich', () => {
   const killedAfter = async (commits: number, topology: Topology) => {
     const log = await numbersLog(6)
     const contents = newMemoryStoreContents()
-    const mayWrite = upTo(commits)
+    const mayWrite = crashAfter(commits)
     log.decideAppends((): AppendFate => {
       mayWrite()
       return 'committed'
@@ -577,8 +517,8 @@ describe('enrich while the chain turns back', () => {
     const log = openSimulatedLog()
     const topics = ['chain', 'prices', 'findings', 'dead']
     await log.createTopics(topics.map((topic) => ({ topic, partitions: 1 })))
-    await append(log, 'prices', 0, [{ type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }])
-    await append(log, 'chain', 0, [...block(1, 9), { type: 'finalized', epoch: 1 }, ...block(2, 14).slice(0, 1)])
+    await appendJson(log, 'prices', 0, [{ type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }])
+    await appendJson(log, 'chain', 0, [...block(1, 9), { type: 'finalized', epoch: 1 }, ...block(2, 14).slice(0, 1)])
     const gate = new AbortController()
     if (isOpen) gate.abort()
     const asked = new AbortController()
@@ -610,7 +550,7 @@ describe('enrich while the chain turns back', () => {
     const stop = new AbortController()
     const running = job.run(stop.signal)
     await awaited
-    await append(log, 'chain', 0, [
+    await appendJson(log, 'chain', 0, [
       ...block(2, 14).slice(1),
       { type: 'reverted', epoch: 2 },
       ...block(2, 16),

@@ -2,7 +2,9 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { openSimulatedLog, type SimulatedLog } from '@tocsin/event-log/testing'
+import { openSimulatedLog } from '@tocsin/event-log/testing'
+import { interposedStore } from '../../testing/interposed-store.ts'
+import { appendJson, fillStormLog } from '../../testing/storm-log.ts'
 import { stormTopology } from '../../testing/storm.ts'
 import { openJob } from '../job.ts'
 import { openLevelStore } from '../state/level-store.ts'
@@ -22,39 +24,18 @@ const epoch = (number: number): readonly object[] => {
 }
 const epochs = 6
 
-const append = async (log: SimulatedLog, topic: string, records: readonly object[]) => {
-  const producer = await log.openProducer(`writer-${topic}`)
-  const values = records.map((record) => Buffer.from(JSON.stringify(record)))
-  await producer.append(values.map((value) => ({ topic, partition: 0, key: null, value })))
-  await producer.close()
-}
-
 /** A store whose writes may fail before anything is written, or after all was. */
-const failing = (store: StateStore, fateOf: () => 'written' | 'lost' | 'unknown'): StateStore => ({
-  ...store,
-  begin: () => {
-    const write = store.begin()
-    return {
-      ...write,
-      commit: async (meta) => {
-        const fate = fateOf()
-        if (fate !== 'lost') await write.commit(meta)
-        if (fate !== 'written') throw new Error(`the write is ${fate}`)
-      },
-    }
-  },
-})
+const failing = (store: StateStore, fateOf: () => 'written' | 'lost' | 'unknown'): StateStore =>
+  interposedStore(store, async (batch, write) => {
+    const fate = fateOf()
+    if (fate !== 'lost') await write(batch)
+    if (fate !== 'written') throw new Error(`the write is ${fate}`)
+  })
 
 /** Epoch by epoch, each followed by a checkpoint; then what was written and what the store holds. */
 const run = async (fateOf: (write: number) => 'written' | 'lost' | 'unknown') => {
   const log = openSimulatedLog()
-  await log.createTopics([
-    { topic: 'chain', partitions: 1 },
-    { topic: 'prices', partitions: 1 },
-    { topic: 'findings', partitions: 3 },
-    { topic: 'dead', partitions: 1 },
-  ])
-  await append(log, 'prices', [{ type: 'watermark', watermark: maxTimestamp }])
+  await fillStormLog(log, [], [[{ type: 'watermark', watermark: maxTimestamp }]])
   const folder = join(mkdtempSync(join(tmpdir(), 'failing-store-')), 'store')
   let writes = 0
   const store = failing(await openLevelStore(folder), () => fateOf(writes++))
@@ -71,7 +52,7 @@ const run = async (fateOf: (write: number) => 'written' | 'lost' | 'unknown') =>
   })
   let failed = 0
   for (let number = 1; number <= epochs; number += 1) {
-    await append(log, 'chain', epoch(number))
+    await appendJson(log, 'chain', 0, epoch(number))
     await job.runToEnd()
     failed = job.progress().failedCheckpoints
   }

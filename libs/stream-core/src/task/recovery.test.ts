@@ -3,34 +3,17 @@ import { describe, expect, test } from 'vitest'
 import { LogFullError, ProducerFencedError } from '@tocsin/event-log'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
 import { priceHistory, storm, stormTopology, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
+import { appendJson, Crash, crashAfter, crashingStore, fillStormLog } from '../../testing/storm-log.ts'
 import { openJob, type Job, type JobOptions, type JobProgress } from '../job.ts'
-import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../state/memory-store.ts'
+import { newMemoryStoreContents, openMemoryStore } from '../state/memory-store.ts'
 import type { StateStore } from '../state/state-store.ts'
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 40)
 
-class Crash extends Error {
-  readonly handling = 'stop'
-}
-
-const filledLog = async (chain: readonly ChainRecord[], prices: readonly (readonly PriceRecord[])[]) => {
+const filledLog = async (...history: readonly [readonly ChainRecord[], readonly (readonly PriceRecord[])[]]) => {
   const log = openSimulatedLog()
-  await log.createTopics([
-    { topic: 'chain', partitions: 1 },
-    { topic: 'prices', partitions: 2 },
-    { topic: 'findings', partitions: 3 },
-    { topic: 'dead', partitions: 1 },
-  ])
-  await append(log, 'chain', 0, chain)
-  for (const [partition, records] of prices.entries()) await append(log, 'prices', partition, records)
+  await fillStormLog(log, ...history)
   return log
-}
-
-const append = async (log: SimulatedLog, topic: string, partition: number, records: readonly object[]) => {
-  const producer = await log.openProducer(`writer-${topic}`)
-  const values = records.map((record) => Buffer.from(JSON.stringify(record)))
-  await producer.append(values.map((value) => ({ topic, partition, key: null, value })))
-  await producer.close()
 }
 
 const optionsOf = (log: SimulatedLog, store: StateStore, more: Partial<JobOptions> = {}): JobOptions => {
@@ -57,24 +40,6 @@ const written = (log: SimulatedLog): readonly (readonly string[])[] =>
     log.records(at).map(({ value }) => Buffer.from(value).toString()),
   )
 
-/** A store whose writes can be made to crash the process before they happen. */
-const crashing = (contents: MemoryStoreContents, mayWrite: () => void): StateStore => {
-  const store = openMemoryStore(contents)
-  return {
-    ...store,
-    begin: () => {
-      const write = store.begin()
-      return {
-        ...write,
-        commit: async (meta) => {
-          mayWrite()
-          await write.commit(meta)
-        },
-      }
-    },
-  }
-}
-
 const runCalmly = async (log: SimulatedLog) => {
   const job = await openJob(optionsOf(log, openMemoryStore(), { batchSize: 1000, commitIntervalMs: 1e9 }))
   await job.runToEnd()
@@ -96,18 +61,14 @@ describe('recovery', () => {
           const log = await filledLog(stormy, [first, second])
           let contents = newMemoryStoreContents()
           for (const { after, losesState } of plan) {
-            let left = after
-            const mayWrite = () => {
-              left -= 1
-              if (left < 0) throw new Crash('killed')
-            }
+            const mayWrite = crashAfter(after)
             log.decideAppends((): AppendFate => {
               mayWrite()
               return 'committed'
             })
             // Markers below a checkpoint are gone, but the inputs are all there.
             if (losesState) contents = newMemoryStoreContents()
-            const job = await openJob(optionsOf(log, crashing(contents, mayWrite), { batchSize }))
+            const job = await openJob(optionsOf(log, crashingStore(contents, mayWrite), { batchSize }))
             await job.runToEnd().catch((error: unknown) => {
               if (!(error instanceof Crash)) throw error
               crashes += 1
@@ -153,7 +114,7 @@ describe('recovery', () => {
           return 'committed'
         })
         const contents = newMemoryStoreContents()
-        const first = await openJob(optionsOf(log, crashing(contents, mayWrite), { batchSize }))
+        const first = await openJob(optionsOf(log, crashingStore(contents, mayWrite), { batchSize }))
         await first.runToEnd().catch(() => undefined)
         log.decideAppends(() => 'committed')
         const second = await openJob(optionsOf(log, openMemoryStore(contents), { batchSize }))
@@ -213,14 +174,14 @@ describe('recovery', () => {
     const log = await filledLog(history, [[end], [end]])
     const contents = newMemoryStoreContents()
     let failures = 1
-    const store = crashing(contents, () => {
+    const store = crashingStore(contents, () => {
       if (failures-- > 0) throw new Error('no space left on device')
     })
     const job = await openJob(optionsOf(log, store, { checkpointIntervalMs: 1e9 }))
     await job.runToEnd()
     expect(job.progress()).toMatchObject({ checkpoints: 0, failedCheckpoints: 1 })
     expect(job.progress().reason).toContain('no space left on device')
-    await append(log, 'chain', 0, later)
+    await appendJson(log, 'chain', 0, later)
     await job.runToEnd()
     expect(job.progress()).toMatchObject({ checkpoints: 1, failedCheckpoints: 1, reason: null })
     const totals = [...contents.cells.values()].filter(({ table }) => table === 'spending/total')
@@ -231,7 +192,9 @@ describe('recovery', () => {
     const log = await filledLog([], [[end], [end]])
     const old = await openJob(optionsOf(log, openMemoryStore()))
     const young = await openJob(optionsOf(log, openMemoryStore()))
-    await append(log, 'chain', 0, [{ type: 'element', timestamp: 1, value: { from: 'ann', to: 'bob', amount: 13 } }])
+    await appendJson(log, 'chain', 0, [
+      { type: 'element', timestamp: 1, value: { from: 'ann', to: 'bob', amount: 13 } },
+    ])
     await expect(old.runToEnd()).rejects.toThrow(ProducerFencedError)
     await young.runToEnd()
     expect(young.progress()).toMatchObject({ status: 'stopped', deadLetters: 1 })
@@ -256,14 +219,14 @@ describe('recovery', () => {
       { type: 'element', timestamp: epoch * 1000, value: { from: 'ann', to: 'bob', amount: 1 } },
       { type: 'sealed', epoch, watermark: epoch * 1000 + 999 },
     ]
-    await append(log, 'chain', 0, [...block(1), ...block(2)])
+    await appendJson(log, 'chain', 0, [...block(1), ...block(2)])
     const first = await openJob(optionsOf(log, openMemoryStore()))
     await first.runToEnd()
     // The chain has gone on to 2000 when a price of 500 ends the idleness: in the order of places it would be before.
-    await append(log, 'prices', 0, [{ type: 'element', timestamp: 500, value: { token: 'bob', price: 7 } }])
+    await appendJson(log, 'prices', 0, [{ type: 'element', timestamp: 500, value: { token: 'bob', price: 7 } }])
     await first.runToEnd()
-    await append(log, 'prices', 0, [{ type: 'idle', time: 2500 }])
-    await append(log, 'chain', 0, block(3))
+    await appendJson(log, 'prices', 0, [{ type: 'idle', time: 2500 }])
+    await appendJson(log, 'chain', 0, block(3))
     await first.runToEnd()
     const before = written(log)
     expect(before.flat()).toContainEqual('["at-bob-3000-1",7,"added",1]')
@@ -289,7 +252,9 @@ describe('recovery', () => {
       }),
     )
     const running = job.run(stop.signal)
-    await append(log, 'chain', 0, [{ type: 'element', timestamp: 1, value: { from: 'ann', to: 'bob', amount: 13 } }])
+    await appendJson(log, 'chain', 0, [
+      { type: 'element', timestamp: 1, value: { from: 'ann', to: 'bob', amount: 13 } },
+    ])
     await running
     expect(job.progress()).toMatchObject({ status: 'stopped', deadLetters: 1 })
     expect(written(log)[3]).toEqual(['spending chain/0@0'])
