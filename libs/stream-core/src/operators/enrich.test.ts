@@ -76,7 +76,7 @@ describe('enrich in a testDriver', () => {
     const driver = testDriver(topology())
     driver.push('wallets', wallet('ann', 1))
     expect(() => driver.advanceWatermark(2000)).toThrow(
-      '"labels" asks; give the driver a function for it in `answers`.',
+      '"labels" asks; give a function for it in `answers`.',
     )
   })
 
