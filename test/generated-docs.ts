@@ -47,6 +47,7 @@ function settingsPage(): Page {
   const titles: Readonly<Record<string, string>> = {
     general: 'Every command',
     shared: 'Every process',
+    cluster: 'How ingest, detect, serve and topics speak to Kafka',
     ops: 'Health and metrics of `tocsin ingest` and `tocsin detect`',
     start: '`tocsin start`',
     ingestor: 'The ingestor (`tocsin ingest`)',

@@ -2,6 +2,7 @@ import { alertsApiSettings } from '@tocsin/alerts-api'
 import { detectorSettings } from '@tocsin/detector'
 import { ingestorSettings } from '@tocsin/ingestor'
 import { opsSettings, sharedSettings, type SettingsTables } from '@tocsin/service-kit'
+import { clusterSettings } from './cluster-settings.ts'
 import { generalSettings } from './command.ts'
 import { startSettings } from './start-settings.ts'
 
@@ -9,6 +10,7 @@ import { startSettings } from './start-settings.ts'
 export const allSettings: SettingsTables = {
   general: generalSettings,
   shared: sharedSettings,
+  cluster: clusterSettings,
   ops: opsSettings,
   start: startSettings,
   ingestor: ingestorSettings,

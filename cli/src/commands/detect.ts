@@ -2,7 +2,8 @@ import { detectorSettings, startDetector } from '@tocsin/detector'
 import { createMetrics, opsSettings, sharedSettings, startOpsServer, type CheckResult } from '@tocsin/service-kit'
 import type { JobProgress } from '@tocsin/stream-core'
 import { knownSettings } from '../all-settings.ts'
-import { checkBrokers, openClusterLog } from '../cluster-log.ts'
+import { checkCluster, openClusterLog } from '../cluster-log.ts'
+import { clusterSettings } from '../cluster-settings.ts'
 import { defineCommand } from '../command.ts'
 
 export const detect = defineCommand(
@@ -18,10 +19,10 @@ export const detect = defineCommand(
       'tocsin detect --kafka-brokers localhost:9092 --chain-id 1',
       'TOCSIN_KAFKA_BROKERS=kafka:9092 tocsin detect --detectors transfer-volume',
     ],
-    settings: { shared: sharedSettings, detector: detectorSettings, ops: opsSettings },
-    check: ({ settings }) => checkBrokers(settings.shared, 'detect'),
+    settings: { shared: sharedSettings, cluster: clusterSettings, detector: detectorSettings, ops: opsSettings },
+    check: ({ settings }) => checkCluster(settings, 'detect'),
     run: async ({ settings, lifecycle, log, io }) => {
-      const eventLog = openClusterLog(settings.shared, 'detect', lifecycle)
+      const eventLog = openClusterLog(settings, 'detect', lifecycle)
       const metrics = createMetrics({ process: true })
       let progress: JobProgress | undefined
       const ops = await startOpsServer({

@@ -1,7 +1,8 @@
 import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, opsSettings, sharedSettings, startOpsServer } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
-import { checkBrokers, openClusterLog } from '../cluster-log.ts'
+import { checkCluster, openClusterLog } from '../cluster-log.ts'
+import { clusterSettings } from '../cluster-settings.ts'
 import { defineCommand } from '../command.ts'
 import { UsageError } from '../words.ts'
 
@@ -19,9 +20,9 @@ export const ingest = defineCommand(
       'tocsin ingest --kafka-brokers localhost:9092 --rpc https://your-node',
       'TOCSIN_KAFKA_BROKERS=kafka:9092 tocsin ingest --recording blocks/ --prices prices.csv',
     ],
-    settings: { shared: sharedSettings, ingestor: ingestorSettings, ops: opsSettings },
-    check: ({ settings: { shared, ingestor } }) => {
-      checkBrokers(shared, 'ingest')
+    settings: { shared: sharedSettings, cluster: clusterSettings, ingestor: ingestorSettings, ops: opsSettings },
+    check: ({ settings: { shared, cluster, ingestor } }) => {
+      checkCluster({ shared, cluster }, 'ingest')
       if (ingestor.rpc.length > 0 && ingestor.recordings.length > 0) {
         throw new UsageError(
           '--rpc and --recording exclude each other: a node is followed, or recorded blocks are read.',
@@ -33,8 +34,8 @@ export const ingest = defineCommand(
         )
       }
     },
-    run: async ({ settings: { shared, ingestor, ops: opsConfig }, lifecycle, log, io }) => {
-      const eventLog = openClusterLog(shared, 'ingest', lifecycle)
+    run: async ({ settings: { shared, cluster, ingestor, ops: opsConfig }, lifecycle, log, io }) => {
+      const eventLog = openClusterLog({ shared, cluster }, 'ingest', lifecycle)
       const metrics = createMetrics({ process: true })
       const running = startIngestor(
         ingestor,

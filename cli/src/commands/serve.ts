@@ -1,7 +1,8 @@
 import { alertsApiSettings, startAlertsApi } from '@tocsin/alerts-api'
 import { aborted, createMetrics, sharedSettings } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
-import { checkBrokers, openClusterLog } from '../cluster-log.ts'
+import { checkCluster, openClusterLog } from '../cluster-log.ts'
+import { clusterSettings } from '../cluster-settings.ts'
 import { defineCommand } from '../command.ts'
 import { builtDashboard } from '../dashboard-folder.ts'
 import { describedDetectors } from '../described-detectors.ts'
@@ -19,10 +20,10 @@ export const serve = defineCommand(
       'tocsin serve --kafka-brokers localhost:9092 --database-url postgres://tocsin:secret@localhost/tocsin',
       'TOCSIN_API_HOST=0.0.0.0 tocsin serve --kafka-brokers kafka:9092',
     ],
-    settings: { shared: sharedSettings, api: alertsApiSettings },
-    check: ({ settings }) => checkBrokers(settings.shared, 'serve'),
+    settings: { shared: sharedSettings, cluster: clusterSettings, api: alertsApiSettings },
+    check: ({ settings }) => checkCluster(settings, 'serve'),
     run: async ({ settings, lifecycle, log, io }) => {
-      const eventLog = openClusterLog(settings.shared, 'serve', lifecycle)
+      const eventLog = openClusterLog(settings, 'serve', lifecycle)
       const { shared, api: config } = settings
       const api = await startAlertsApi(
         { ...config, topicPrefix: shared.topicPrefix, dashboardFolder: config.dashboardFolder ?? builtDashboard() },

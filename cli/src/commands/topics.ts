@@ -2,7 +2,8 @@ import { detectorSettings, pipelineTopics } from '@tocsin/detector'
 import type { TopicProblem, TopicSpec, TopicState } from '@tocsin/event-log'
 import { defineSettings, exitCodes, nearest, setting, sharedSettings } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
-import { checkBrokers, openClusterLog } from '../cluster-log.ts'
+import { checkCluster, openClusterLog } from '../cluster-log.ts'
+import { clusterSettings } from '../cluster-settings.ts'
 import { defineCommand } from '../command.ts'
 import { UsageError } from '../words.ts'
 
@@ -33,6 +34,7 @@ export const topics = defineCommand(
     positional: { name: 'ACTION', doc: `one of ${actions.join(', ')}; check if none is given.`, count: 'optional' },
     settings: {
       shared: sharedSettings,
+      cluster: clusterSettings,
       detector: { chainId: detectorSettings.chainId, alertPartitions: detectorSettings.alertPartitions },
       topics: defineSettings({
         json: setting.boolean({
@@ -44,12 +46,12 @@ export const topics = defineCommand(
     },
     check: ({ settings, word }) => {
       actionOf(word)
-      checkBrokers(settings.shared, 'topics')
+      checkCluster(settings, 'topics')
     },
     run: async ({ settings, word, lifecycle, io }) => {
       const action = actionOf(word)
       const { topicPrefix: prefix } = settings.shared
-      const log = openClusterLog(settings.shared, 'topics', lifecycle)
+      const log = openClusterLog(settings, 'topics', lifecycle)
       const specs = await pipelineTopics(log, { prefix, ...settings.detector })
       const changed = {
         list: async () => [],

@@ -26,13 +26,13 @@ export function compress(bytes: Uint8Array, compression: Compression): Buffer {
     case 'lz4':
       return asBuffer(lz4js().compress(bytes))
     case 'zstd':
-      if (!canWriteZstd) throw new UnsupportedBatchError('zstd, which needs Node 22.15 or newer to be written')
+      if (!canWrite('zstd')) throw new UnsupportedBatchError('zstd, which needs Node 22.15 or newer to be written')
       return zlib.zstdCompressSync(bytes)
   }
 }
 
-/** Node 20 has no zstd; importing it by name would keep the whole program from starting there. */
-export const canWriteZstd = 'zstdCompressSync' in zlib
+/** Node 20 has no zstd, only reads it; importing it by name would keep the whole program from starting there. */
+export const canWrite = (compression: Compression): boolean => compression !== 'zstd' || 'zstdCompressSync' in zlib
 
 /** @throws {UnsupportedBatchError} a number that Kafka does not give to a compression. */
 export function decompress(bytes: Buffer, number: number): Buffer {
@@ -48,7 +48,7 @@ export function decompress(bytes: Buffer, number: number): Buffer {
     case 'lz4':
       return asBuffer(lz4js().decompress(bytes))
     case 'zstd':
-      return canWriteZstd ? zlib.zstdDecompressSync(bytes) : asBuffer(fzstd().decompress(bytes))
+      return canWrite('zstd') ? zlib.zstdDecompressSync(bytes) : asBuffer(fzstd().decompress(bytes))
   }
 }
 
