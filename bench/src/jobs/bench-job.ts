@@ -13,7 +13,7 @@ export const endOfInput = '{"end":true}'
 
 /** Text of a line; its bytes are the log's own and stay as they are. */
 export const textOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString()
 
 export const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8')
 

@@ -22,33 +22,41 @@ export interface IntervalJoinOptions<Key, Left, Right, Out> {
 
 /** The elements of one side by key and time, until nothing of the other side can match them any more. */
 class Buffered<T> extends NestedTable<number, ListView<T>> {
-  readonly #rest: DurationMs
+  readonly #expiryOf: (timestamp: Timestamp) => Timestamp
   readonly #expiries: Schedule
 
   constructor(
     name: string,
     codec: Codec<ListView<T>>,
     undo: UndoLog,
-    options: { rest: DurationMs; expiries: Schedule },
+    options: { readonly expiryOf: (timestamp: Timestamp) => Timestamp; readonly expiries: Schedule },
   ) {
     super(name, integerSubKeys, codec, undo)
-    this.#rest = options.rest
+    this.#expiryOf = options.expiryOf
     this.#expiries = options.expiries
+    this.#expiries.follows(this, (key, timestamp) => this.#expiries.add(this.#expiryOf(timestamp), key))
   }
 
   protected override put(key: string, timestamp: number, elements: ListView<T> | undefined): void {
     super.put(key, timestamp, elements)
-    if (elements !== undefined) this.#expiries.add(timestamp + this.#rest, key)
+    if (elements !== undefined) this.#expiries.add(this.#expiryOf(timestamp), key)
   }
 
-  /** Drops the elements of one key and time that nothing can match any more. @returns whether it did anything */
+  /** Drops the elements of one key that nothing can match any more. @returns whether it did anything */
   expireNext(watermark: Timestamp): boolean {
     if (this.#expiries.sortNext(watermark)) return true
     const due = this.#expiries.take(watermark)
-    if (due !== undefined) this.set(due.key, due.time - this.#rest, undefined)
-    return due !== undefined
+    if (due === undefined) return false
+    for (let first = this.of(due.key)?.first(); first !== undefined; first = this.of(due.key)?.first()) {
+      if (this.#expiryOf(first) > due.time) break
+      this.set(due.key, first, undefined)
+    }
+    return true
   }
 }
+
+/** Elements go together that nothing can match any more within so small a part of the interval. */
+const expiriesAnInterval = 16
 
 /**
  * Each element waits in its side's buffer until nothing of the other side can match it any more, and meets what the
@@ -65,10 +73,11 @@ export const intervalJoinOperator =
     const { main, undo, outputs } = context
     const { lower, upper, join } = options
     const { of } = byteStringsOf(left.codec)
+    const step = Math.max(1, Math.floor((upper - lower) / expiriesAnInterval))
     const buffer = <T>(name: string, codec: Codec<T>, rest: DurationMs) => {
       const expiries = new Schedule(`${name}-expiries`, undo)
-      const table = new Buffered<T>(name, listCodec(codec), undo, { rest: Math.max(rest, 0), expiries })
-      expiries.follows(table, (key, timestamp) => expiries.add(timestamp + Math.max(rest, 0), key))
+      const expiryOf = (timestamp: Timestamp) => Math.ceil((timestamp + Math.max(rest, 0)) / step) * step
+      const table = new Buffered<T>(name, listCodec(codec), undo, { expiryOf, expiries })
       context.register(table)
       context.register(expiries)
       return table
