@@ -2,6 +2,7 @@ import { EventLogError, ProducerFencedError } from '@tocsin/event-log'
 import type { Job } from '../job.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { EventLoop } from '../task/event-loop.ts'
+import { reasonOf } from '../task/task-runner.ts'
 import type { ShardStandby } from './shard-standby.ts'
 
 export type ShardRole = 'active' | 'standby' | 'none'
@@ -53,6 +54,7 @@ export class ShardSlot {
   /** Of a standby that ended so that its shard is taken here. */
   #kept = new Map<string, StateStore>()
   #driving: Promise<void> | null = null
+  #lastFailure: string | null = null
   /** Ends a wait when something else is wanted. */
   #waiting = new AbortController()
 
@@ -130,6 +132,7 @@ export class ShardSlot {
       this.#tasks = await openTasks(kept)
     } catch (error) {
       this.#role = 'none'
+      this.#isDisowned = false
       await this.#failed(error)
       // It was claimed while it was tried, and others may wait for it.
       if (this.#wanted !== 'active') this.#options.onChanged()
@@ -137,7 +140,7 @@ export class ShardSlot {
     } finally {
       for (const store of kept.values()) await store.close()
     }
-    onEvent({ type: 'taken', shard, tookMs: clock() - began, fromStandby })
+    if (!this.#isDisowned) onEvent({ type: 'taken', shard, tookMs: clock() - began, fromStandby })
     const ending = new AbortController()
     this.#ending = ending
     this.#running = Promise.all(
@@ -153,13 +156,27 @@ export class ShardSlot {
   }
 
   #taskFailed(error: unknown): void {
-    if (!(error instanceof ProducerFencedError)) {
-      this.#options.onFailed(error)
+    this.#isDisowned = true
+    if (error instanceof ProducerFencedError) this.#fenced()
+    else this.#giveBack(error)
+    this.#drive()
+  }
+
+  /**
+   * A task cannot go on; or it is another's by now, and what it reads was trimmed by that one. If it is given again and
+   * fails again with the same words, it is the job that cannot go on.
+   */
+  #giveBack(error: unknown): void {
+    const { onEvent, onFailed, eventLoop, onChanged } = this.#options
+    const reason = reasonOf(error)
+    this.#wanted = 'none'
+    if (reason === this.#lastFailure) {
+      onFailed(error)
       return
     }
-    this.#isDisowned = true
-    this.#fenced()
-    this.#drive()
+    this.#lastFailure = reason
+    onEvent({ type: 'disturbed', reason })
+    void eventLoop.wait(retryWaitMs).then(onChanged)
   }
 
   /** Another process has taken it, so the group knows more than this one; or somebody outside the group has. */
@@ -209,16 +226,13 @@ export class ShardSlot {
 
   /** What may pass is tried again a little later, as long as it is wanted. */
   async #failed(error: unknown): Promise<void> {
-    const { eventLoop, onEvent, onFailed } = this.#options
+    const { eventLoop, onEvent } = this.#options
     if (error instanceof EventLogError && error.handling === 'retry') {
       onEvent({ type: 'disturbed', reason: error.message })
       await eventLoop.wait(retryWaitMs, this.#waiting.signal)
       return
     }
     if (error instanceof ProducerFencedError) this.#fenced()
-    else {
-      this.#wanted = 'none'
-      onFailed(error)
-    }
+    else this.#giveBack(error)
   }
 }
