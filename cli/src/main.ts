@@ -1,33 +1,10 @@
 #!/usr/bin/env node
-import { errorLine, exitCodes, readEnvironment, userFolder } from '@tocsin/service-kit'
-import { OutputError } from './output.ts'
-import { runTocsin } from './tocsin.ts'
+import { oldNodeLine } from './old-node.ts'
 
-// `tocsin decode … | head` has read what it wanted: that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exitCodes.done)
-  process.stderr.write(`tocsin: ${errorLine(new OutputError('standard output', { cause: error }))}\n`)
-  process.exit(exitCodes.failed)
-})
-
-const env = readEnvironment()
-const code = await runTocsin(process.argv.slice(2), {
-  env,
-  folder: userFolder(env, process.cwd()),
-  stdout: {
-    // Waits until the text is taken, so that a slow pipe does not fill the memory.
-    write: (text) =>
-      new Promise((resolve, reject) => {
-        process.stdout.write(text, (error) => {
-          if (error) reject(error)
-          else resolve()
-        })
-      }),
-  },
-  stderr: process.stderr,
-  host: process,
-  now: Date.now,
-  clock: () => performance.now(),
-  random: Math.random,
-})
-process.exit(code)
+// Before anything else is loaded: on an old Node the rest fails in words that say nothing of Node.
+const line = oldNodeLine(process.versions.node)
+if (line !== null) {
+  process.stderr.write(`${line}\n`)
+  process.exit(1)
+}
+await import('./run.ts')
