@@ -35,7 +35,7 @@ export async function startKafkaBroker(): Promise<KafkaBroker | NoKafkaBroker> {
   const given = process.env['TOCSIN_TEST_KAFKA']
   if (given) return { bootstrap: given, from: 'TOCSIN_TEST_KAFKA', stop: async () => {} }
   const reasons: string[] = []
-  for (const start of [startInDocker, startOnJava]) {
+  for (const start of [startInDocker, () => startOnJava()]) {
     try {
       return await start()
     } catch (error) {
@@ -72,7 +72,17 @@ async function startInDocker(): Promise<KafkaBroker> {
   return { bootstrap: `127.0.0.1:${port}`, from: `Docker, ${IMAGE}`, stop }
 }
 
-async function startOnJava(): Promise<KafkaBroker> {
+/** What a broker is given beside the settings of every test broker. */
+export interface MoreSettings {
+  readonly settings: Readonly<Record<string, string>>
+  /** Of `kafka-storage format`: users of SCRAM are there from the start. */
+  readonly format: readonly string[]
+}
+
+/** @param moreIn Makes files in the broker's folder. */
+export async function startOnJava(
+  moreIn: (folder: string) => Promise<MoreSettings> = async () => ({ settings: {}, format: [] }),
+): Promise<KafkaBroker> {
   await run('java', ['-version']).catch(() => {
     throw new Error('no Java')
   })
@@ -80,13 +90,18 @@ async function startOnJava(): Promise<KafkaBroker> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-kafka-'))
   const [client, controller] = await freePorts(2)
   const properties = join(folder, 'server.properties')
-  const settings = {
+  const settings: Record<string, string> = {
     ...brokerSettings({
       client: `127.0.0.1:${client}`,
       advertised: `127.0.0.1:${client}`,
       controller: controller ?? 0,
     }),
     'log.dirs': join(folder, 'data'),
+  }
+  const more = await moreIn(folder)
+  for (const [name, value] of Object.entries(more.settings)) {
+    // Listeners come beside the plain one, all else in its place.
+    settings[name] = name.includes('listener') && settings[name] !== undefined ? `${settings[name]},${value}` : value
   }
   await writeFile(
     properties,
@@ -96,7 +111,8 @@ async function startOnJava(): Promise<KafkaBroker> {
   )
   const tool = ['-Xmx128m', '-cp', classpath, 'kafka.tools.StorageTool']
   const { stdout } = await run('java', [...tool, 'random-uuid'])
-  await run('java', [...tool, 'format', '-t', stdout.trim().split('\n').at(-1) ?? '', '-c', properties])
+  const id = stdout.trim().split('\n').at(-1) ?? ''
+  await run('java', [...tool, 'format', '-t', id, '-c', properties, ...more.format])
   const logFile = join(folder, 'broker.log')
   const output = await open(logFile, 'w')
   const java = ['java', '-Xms256m', '-Xmx512m', '-XX:+UseG1GC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
@@ -156,7 +172,7 @@ function brokerSettings(at: { client: string; advertised: string; controller: nu
 }
 
 /** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, '127.0.0.1')

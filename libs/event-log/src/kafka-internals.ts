@@ -92,6 +92,11 @@ interface InternalRequest {
 interface InternalBrokerPool {
   readonly brokers: Record<number, InternalBroker | undefined>
   findConnectedBroker(): Promise<InternalBroker>
+  /** Null when it failed with each of them. */
+  withBroker: (
+    this: InternalBrokerPool,
+    ask: (of: { readonly broker: InternalBroker }) => Promise<unknown>,
+  ) => Promise<unknown>
   refreshMetadata(topics: readonly string[]): Promise<void>
 }
 
@@ -197,6 +202,25 @@ function mendKafkajs(): typeof Kafkajs {
   Object.defineProperty(cluster, 'retry', {
     get: () => (worksAround('short-init-waits') ? TRANSACTION_RETRY : KAFKAJS_RETRY),
   })
+  // It asks one broker after the other, drops what each answers, and says that none has found it.
+  const pool = (load('kafkajs/src/cluster/brokerPool') as { prototype: InternalBrokerPool }).prototype
+  const withBroker = pool.withBroker
+  pool.withBroker = async function (this: InternalBrokerPool, ask) {
+    const refusals: Error[] = []
+    const asked = async (of: { readonly broker: InternalBroker }) => {
+      try {
+        return await ask(of)
+      } catch (error) {
+        if (error instanceof Error && brokerErrorsOf(error).some(({ fate }) => fate === 'unauthorized'))
+          refusals.push(error)
+        throw error
+      }
+    }
+    const answer = await withBroker.call(this, asked)
+    const [refusal] = refusals
+    if (answer === null && refusal !== undefined && worksAround('coordinator-errors')) throw refusal
+    return answer
+  }
   // An idle connection arms a timer of a negative delay, so every millisecond, for ever: 4.5 % of a core.
   const queue = (load('kafkajs/src/network/requestQueue') as { prototype: InternalRequestQueue }).prototype
   const schedule = queue.scheduleCheckPendingRequests
@@ -212,7 +236,7 @@ export interface ClientConfig {
   readonly brokers: readonly string[]
   readonly clientId: string
   readonly ssl?: Kafkajs.KafkaConfig['ssl']
-  readonly sasl?: Kafkajs.SASLOptions
+  readonly sasl?: NonNullable<Kafkajs.KafkaConfig['sasl']>
   readonly requestTimeoutMs: number
   readonly connect?: Connect | undefined
   readonly logCreator: Kafkajs.logCreator

@@ -13,6 +13,8 @@
  *   full-error-table      D12      the broker's errors after number 88 have names and may be retried
  *   whole-answer          D13      a send that lost or doubled a partition's records when its leader moved is undone
  *   hang-up               D14      a connection that did not answer is closed; kafkajs would wait on it, and never mend it
+ *   token-refusal         D15      a token that a broker refuses is refused, and not taken as logged in
+ *   coordinator-errors    D16      why a coordinator is not to be had is said, and not that it was not found
  *   refuse-before-begin   §2.1     what a broker would refuse costs no transaction, so no producer
  *   quiet-idle-timer      N1       an idle connection arms no timer
  */
@@ -29,6 +31,8 @@ export type Workaround =
   | 'full-error-table'
   | 'whole-answer'
   | 'hang-up'
+  | 'token-refusal'
+  | 'coordinator-errors'
   | 'refuse-before-begin'
   | 'quiet-idle-timer'
 
