@@ -3,11 +3,10 @@ import { readFile } from 'node:fs/promises'
 import {
   canWrite,
   openKafkaLog,
-  type EventLog,
+  type KafkaEventLog,
   type KafkaLogOptions,
   type KafkaSasl,
   type KafkaTls,
-  type TopicAdmin,
 } from '@tocsin/event-log'
 import type { Lifecycle, SettingsOf } from '@tocsin/service-kit'
 import type { clusterSettings } from './cluster-settings.ts'
@@ -31,11 +30,7 @@ export function checkCluster({ shared, cluster }: ClusterConfig, command: string
 }
 
 /** The log on the cluster, closed last. @throws {UsageError} a file that a setting names cannot be read. */
-export function openClusterLog(
-  config: ClusterConfig,
-  command: string,
-  lifecycle: Lifecycle,
-): EventLog & { readonly topics: TopicAdmin } {
+export function openClusterLog(config: ClusterConfig, command: string, lifecycle: Lifecycle): KafkaEventLog {
   const log = openKafkaLog({
     brokers: config.shared.kafkaBrokers,
     clientId: `tocsin-${command}`,

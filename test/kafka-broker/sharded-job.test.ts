@@ -20,22 +20,22 @@ const openCluster = async (of: Omit<CountClusterOptions, 'bootstrap' | 'name'>) 
 
 /** Feeds until `work` is over. */
 const underLoad = async (on: CountCluster, work: () => Promise<void>): Promise<void> => {
-  let isOver = false
-  let tick = 0
+  const over = new AbortController()
   const feeding = (async () => {
-    for (; !isOver; tick += 1) {
+    for (let tick = 0; !over.signal.aborted; tick += 1) {
       await on.feed(Array.from({ length: 20 }, (_, index) => (tick * 7 + index * 13) % 500))
       await wait(10)
     }
   })()
-  await work().finally(() => (isOver = true))
+  await work().finally(() => over.abort())
   await feeding
 }
-const ownedBy = (processes: readonly CountProcess[]) => processes.map((one) => one.owned().length)
+const ownedBy = (processes: readonly CountProcess[]) =>
+  processes.map((one) => one.owned().length).toSorted((a, b) => a - b)
 const owns = async (processes: readonly CountProcess[], counts: readonly number[]) => {
   await vi.waitFor(() => {
     for (const one of processes) expect(one.errors()).toBe('')
-    expect(ownedBy(processes).toSorted()).toEqual(counts.toSorted())
+    expect(ownedBy(processes)).toEqual(counts)
     expect(new Set(processes.flatMap((one) => one.owned())).size).toBe(4)
   }, patience)
 }

@@ -1,5 +1,5 @@
 import { deadLetterCodec, deadLettersTopic } from '@tocsin/chain-model'
-import type { EventLog } from '@tocsin/event-log'
+import type { EventLog, Group, KafkaGroupOptions } from '@tocsin/event-log'
 import {
   createOutage,
   errorCode,
@@ -9,12 +9,22 @@ import {
   type Outage,
   type SettingsOf,
 } from '@tocsin/service-kit'
-import { openJob, type Job, type JobDeadLetter, type JobOptions, type JobProgress } from '@tocsin/stream-core'
+import {
+  openJob,
+  openShardedJob,
+  type Job,
+  type JobDeadLetter,
+  type JobDefinition,
+  type JobProgress,
+  type ShardedJob,
+  type ShardedJobProgress,
+  type ShardEvent,
+} from '@tocsin/stream-core'
 import type { detectorSettings } from './config.ts'
 import { configureDetectors } from './configure.ts'
 import { parseOverrides, type ConfiguredDetector, type Tally } from './detector.ts'
 import { detectionMetrics } from './metrics.ts'
-import { detectionProgressTopic, pipelineTopics } from './topics.ts'
+import { detectionProgressTopic, detectionTopics, pipelineTopics } from './topics.ts'
 import { detectionTopology } from './topology.ts'
 
 /** What one chain's detection runs on. */
@@ -40,24 +50,68 @@ export const silentTally: Tally = { unpriced: () => {}, suppressed: () => {} }
 
 /** Creates the topics that detection reads and writes where they are missing, and opens its job. */
 export async function openDetection(options: DetectionJob): Promise<Job> {
-  const { log, chainId, prefix, detectors, stateFolder, clock, alertPartitions = 4, tally = silentTally } = options
-  await log.createTopics(await pipelineTopics(log, { prefix, chainId, alertPartitions }))
-  const jobOptions: JobOptions = {
-    topology: detectionTopology({ chainId, prefix, detectors, tally }),
+  const { log, stateFolder, onProgress } = options
+  await log.createTopics(await pipelineTopics(log, topicsOf(options)))
+  return openJob({
+    ...definitionOf(options),
+    ...paceOf(options),
     log,
     stateFolder,
-    progressTopic: detectionProgressTopic({ prefix, chainId }),
-    deadLetters: { topic: deadLettersTopic(prefix), encode: encodeAndTell(options.onDeadLetter) },
-    clock,
+    progressTopic: detectionProgressTopic(options),
     // Whoever runs it opens it again, or tells the failure.
     restart: { type: 'none' },
-    ...(options.commitIntervalMs !== undefined && { commitIntervalMs: options.commitIntervalMs }),
-    ...(options.checkpointIntervalMs !== undefined && { checkpointIntervalMs: options.checkpointIntervalMs }),
-    ...(options.batchSize !== undefined && { batchSize: options.batchSize }),
-    ...(options.onProgress !== undefined && { onProgress: options.onProgress }),
-  }
-  return openJob(jobOptions)
+    ...(onProgress !== undefined && { onProgress }),
+  })
 }
+
+/** What several processes share the detection of a chain by. */
+export interface ShardedDetection extends Omit<DetectionJob, 'onProgress'> {
+  readonly group: Group
+  readonly shards: number
+  readonly standbys: number
+  readonly onProgress?: (progress: ShardedJobProgress) => void
+  readonly onEvent?: (event: ShardEvent) => void
+}
+
+/** This process's part in the detection of a chain. With one shard it goes on from what `openDetection` left. */
+export async function openShardedDetection(options: ShardedDetection): Promise<ShardedJob> {
+  const { log, group, shards, standbys, stateFolder, prefix, chainId, onProgress, onEvent } = options
+  await log.createTopics(await pipelineTopics(log, { ...topicsOf(options), shards }))
+  return openShardedJob({
+    ...paceOf(options),
+    definition: definitionOf(options),
+    log,
+    group,
+    shards,
+    standbys,
+    stateFolder,
+    progressTopic: detectionProgressTopic(options),
+    internalTopics: detectionTopics({ prefix, chainId }),
+    ...(onProgress !== undefined && { onProgress }),
+    ...(onEvent !== undefined && { onEvent }),
+  })
+}
+
+const topicsOf = ({ prefix, chainId, alertPartitions = 4 }: Omit<DetectionJob, 'onProgress'>) => ({
+  prefix,
+  chainId,
+  alertPartitions,
+})
+
+const definitionOf = (options: Omit<DetectionJob, 'onProgress'>): JobDefinition => {
+  const { chainId, prefix, detectors, clock, onDeadLetter, tally = silentTally } = options
+  return {
+    topology: detectionTopology({ chainId, prefix, detectors, tally }),
+    deadLetters: { topic: deadLettersTopic(prefix), encode: encodeAndTell(onDeadLetter) },
+    clock,
+  }
+}
+
+const paceOf = ({ commitIntervalMs, checkpointIntervalMs, batchSize }: Omit<DetectionJob, 'onProgress'>) => ({
+  ...(commitIntervalMs !== undefined && { commitIntervalMs }),
+  ...(checkpointIntervalMs !== undefined && { checkpointIntervalMs }),
+  ...(batchSize !== undefined && { batchSize }),
+})
 
 const encodeAndTell = (tell: DetectionJob['onDeadLetter']) => (letter: JobDeadLetter) => {
   tell?.(letter)
@@ -79,6 +133,8 @@ function encodeDeadLetter({ operator, code, reason, origin, payload }: JobDeadLe
 
 export interface DetectorDependencies {
   readonly log: EventLog
+  /** Of the log's cluster: then several processes may share the detection. Without it this is the only one. */
+  readonly openGroup?: (options: KafkaGroupOptions) => Group
   readonly logger: Logger
   readonly metrics: Metrics
   readonly clock: () => number
@@ -96,7 +152,7 @@ export type DetectorConfig = SettingsOf<typeof detectorSettings> & { readonly to
  */
 export async function startDetector(
   config: DetectorConfig,
-  { log, logger, metrics, clock, random, onProgress }: DetectorDependencies,
+  { log, openGroup, logger, metrics, clock, random, onProgress }: DetectorDependencies,
   signal: AbortSignal,
 ): Promise<void> {
   const detectors = configureDetectors(config.detectors, parseOverrides(config.parameters))
@@ -105,8 +161,9 @@ export async function startDetector(
   const outage = createOutage(logger, 'detection')
   const putAside = putAsideTeller(logger)
   const tellWaiting = waitingTeller(outage)
+  const tellShard = shardTeller(logger, outage)
   const runOnce = async (): Promise<void> => {
-    const job = await openDetection({
+    const of = {
       log,
       chainId: config.chainId,
       prefix: config.topicPrefix,
@@ -117,21 +174,42 @@ export async function startDetector(
       checkpointIntervalMs: config.checkpointIntervalMs,
       tally: measures.tally,
       clock,
-      onDeadLetter: (letter) => {
+      onDeadLetter: (letter: JobDeadLetter) => {
         measures.putAside(letter.code)
         putAside(letter)
       },
-      onProgress: (progress) => {
+      onProgress: (progress: JobProgress) => {
         measures.progress(progress)
         tellWaiting(progress)
         onProgress?.(progress)
       },
-    })
-    try {
-      await job.run(signal)
-    } finally {
-      await job.close()
     }
+    if (openGroup === undefined) {
+      const job = await openDetection(of)
+      try {
+        await job.run(signal)
+      } finally {
+        await job.close()
+      }
+      return
+    }
+    const { shards, standbys, sessionTimeoutMs, heartbeatIntervalMs } = config
+    const groupId = detectionTopics({ prefix: config.topicPrefix, chainId: config.chainId })
+    const job = await openShardedDetection({
+      ...of,
+      group: openGroup({ groupId, sessionTimeoutMs, heartbeatIntervalMs }),
+      shards,
+      standbys,
+      onProgress: (progress) => {
+        measures.shards(progress.shards)
+        of.onProgress(progress)
+      },
+      onEvent: (event) => {
+        measures.shardEvent(event)
+        tellShard(event)
+      },
+    })
+    await job.run(signal)
   }
   await retry(runOnce, {
     random,
@@ -160,5 +238,34 @@ export function waitingTeller(outage: Outage): (progress: Pick<JobProgress, 'sta
   return ({ status, reason }) => {
     if (reason !== null && status !== 'failed') outage.failing(reason)
     else if (reason === null && status === 'running') outage.over()
+  }
+}
+
+/** Tells what becomes of the shards of this process, a line each. */
+export function shardTeller(logger: Logger, outage: Outage): (event: ShardEvent) => void {
+  return (event) => {
+    switch (event.type) {
+      case 'taken':
+        logger.info('runs a shard', { shard: event.shard, tookMs: Math.round(event.tookMs), copy: event.fromStandby })
+        break
+      case 'released':
+        logger.info('let a shard go', { shard: event.shard, tookMs: Math.round(event.tookMs) })
+        break
+      case 'standing-by':
+        logger.info('stands by for a shard', { shard: event.shard })
+        break
+      case 'fenced':
+        logger.warn('another process has taken a shard: its work here has stopped', { shard: event.shard })
+        break
+      case 'lost':
+        logger.warn(
+          `the others have gone on without this process, since ${event.reason}: it stops its shards and joins anew`,
+          { shards: event.shards.join(',') },
+        )
+        break
+      case 'disturbed':
+        if (event.reason === null) outage.over()
+        else outage.failing(event.reason)
+    }
   }
 }

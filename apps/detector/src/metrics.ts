@@ -1,11 +1,14 @@
 import type { Metrics } from '@tocsin/service-kit'
-import type { DurationSummary, JobProgress } from '@tocsin/stream-core'
+import type { DurationSummary, JobProgress, ShardedJobProgress, ShardEvent } from '@tocsin/stream-core'
 import type { Tally } from './detector.ts'
 
 /** Measures of detection. What is reverted or replayed counts again: they are for watching, never for results. */
 export interface DetectionMetrics {
   readonly tally: Tally
   progress(progress: JobProgress): void
+  /** Which shards this process has, where several share the job. */
+  shards(shards: ShardedJobProgress['shards']): void
+  shardEvent(event: ShardEvent): void
   /** The job failed and is opened again. */
   restarted(code: string): void
   /** A record was put aside in the dead letters. */
@@ -57,6 +60,19 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
     name: 'tocsin_detector_input_lag_records',
     help: 'Records of an input that are still to be read.',
     labels: ['topic', 'partition'],
+  })
+  const ownedShards = gauge('owned_shards', 'Shards that this process runs.')
+  const standbyShards = gauge('standby_shards', 'Shards of whose checkpoints this process has a whole copy.')
+  const standbyLag = gauge('standby_lag_records', 'Records of checkpoints that its copies do not have yet.')
+  const groupMember = gauge('group_member_info', '0 while the other processes may have taken its shards over.')
+  const shardTakeovers = metrics.counter({
+    name: 'tocsin_detector_shard_takeovers_total',
+    help: 'Shards that this process took over, from a copy of its own or by reading the checkpoints then.',
+    labels: ['from'],
+  })
+  const fencedShards = metrics.counter({
+    name: 'tocsin_detector_fenced_shards_total',
+    help: 'Shards whose work here stopped since another process had taken them.',
   })
   const time = metrics.gauge({
     name: 'tocsin_detector_time_ratio',
@@ -112,6 +128,17 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
         operatorKeys.set({ operator: name }, of.keys)
         if (of.watermark !== null) operatorWatermark.set({ operator: name }, of.watermark / 1000)
       }
+    },
+    shards({ owned, standbys, isMember }) {
+      ownedShards.set(owned.length)
+      standbyShards.set(standbys.filter(({ isReady }) => isReady).length)
+      standbyLag.set(standbys.reduce((sum, { lag: behind }) => sum + behind, 0))
+      groupMember.set(isMember ? 1 : 0)
+    },
+    shardEvent(event) {
+      if (event.type === 'taken') shardTakeovers.inc({ from: event.fromStandby ? 'copy' : 'topic' })
+      else if (event.type === 'fenced') fencedShards.inc()
+      else if (event.type === 'lost') for (const _ of event.shards) fencedShards.inc()
     },
     restarted: (code) => restarts.inc({ code }),
     putAside: (code) => putAside.inc({ code }),

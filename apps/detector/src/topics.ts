@@ -7,24 +7,29 @@ export interface TopicNames {
   readonly chainId: number
 }
 
-/** Of the detection job of a chain, one task: its partition is its position. */
+/** What the names of the internal topics of a chain's detection begin with; also the group of its processes. */
+export const detectionTopics = ({ prefix, chainId }: TopicNames): string => `${prefix}.${chainId}.detection`
+
+/** Of the detection job of a chain: a partition is the position of one task. */
 export const detectionProgressTopic = ({ prefix, chainId }: TopicNames): string =>
   progressTopic(prefix, chainId, 'detection')
 
 /**
  * All topics of one chain's pipeline, those of the ingestor and the alerts API too: detection reads and writes every one.
- * Where prices or alerts exist, whoever made them decided their partitions.
+ * Where prices or alerts exist, whoever made them decided their partitions. A job of several shards makes those of its
+ * tasks itself.
  */
 export async function pipelineTopics(
   log: Pick<EventLog, 'partitions'>,
-  { prefix, chainId, alertPartitions }: TopicNames & { readonly alertPartitions: number },
+  options: TopicNames & { readonly alertPartitions: number; readonly shards?: number },
 ): Promise<readonly TopicSpec[]> {
+  const { prefix, chainId, alertPartitions, shards = 1 } = options
   const [prices, alerts] = [pricesTopic(prefix), alertsTopic(prefix)]
   return [
     // A chain has one order of its own.
     { topic: transactionsTopic(prefix, chainId), partitions: 1 },
     { topic: prices, partitions: await partitionsOr(1, log, prices) },
-    { topic: detectionProgressTopic({ prefix, chainId }), partitions: 1 },
+    ...(shards === 1 ? [{ topic: detectionProgressTopic(options), partitions: 1 }] : []),
     { topic: alerts, partitions: await partitionsOr(alertPartitions, log, alerts) },
     { topic: deadLettersTopic(prefix), partitions: 1 },
   ]

@@ -37,6 +37,7 @@ export const detect = defineCommand(
         { ...settings.detector, topicPrefix: settings.shared.topicPrefix },
         {
           log: eventLog,
+          openGroup: (options) => eventLog.group(options),
           logger: log,
           metrics,
           clock: io.clock,

@@ -72,8 +72,10 @@ export const openSimulatedGroup = (options: SimulatedGroupOptions): SimulatedGro
       if (seat === undefined) throw new Error('assertion: a member has a seat')
       seat.heardAt = now()
       if (wantsRejoin && !isRebalancing) begin()
-      wantsRejoin = false
-      if (isRebalancing) seat.said ??= of.metadata()
+      if (isRebalancing && seat.said === null) {
+        wantsRejoin = false
+        seat.said = of.metadata()
+      }
       completeIfAllCame()
       const { part } = seat
       seat.part = null
@@ -85,7 +87,7 @@ export const openSimulatedGroup = (options: SimulatedGroupOptions): SimulatedGro
           speak(of)
           waiting = new AbortController()
           const either = AbortSignal.any([signal, waiting.signal])
-          if (!wantsRejoin) await wait(of.isWaiting() ? 1 : heartbeatIntervalMs, either)
+          await wait(of.isWaiting() || wantsRejoin ? 1 : heartbeatIntervalMs, either)
         }
         if (seats.delete(id)) begin()
         id = ''

@@ -167,7 +167,7 @@ export class ShardSlot {
    * fails again with the same words, it is the job that cannot go on.
    */
   #giveBack(error: unknown): void {
-    const { onEvent, onFailed, eventLoop, onChanged } = this.#options
+    const { onEvent, onFailed } = this.#options
     const reason = reasonOf(error)
     this.#wanted = 'none'
     if (reason === this.#lastFailure) {
@@ -176,15 +176,20 @@ export class ShardSlot {
     }
     this.#lastFailure = reason
     onEvent({ type: 'disturbed', reason })
-    void eventLoop.wait(retryWaitMs).then(onChanged)
+    void this.#tellLater(retryWaitMs)
+  }
+
+  async #tellLater(ms: number): Promise<void> {
+    await this.#options.eventLoop.wait(ms)
+    this.#options.onChanged()
   }
 
   /** Another process has taken it, so the group knows more than this one; or somebody outside the group has. */
   #fenced(): void {
-    const { shard, onEvent, eventLoop, onChanged } = this.#options
+    const { shard, onEvent } = this.#options
     this.#wanted = 'none'
     onEvent({ type: 'fenced', shard })
-    void eventLoop.wait(fencedWaitMs).then(onChanged)
+    void this.#tellLater(fencedWaitMs)
   }
 
   async #release(): Promise<void> {
