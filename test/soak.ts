@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util'
 import { soakChaos } from './soak/chaos.ts'
+import { soakIngest } from './soak/ingest.ts'
 import { soakKills, soakReorgs, soakSimulator } from './soak/stream-core.ts'
 
 const usage = `Usage: npm run soak -- <what> [options]
   chaos                  storms over the whole program: reorgs, outages, kill -9
       --rounds N           how many, default 10
       --steps M            events in each, default 40
+  ingest                 the ingestor over simulated nodes: reorgs to depth 64, forks that flip, lies, silence, crashes
+      --seeds N            how many, default 10000
   stream-core            simulated jobs under crashes, fences, full disks and nested reverts
       --seeds N            how many, default 10000
   stream-core --storm    reverts of depth 1 to 64 over generated blocks, recorded ones, and all detectors
@@ -40,6 +43,8 @@ const soak = async (): Promise<boolean> => {
   switch (positionals.join(' ')) {
     case 'chaos':
       return soakChaos({ rounds: count('rounds', values.rounds), steps: count('steps', values.steps), seed })
+    case 'ingest':
+      return soakIngest({ seeds: count('seeds', values.seeds), seed })
     case 'stream-core':
       if (values.kills !== undefined) return soakKills({ kills: count('kills', values.kills), seed })
       if (values.storm) return soakReorgs({ reverts: count('reverts', values.reverts), seed })

@@ -58,6 +58,9 @@ export interface FollowObserver {
  */
 const looksUntilTrusted = 20
 
+/** One for all: an error of its own would cost a stack trace for each look. */
+const isOver = new Error('not waited for any more')
+
 /**
  * Follows the chain for ever: asks the source, decides with {@link advance}, writes one append a block. Ends only when
  * the signal is aborted, or with an error that says `handling: 'stop'` (another writer took over, the log is broken).
@@ -127,7 +130,7 @@ function newsBell() {
         await Promise.race([rings, wait(ms, AbortSignal.any([signal, over.signal])).catch(() => {})])
       } finally {
         wake = undefined
-        over.abort()
+        over.abort(isOver)
       }
       signal.throwIfAborted()
     },
@@ -190,7 +193,7 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
         const blocks = prefetch(ahead, AbortSignal.any([signal, over.signal]))
         for (const header of ahead) if (!(await follow(header, { ledger, tip, rule, blocks }, signal))) break
       } finally {
-        over.abort()
+        over.abort(isOver)
       }
       return newest(chainOf(ledger)).number < head.number
     },

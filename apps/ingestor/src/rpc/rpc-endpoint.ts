@@ -38,6 +38,8 @@ const maxExchangesInFlight = 8
 /** More waiting than this is asked of another endpoint, or later. */
 const longestWaitMs = 1000
 const mostTries = 10
+/** One for all: an error of its own would cost a stack trace for each answer. */
+const isOver = new TransportError('nobody waits for it any more')
 
 /**
  * One address that speaks JSON-RPC. Calls made together go out together, as many at once as it has shown to take; it is
@@ -165,14 +167,16 @@ export class RpcEndpoint {
   async #send(jobs: readonly Job[]): Promise<void> {
     const { transport, requestTimeoutMs, clock } = this.#options
     const over = new AbortController()
-    const late = clock.wait(requestTimeoutMs, AbortSignal.any([over.signal, this.#closed.signal])).then(
-      () => new TransportError(`none within ${requestTimeoutMs} ms`),
-      () => new TransportError('it was closed'),
+    const close = () => over.abort(isOver)
+    this.#closed.signal.addEventListener('abort', close, { once: true })
+    const late = clock.wait(requestTimeoutMs, over.signal).then(
+      () => `none within ${requestTimeoutMs} ms`,
+      () => 'it was closed',
     )
     // An exchange is given up when nobody waits for it any more.
     let wanted = jobs.length
     const unwanted = () => {
-      if (--wanted === 0) over.abort(new TransportError('nobody waits'))
+      if (--wanted === 0) over.abort(isOver)
     }
     for (const { signal } of jobs) signal.addEventListener('abort', unwanted, { once: true })
     this.#inFlight++
@@ -183,15 +187,16 @@ export class RpcEndpoint {
           jobs.map(({ request }) => request),
           over.signal,
         ),
-        late.then((error) => {
-          throw error
+        late.then((reason) => {
+          throw new TransportError(reason)
         }),
       ])
       this.#deliver(jobs, reply)
     } catch (cause) {
       this.#refuse(jobs, reasonOf(cause), cause)
     } finally {
-      over.abort()
+      over.abort(isOver)
+      this.#closed.signal.removeEventListener('abort', close)
       for (const { signal } of jobs) signal.removeEventListener('abort', unwanted)
       this.#inFlight--
       if (this.#queue.length > 0) void this.#flush()

@@ -29,6 +29,8 @@ const stillMs = 10_000
 /** Another endpoint's head so many blocks further on says that this one has stopped, not the chain. */
 const staleBlocks = 2
 const parolesEveryMs = 30_000
+/** One for all: an error of its own would cost a stack trace for each answer. */
+const isAnswered = new Error('answered by another endpoint')
 
 interface Member {
   readonly source: EndpointSource
@@ -105,8 +107,8 @@ export function pooledSource({ chainId, sources, clock, observe }: PooledSourceO
               return false
             },
           )
-          .then((isAnswered) => {
-            if (isAnswered) return
+          .then((hasAnswered) => {
+            if (hasAnswered) return
             if (started < order.length) start()
             else if (errors.length + nothing.length < order.length) return
             else if (nothing.length > 0)
@@ -127,7 +129,7 @@ export function pooledSource({ chainId, sources, clock, observe }: PooledSourceO
       }
       start()
     })
-    return asked.finally(() => over.abort(new Error('answered by another endpoint')))
+    return asked.finally(() => over.abort(isAnswered))
   }
 
   /** Whether endpoints in quarantine are back on the chain; looked up beside everything else. */

@@ -76,6 +76,20 @@ interface BloomedLog {
   readonly topics: readonly Hash[]
 }
 
+const maxRememberedItems = 10_000
+const remembered = new Map<string, readonly number[]>()
+
+/** The three bits of an address or topic. Event signatures and busy contracts come in every block: they are remembered. */
+function bloomBits(item: string): readonly number[] {
+  const known = remembered.get(item)
+  if (known !== undefined) return known
+  const hash = keccak256(item)
+  const bits = [2, 6, 10].map((pair) => Number.parseInt(hash.slice(pair, pair + 4), 16) & 2047)
+  if (remembered.size >= maxRememberedItems) remembered.clear()
+  remembered.set(item, bits)
+  return bits
+}
+
 /** The 2048-bit bloom filter over the logs' addresses and topics. Source: yellow paper, "Transaction Receipt". */
 export function logsBloom(logs: Iterable<BloomedLog>): Hex {
   const bloom = new Uint8Array(256)
@@ -84,9 +98,7 @@ export function logsBloom(logs: Iterable<BloomedLog>): Hex {
     for (const item of [address, ...topics]) {
       if (seen.has(item)) continue
       seen.add(item)
-      const hash = keccak256(item)
-      for (const pair of [2, 6, 10]) {
-        const bit = Number.parseInt(hash.slice(pair, pair + 4), 16) & 2047
+      for (const bit of bloomBits(item)) {
         const at = 255 - (bit >> 3)
         bloom[at] = (bloom[at] ?? 0) | (1 << (bit & 7))
       }

@@ -89,7 +89,8 @@ export function verifyTraces(endpoint: string, block: VerifiedBlock, answer: unk
     const traces = parseTraces(answer)
     if (traces.length !== block.transactions.length)
       fail('traces', `traces of ${traces.length} transactions for ${block.transactions.length}`)
-    for (const { transactionHash, blockHash } of traces) {
+    for (const { transactionHash, blockHash, frames } of traces) {
+      if (frames[0]?.traceAddress.length !== 0) fail('traces', `transaction ${transactionHash} has no top frame`)
       if (blockHash !== null && blockHash !== block.header.hash) fail('traces', `they are of block ${blockHash}`)
       if (transactionHash !== null && !block.transactions.some(({ hash }) => hash === transactionHash))
         fail('traces', `transaction ${transactionHash} is none of the block`)

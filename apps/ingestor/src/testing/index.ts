@@ -1,0 +1,1 @@
+export { BrokenIngestError, runIngestStorm, type StormReport } from './ingest-storm.ts'
