@@ -19,7 +19,7 @@ type Workaround = Parameters<typeof withoutWorkaround>[0]
 /** A law that a defect of kafkajs breaks, once with its work-around and once without. */
 interface Defect {
   readonly law: string
-  /** By the number of docs/decisions/0008-life-after-kafkajs.md. */
+  /** By the number of docs/decisions/0009-life-after-kafkajs.md. */
   readonly number: string
   readonly workaround: Workaround
   readonly holds: () => Promise<void>

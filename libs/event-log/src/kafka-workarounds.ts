@@ -1,5 +1,5 @@
 /**
- * What is done around the defects of kafkajs 2.2.4 (docs/decisions/0008-life-after-kafkajs.md has them all, by number),
+ * What is done around the defects of kafkajs 2.2.4 (docs/decisions/0009-life-after-kafkajs.md has them all, by number),
  * named so that a test can switch one off and see the law that it keeps be broken.
  *   exact-abort-filter    D1, D2   aborted records are told by the broker's list, not by kafkajs's filter
  *   end-after-failure     D3       a producer is of no more use after a failure; also after a topic was deleted
