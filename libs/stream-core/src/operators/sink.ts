@@ -70,8 +70,7 @@ class SinkMemory<Out> extends ValueTable<Entry<Out>> {
     super('#outputs', codec, undo, { survivesRewind: true, isLoadedFirst: true })
   }
 
-  protected override put(id: string, entry: Entry<Out> | undefined): void {
-    super.put(id, entry)
+  protected override onPut(id: string, entry: Entry<Out> | undefined): void {
     this.finished.delete(id)
     this.#index(id, entry)
     if (entry === undefined) return

@@ -2,6 +2,7 @@ import type { Codec } from '../codec.ts'
 import type { UndoLog } from '../task/rewind.ts'
 import type { ByteString } from './key-encoding.ts'
 import { NestedTable, type SubKeys } from './nested-table.ts'
+import type { Rows } from './rows.ts'
 import { ValueTable } from './value-table.ts'
 import { numberCodec } from './value-codecs.ts'
 
@@ -22,8 +23,13 @@ export class KeyIndex extends ValueTable<number> {
 
 export class IndexedValueTable<V> extends ValueTable<V> {
   readonly #index: KeyIndex
-  constructor(name: string, codec: Codec<V>, undo: UndoLog, index: KeyIndex) {
-    super(name, codec, undo)
+  constructor(
+    name: string,
+    codec: Codec<V>,
+    undo: UndoLog,
+    { rows, index }: { readonly rows: Rows; readonly index: KeyIndex },
+  ) {
+    super(name, codec, undo, { rows })
     this.#index = index
   }
   has(key: ByteString): boolean {

@@ -11,6 +11,7 @@ import { mapHandle } from './map-handle.ts'
 import { plainCell, plainElements, plainEntries } from './plain-state.ts'
 import { byteStringSubKeys, NestedTable } from './nested-table.ts'
 import { StateTtlMismatchError } from './versioned.ts'
+import { Rows } from './rows.ts'
 import { ValueTable } from './value-table.ts'
 import { type CheckpointedTable } from './checkpointed-table.ts'
 import { StateDescriptorError } from './state-descriptor-error.ts'
@@ -43,6 +44,9 @@ type StateHandle =
   | ReducingState<unknown>
   | AggregatingState<unknown, unknown>
 
+/** So many descriptors are looked through. */
+const few = 8
+
 /** A table with the times of its values. */
 interface TimedTable<Table> {
   readonly table: Table
@@ -57,7 +61,11 @@ export class KeyedState implements CurrentKey {
   now: Timestamp = 0
   readonly #context: OperatorContext
   readonly #timers: Timers
+  #rows = new Rows()
   readonly #handles = new WeakMap<object, StateHandle>()
+  /** The first descriptors, which are all where they are declared once: to look at each is faster than the map. */
+  readonly #few: StateDescriptor[] = []
+  readonly #fewHandles: StateHandle[] = []
   readonly #byName = new Map<string, { readonly descriptor: StateDescriptor; readonly handle: StateHandle }>()
   readonly #tables = new Map<string, { has(key: ByteString): boolean }>()
   readonly #keys: KeyIndex | null
@@ -85,7 +93,7 @@ export class KeyedState implements CurrentKey {
   }
 
   bind(descriptor: StateDescriptor): StateHandle {
-    const handle = this.#handles.get(descriptor)
+    const handle = this.#fewHandles[this.#few.indexOf(descriptor)] ?? this.#handles.get(descriptor)
     if (handle !== undefined) return handle
     const { name, kind } = descriptor
     const named = this.#byName.get(name)
@@ -97,6 +105,10 @@ export class KeyedState implements CurrentKey {
     }
     const created = named?.handle ?? this.#create(descriptor)
     this.#handles.set(descriptor, created)
+    if (this.#few.length < few) {
+      this.#few.push(descriptor)
+      this.#fewHandles.push(created)
+    }
     if (named === undefined) this.#byName.set(name, { descriptor, handle: created })
     return created
   }
@@ -206,8 +218,10 @@ export class KeyedState implements CurrentKey {
   }
   #valueTable<V>(name: string, codec: Codec<V>): ValueTable<V> {
     const { undo } = this.#context
-    if (this.#keys === null) return new ValueTable(name, codec, undo)
-    const table = new IndexedValueTable(name, codec, undo, this.#keys)
+    if (this.#rows.isFull) this.#rows = new Rows()
+    const rows = this.#rows
+    if (this.#keys === null) return new ValueTable(name, codec, undo, { rows })
+    const table = new IndexedValueTable(name, codec, undo, { rows, index: this.#keys })
     this.#tables.set(name, table)
     return table
   }

@@ -1,7 +1,9 @@
 import type { Codec } from '../codec.ts'
 import type { UndoLog } from '../task/rewind.ts'
+import { keyOf, type CellRef } from './cell-ref.ts'
+import { Changes } from './changes.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './checkpointed-table.ts'
-import { absent, Generations } from './generations.ts'
+import { Row, Rows, unread, type Column } from './rows.ts'
 import { decodeVersioned, encodeVersioned } from './versioned.ts'
 
 /** What a cell in memory takes besides the bytes of its value: its key, its place in a map, the objects of its value. */
@@ -14,79 +16,82 @@ export class ValueTable<V> implements CheckpointedTable {
   readonly name: string
   readonly layout = 'values'
   readonly survivesRewind: boolean
-  readonly #values = new Generations<V>()
+  readonly #rows: Rows
+  readonly #column: Column
+  readonly #changes: Changes<V, Row>
   readonly #codec: Codec<V>
   readonly #undo: UndoLog
   readonly #isLoadedFirst: boolean
   #stored: StoredTable | null = null
   /** Values of the checkpoint that are not in memory; after an eviction it is not known how many. */
   #cold = 0
+  /** In memory, absent ones too; after an eviction an estimate. */
+  #cells = 0
   #size = 0
   #storedSize = 0
   #sizeInCheckpoint = 0
-  /** Since the last checkpoint; whether that checkpoint lacks the cell. */
-  #changed = new Map<string, boolean>()
-  /** What `#changed` was when the checkpoint in hand began. */
-  #due: Map<string, boolean> | null = null
-  /** What cells that are due were when it began, for those that changed since. */
-  #notes = new Map<string, V | undefined>()
-  /** Cells that the checkpoint in hand deletes, or that came and went before it. */
-  #gone: string[] = []
+  /** That the checkpoint in hand does not hold. */
+  #gone: Row[] = []
   #seenBytes = 0
   #seenCells = 0
 
-  /** `isLoadedFirst`: all of it stays in memory, for what is derived from it. */
+  /**
+   * `isLoadedFirst`: all of it stays in memory, for what is derived from it. `rows`: of tables with the same keys, which
+   * stay in memory, and leave it, together.
+   */
   constructor(
     name: string,
     codec: Codec<V>,
     undo: UndoLog,
-    options: { readonly survivesRewind?: boolean; readonly isLoadedFirst?: boolean } = {},
+    options: { readonly survivesRewind?: boolean; readonly isLoadedFirst?: boolean; readonly rows?: Rows } = {},
   ) {
     this.name = name
     this.#codec = codec
     this.#undo = undo
     this.survivesRewind = options.survivesRewind ?? false
     this.#isLoadedFirst = options.isLoadedFirst ?? false
+    this.#rows = options.rows ?? new Rows()
+    this.#column = this.#rows.addColumn()
+    this.#changes = new Changes(this.#column)
   }
 
   get size(): number {
     return this.#size
   }
   get(key: string): V | undefined {
-    const value = this.#values.get(key)
-    if (value === undefined) return this.#cold === 0 ? undefined : this.#read(key)
-    return value === absent ? undefined : value
+    const row = this.#rows.find(key)
+    const held = row === undefined ? unread : this.#heldIn(row)
+    if (held !== unread) return held
+    return this.#cold === 0 ? undefined : this.#read(row ?? this.#rows.add(key))
   }
   set(key: string, value: V | undefined): void {
     const previous = this.get(key)
     if (previous === undefined && value === undefined) return
-    this.#undo.record(this, key, null, previous)
-    if (previous === undefined) this.#size += 1
-    else if (value === undefined) this.#size -= 1
-    this.put(key, value)
+    const row = this.#rows.find(key) ?? this.#rows.add(key)
+    this.#undo.record(this, row, null, previous)
+    this.#put(row, value)
   }
   /** Of what is in memory: all, in a table without a store. */
-  entries(): IterableIterator<[string, V]> {
-    return this.#values.entries()
+  *entries(): Generator<[string, V]> {
+    for (const row of this.#rows) {
+      const held = this.#heldIn(row)
+      if (held !== unread && held !== undefined) yield [row.key, held]
+    }
   }
-  protected put(key: string, value: V | undefined): void {
-    if (value !== undefined) this.#values.set(key, value)
-    else if (this.#stored !== null) this.#values.set(key, absent)
-    else this.#values.delete(key)
+  /** A value came, went, or was put back: for what is derived from it. */
+  protected onPut(_key: string, _value: V | undefined): void {
+    return
   }
 
-  restore(key: string, _sub: string | number | null, previous: unknown): void {
-    const value = previous as V | undefined // recorded by `set`, which took it from this table
-    this.#size += Number(value !== undefined) - Number(this.get(key) !== undefined)
-    this.put(key, value)
+  restore(cell: CellRef, _sub: string | number | null, previous: unknown): void {
+    this.#put(this.#rowAt(cell), previous as V | undefined) // recorded by `set`, which took it from this table
   }
-  touch(key: string, _sub: null, previous: unknown): void {
+  touch(cell: CellRef, _sub: null, previous: unknown): void {
     if (this.#stored === null) return
-    if (!this.#changed.has(key)) this.#changed.set(key, previous === undefined)
-    if (this.#due !== null) this.note(key, _sub, previous)
+    this.#changes.touch(this.#rowAt(cell), previous as V | undefined) // as in `restore`
   }
-  note(key: string, _sub: null, previous: unknown): void {
-    if (this.#due?.has(key) === true && !this.#notes.has(key)) this.#notes.set(key, previous as V | undefined) // as in `restore`
+  note(cell: CellRef, _sub: null, previous: unknown): void {
+    this.#changes.note(this.#rowAt(cell), previous as V | undefined) // as in `restore`
   }
 
   get loadedFirst(): 'nothing' | 'everything' {
@@ -97,44 +102,38 @@ export class ValueTable<V> implements CheckpointedTable {
     this.#size = this.#storedSize = this.#sizeInCheckpoint = this.#cold = stored.size
   }
   load({ key, value }: { readonly key: string; readonly value: Uint8Array }): void {
-    this.#cold -= 1
-    this.put(key, this.#decode(key, value))
+    this.#hold(this.#rows.find(key) ?? this.#rows.add(key), value)
   }
 
   get bytesInMemory(): number {
-    return this.#isLoadedFirst ? 0 : this.#values.size * this.#bytesOfOne()
+    return this.#isLoadedFirst ? 0 : this.#cells * this.#bytesOfOne()
   }
   get bytesChanged(): number {
-    return this.#changed.size * this.#bytesOfOne()
+    return this.#changes.size * this.#bytesOfOne()
   }
   startGeneration(): void {
-    if (!this.#isLoadedFirst) this.#values.start()
+    if (!this.#isLoadedFirst) this.#rows.startGeneration()
   }
   dropUnused(): void {
     if (this.#isLoadedFirst) return
-    this.#values.dropOld()
+    this.#cells = Math.round(this.#cells * this.#rows.dropUnused())
     this.#cold = Infinity
   }
 
   beginCheckpoint(): void {
-    this.#due = this.#changed
-    this.#changed = new Map()
+    this.#changes.begin()
   }
   *changedCells(): Generator<EncodedCell | null> {
-    for (const [key, isNew] of this.#due ?? []) {
-      const value = this.#notes.has(key) ? this.#notes.get(key) : this.get(key)
-      if (value === undefined) {
-        this.#gone.push(key)
-        if (isNew) {
-          yield null
-          continue
-        }
+    for (const { cell: row, before, value } of this.#changes.due(this.#valueIn)) {
+      if (value === undefined) this.#gone.push(row)
+      if (value === before) {
+        yield null
+        continue
       }
-      // It went since, and the checkpoint before had said so too: from this one on only memory can.
-      if (value !== undefined && this.#values.get(key) === undefined) this.#values.set(key, absent)
+      const { key } = row
       const bytes = value === undefined ? null : encodeVersioned(this.#codec, value)
       this.#see(key, bytes)
-      this.#sizeInCheckpoint += Number(isNew) - Number(bytes === null)
+      this.#sizeInCheckpoint += Number(value !== undefined) - Number(before !== undefined)
       yield { key, sub: null, value: bytes }
     }
   }
@@ -142,25 +141,17 @@ export class ValueTable<V> implements CheckpointedTable {
     return this.#sizeInCheckpoint
   }
   *endCheckpoint(isDurable: boolean): Generator<void> {
-    const due = this.#due ?? new Map<string, boolean>()
+    if (isDurable) this.#storedSize = this.#sizeInCheckpoint
+    else this.#sizeInCheckpoint = this.#storedSize
+    this.#changes.end(isDurable)
     const gone = this.#gone
-    this.#due = null
-    this.#notes = new Map()
     this.#gone = []
-    if (isDurable) {
-      this.#storedSize = this.#sizeInCheckpoint
+    if (!isDurable) return
+    for (const row of gone) {
       // The checkpoint does not hold them either: nothing need say that they are absent.
-      for (const key of gone) {
-        if (this.#values.get(key) === absent) this.#values.delete(key)
-        yield
-      }
-      return
+      if (this.#heldIn(row) === undefined && !this.#changes.has(row)) this.#drop(row)
+      yield
     }
-    this.#sizeInCheckpoint = this.#storedSize
-    for (const [key, isNew] of this.#changed) {
-      if (!due.has(key)) due.set(key, isNew)
-    }
-    this.#changed = due
   }
 
   encodePrevious(previous: unknown): Uint8Array | null {
@@ -170,20 +161,51 @@ export class ValueTable<V> implements CheckpointedTable {
     return bytes === null ? undefined : decodeVersioned(this.#codec, bytes, this.name)
   }
 
-  #read(key: string): V | undefined {
-    const bytes = this.#stored?.read(key, null)
-    if (bytes === undefined) {
-      this.#values.set(key, absent) // asked for once, it is often asked for again
-      return undefined
-    }
-    const value = this.#decode(key, bytes)
-    this.#values.set(key, value)
-    this.#cold -= 1
-    return value
+  #heldIn(row: Row): V | undefined | typeof unread {
+    return this.#column.valueOf(row) as V | undefined | typeof unread // this table alone writes there
   }
-  #decode(key: string, bytes: Uint8Array): V {
+  readonly #valueIn = (row: Row): V | undefined => {
+    const held = this.#heldIn(row)
+    return held === unread ? undefined : held
+  }
+  /** The row that a change was of: by now memory may have another one of its key, or nothing of it. */
+  #rowAt(cell: CellRef): Row {
+    const isHere = cell instanceof Row && !cell.isDropped
+    const row = isHere ? cell : (this.#rows.find(keyOf(cell)) ?? this.#rows.add(keyOf(cell)))
+    if (this.#heldIn(row) === unread) this.#read(row)
+    return row
+  }
+  #put(row: Row, value: V | undefined): void {
+    const held = this.#heldIn(row)
+    if (held === unread) this.#cells += 1
+    this.#size += Number(value !== undefined) - Number(held !== undefined && held !== unread)
+    this.#column.setValue(row, value)
+    if (value === undefined && this.#stored === null) this.#drop(row)
+    this.onPut(row.key, value)
+  }
+  #drop(row: Row): void {
+    if (this.#heldIn(row) === unread) return
+    this.#column.setValue(row, unread)
+    this.#cells -= 1
+    this.#rows.dropEmpty(row)
+  }
+
+  #read(row: Row): V | undefined {
+    const bytes = this.#cold === 0 ? undefined : this.#stored?.read(row.key, null)
+    if (bytes !== undefined) return this.#hold(row, bytes)
+    this.#cells += 1
+    this.#column.setValue(row, undefined) // asked for once, it is often asked for again
+    return undefined
+  }
+  #hold(row: Row, bytes: Uint8Array): V {
+    const { key } = row
     this.#see(key, bytes)
-    return decodeVersioned(this.#codec, bytes, this.name)
+    const value = decodeVersioned(this.#codec, bytes, this.name)
+    this.#column.setValue(row, value)
+    this.#cells += 1
+    this.#cold -= 1
+    this.onPut(key, value)
+    return value
   }
   #see(key: string, bytes: Uint8Array | null): void {
     this.#seenBytes += key.length + (bytes?.length ?? 0)

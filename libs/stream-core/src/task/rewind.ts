@@ -1,3 +1,4 @@
+import type { CellRef } from '../state/cell-ref.ts'
 import { UndoSpill, type SpillStore } from './undo-spill.ts'
 
 /** What can be put back: a table of cells, each named by a key and, in nested tables, a second key. */
@@ -6,21 +7,21 @@ export interface Journaled {
   encodePrevious(previous: unknown): Uint8Array | null
   decodePrevious(bytes: Uint8Array | null): unknown
   /** Puts the cell back to `previous` (`undefined`: absent) without recording it. */
-  restore(key: string, sub: string | number | null, previous: unknown): void
+  restore(cell: CellRef, sub: string | number | null, previous: unknown): void
   /**
    * A change of the cell, which was `previous` before, is no longer subject to undo: a checkpoint to come must write it.
    * Changes come in order, so the first since a checkpoint says what that checkpoint holds.
    */
-  touch(key: string, sub: string | number | null, previous: unknown): void
+  touch(cell: CellRef, sub: string | number | null, previous: unknown): void
   /** While a checkpoint is being written: the cell was `previous` at its point, unless that is known already. */
-  note(key: string, sub: string | number | null, previous: unknown): void
+  note(cell: CellRef, sub: string | number | null, previous: unknown): void
   /** A sink's memory of revisions: what was sent cannot be unsent, so a rewind leaves it, and a checkpoint dates it. */
   readonly survivesRewind: boolean
 }
 
 export interface Change {
   readonly table: Journaled
-  readonly key: string
+  readonly cell: CellRef
   readonly sub: string | number | null
   readonly previous: unknown
 }
@@ -85,8 +86,8 @@ export class UndoLog {
     return this.#segments.reduce((size, { changes }) => size + changes.length, 0)
   }
 
-  record(table: Journaled, key: string, sub: string | number | null, previous: unknown): void {
-    this.#open.changes.push({ table, key, sub, previous })
+  record(table: Journaled, cell: CellRef, sub: string | number | null, previous: unknown): void {
+    this.#open.changes.push({ table, cell, sub, previous })
   }
 
   /** Puts back all that changed since `position` of the open segment, newest first: what one element did. */
@@ -94,7 +95,7 @@ export class UndoLog {
     const { changes } = this.#open
     while (changes.length > position) {
       const change = changes.pop()
-      change?.table.restore(change.key, change.sub, change.previous)
+      change?.table.restore(change.cell, change.sub, change.previous)
     }
     this.#open.noted = Math.min(this.#open.noted, changes.length)
   }
@@ -104,7 +105,7 @@ export class UndoLog {
     if (this.#hasEpochs) return
     const { changes } = this.#open
     if (changes.length === 0) return
-    for (const { table, key, sub, previous } of changes) table.touch(key, sub, previous)
+    for (const { table, cell, sub, previous } of changes) table.touch(cell, sub, previous)
     changes.length = 0
     this.#open.noted = 0
   }
@@ -147,7 +148,7 @@ export class UndoLog {
       if (page !== undefined) undone.changes = this.#spill.take(page)
       else if (change === undefined) this.#undone.pop()
       else if (change.table.survivesRewind) this.#kept.push(change)
-      else change.table.restore(change.key, change.sub, change.previous)
+      else change.table.restore(change.cell, change.sub, change.previous)
     }
     if (this.#undone.length > 0) return true
     for (let change = this.#kept.pop(); change !== undefined; change = this.#kept.pop()) this.#open.changes.push(change)
@@ -171,7 +172,7 @@ export class UndoLog {
     const end = Math.min(this.#finalAt + changesASlice, changes.length)
     for (; this.#finalAt < end; this.#finalAt += 1) {
       const change = changes[this.#finalAt]
-      change?.table.touch(change.key, change.sub, change.previous)
+      change?.table.touch(change.cell, change.sub, change.previous)
     }
     if (end < changes.length) return true
     this.#finalAt = 0
@@ -227,7 +228,7 @@ export class UndoLog {
           if (left <= 0) return true
           const page = this.#spill.read(pages[segment.noted] ?? '')
           left -= page.length
-          for (const { table, key, sub, previous } of page) table.note(key, sub, previous)
+          for (const { table, cell, sub, previous } of page) table.note(cell, sub, previous)
         }
         continue
       }
@@ -235,7 +236,7 @@ export class UndoLog {
         if (left <= 0) return true
         left -= 1
         const change = changes[segment.noted]
-        change?.table.note(change.key, change.sub, change.previous)
+        change?.table.note(change.cell, change.sub, change.previous)
       }
     }
     return false
@@ -265,7 +266,7 @@ const changesASlice = 500
 class Compaction {
   readonly #segment: Segment
   readonly #first: Change[] = []
-  readonly #seen = new Map<Journaled, Map<string, Set<string | number | null>>>()
+  readonly #seen = new Map<Journaled, Map<CellRef, Set<string | number | null>>>()
   #at = 0
 
   constructor(segment: Segment) {
@@ -278,8 +279,8 @@ class Compaction {
     for (; this.#at < end; this.#at += 1) {
       const change = changes[this.#at]
       if (change === undefined) break
-      const keys = getOrAdd(this.#seen, change.table, () => new Map<string, Set<string | number | null>>())
-      const subs = getOrAdd(keys, change.key, () => new Set<string | number | null>())
+      const cells = getOrAdd(this.#seen, change.table, () => new Map<CellRef, Set<string | number | null>>())
+      const subs = getOrAdd(cells, change.cell, () => new Set<string | number | null>())
       if (subs.size !== subs.add(change.sub).size) this.#first.push(change)
     }
     if (end < changes.length) return true

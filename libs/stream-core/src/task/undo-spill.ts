@@ -1,3 +1,4 @@
+import { keyOf } from '../state/cell-ref.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { Change, Journaled } from './rewind.ts'
 
@@ -58,11 +59,11 @@ export class UndoSpill {
     await store.writeSpill(new Map(stale.map((name) => [name, null])))
   }
 
-  #encode({ table, key, sub, previous }: Change): Uint8Array {
+  #encode({ table, cell, sub, previous }: Change): Uint8Array {
     let place = this.#placeOf.get(table)
     if (place === undefined) this.#placeOf.set(table, (place = this.#tables.push(table) - 1))
     const value = table.encodePrevious(previous)
-    const names = Buffer.from(JSON.stringify([place, key, sub, value !== null]))
+    const names = Buffer.from(JSON.stringify([place, keyOf(cell), sub, value !== null]))
     const head = Buffer.alloc(8)
     head.writeUInt32BE(names.length, 0)
     head.writeUInt32BE(value?.length ?? 0, 4)
@@ -78,7 +79,12 @@ export class UndoSpill {
       const [place, key, sub, hasValue] = JSON.parse(names) as [number, string, string | number | null, boolean] // as above
       const table = this.#tables[place]
       if (table === undefined) throw new Error(`The undo log knows no table ${place}.`)
-      changes.push({ table, key, sub, previous: table.decodePrevious(hasValue ? bytes.subarray(valueAt, end) : null) })
+      changes.push({
+        table,
+        cell: key,
+        sub,
+        previous: table.decodePrevious(hasValue ? bytes.subarray(valueAt, end) : null),
+      })
       at = end
     }
     return changes

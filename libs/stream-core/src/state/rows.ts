@@ -1,0 +1,143 @@
+import { absent, Generations } from './generations.ts'
+
+/** Of a row: memory does not know what the table has of the key. */
+export const unread = Symbol('unread')
+
+/** So many tables share rows: what they have of a key are fields of its row, as each further object is read from far off. */
+const tablesARow = 4
+
+/** A key in memory, with what each table has of it and when that last changed. */
+export class Row {
+  readonly key: string
+  /** Memory may have another row of the key by now. */
+  isDropped = false
+  value0: unknown = unread
+  value1: unknown = unread
+  value2: unknown = unread
+  value3: unknown = unread
+  changed0 = 0
+  changed1 = 0
+  changed2 = 0
+  changed3 = 0
+
+  constructor(key: string) {
+    this.key = key
+  }
+}
+
+/** What one table has of a row. */
+export class Column {
+  readonly #number: number
+  constructor(number: number) {
+    this.#number = number
+  }
+
+  valueOf(row: Row): unknown {
+    switch (this.#number) {
+      case 0:
+        return row.value0
+      case 1:
+        return row.value1
+      case 2:
+        return row.value2
+      default:
+        return row.value3
+    }
+  }
+  setValue(row: Row, value: unknown): void {
+    switch (this.#number) {
+      case 0:
+        row.value0 = value
+        break
+      case 1:
+        row.value1 = value
+        break
+      case 2:
+        row.value2 = value
+        break
+      default:
+        row.value3 = value
+    }
+  }
+  /** As `Changing`. */
+  changedIn(row: Row): number {
+    switch (this.#number) {
+      case 0:
+        return row.changed0
+      case 1:
+        return row.changed1
+      case 2:
+        return row.changed2
+      default:
+        return row.changed3
+    }
+  }
+  setChangedIn(row: Row, stretch: number): void {
+    switch (this.#number) {
+      case 0:
+        row.changed0 = stretch
+        break
+      case 1:
+        row.changed1 = stretch
+        break
+      case 2:
+        row.changed2 = stretch
+        break
+      default:
+        row.changed3 = stretch
+    }
+  }
+}
+
+/** The keys of one or several tables in memory: what is asked of several states of a key costs one lookup. */
+export class Rows {
+  readonly #rows = new Generations<Row>()
+  #tables = 0
+  /** What part of the rows the last eviction left. */
+  #kept = 1
+
+  get isFull(): boolean {
+    return this.#tables === tablesARow
+  }
+  /** For a table that begins to share them. */
+  addColumn(): Column {
+    if (this.isFull) throw new Error('assertion: the rows have no room for another table')
+    this.#tables += 1
+    return new Column(this.#tables - 1)
+  }
+  find(key: string): Row | undefined {
+    const row = this.#rows.get(key)
+    return row === absent ? undefined : row
+  }
+  add(key: string): Row {
+    const row = new Row(key)
+    this.#rows.set(key, row)
+    return row
+  }
+  /** If no table has anything of it. */
+  dropEmpty(row: Row): void {
+    const { value0, value1, value2, value3 } = row
+    if (value0 !== unread || value1 !== unread || value2 !== unread || value3 !== unread) return
+    row.isDropped = true
+    this.#rows.delete(row.key)
+  }
+  *[Symbol.iterator](): Generator<Row> {
+    for (const [, row] of this.#rows.entries()) yield row
+  }
+
+  /** Each table that shares them says so, the first is heard. */
+  startGeneration(): void {
+    if (this.#rows.isAllOld) return
+    this.#rows.start()
+    this.#kept = 1
+  }
+  /** Likewise. @returns what part of the rows is left */
+  dropUnused(): number {
+    const before = this.#rows.size
+    if (this.#rows.hasOld) {
+      this.#rows.dropOld()
+      this.#kept = this.#rows.size / before
+    }
+    return this.#kept
+  }
+}
