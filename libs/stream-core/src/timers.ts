@@ -1,5 +1,7 @@
 import type { TimeDomain } from './process-function.ts'
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
+import { keyOf, type CellRef } from './state/cell-ref.ts'
+import { Changes } from './state/changes.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
 import { DueLog, slotOf, type DueEntry } from './state/due-log.ts'
 import { entriesASlice } from './state/slot-log.ts'
@@ -18,16 +20,49 @@ const isBefore = (a: Timer, b: Timer): boolean => (a.key !== b.key ? a.key < b.k
 
 /** The timers of one time. */
 interface Bucket {
-  /** By namespace: the keys that have one. There are few namespaces. */
-  readonly keys: Map<string, Set<string>>
+  readonly at: Timestamp
+  /** By namespace, of which there are few, and key: those that are set, and those that undo or a checkpoint must know of. */
+  readonly timers: Map<string, Map<string, HeldTimer>>
+  /** Of them, those in memory and those that are set. */
+  held: number
   size: number
+  /** It waits among the times for its turn. */
+  isWaiting: boolean
   /** Last first, from when the first of them is taken; may hold timers that were deleted since. */
-  order: Timer[] | null
+  order: HeldTimer[] | null
   /** While many of them are put in order. */
-  sorting: SlicedSort<Timer> | null
+  sorting: SlicedSort<HeldTimer> | null
+}
+
+/** A timer in memory. Who has just changed it need not look it up. */
+class HeldTimer implements Timer {
+  readonly at: Timestamp
+  readonly key: string
+  readonly namespace: string
+  isSet = false
+  /** Its bucket may have another timer of its name by now. */
+  isDropped = false
+  /** As `ChangeMarks`. */
+  changedIn = 0
+
+  constructor(at: Timestamp, key: string, namespace: string) {
+    this.at = at
+    this.key = key
+    this.namespace = namespace
+  }
+}
+
+const marks = {
+  changedIn: (timer: HeldTimer) => timer.changedIn,
+  setChangedIn: (timer: HeldTimer, stretch: number) => {
+    timer.changedIn = stretch
+  },
 }
 
 const compactAbove = 1024
+
+/** With so many changes it begins to look for timers that came and went. */
+const changesALook = 1024
 
 /** What a timer takes in memory, about. */
 const bytesATimer = 200
@@ -52,12 +87,10 @@ export class Timers implements CheckpointedTable {
   readonly #undo: UndoLog
   readonly #buckets = new Map<Timestamp, Bucket>()
   readonly #log: DueLog
-  /** By name, then by key: whether the last checkpoint lacks it. */
-  #changed = new Map<string | number, Map<string, boolean>>()
+  readonly #changes = new Changes<true, HeldTimer>(marks)
   /** As in `ValueTable`. */
-  #due: Map<string | number, Map<string, boolean>> | null = null
-  #notes = new Map<string | number, Map<string, boolean>>()
-  #changes = 0
+  #gone: HeldTimer[] = []
+  #forgetAt = changesALook
   #storedSize = 0
   #sizeInCheckpoint = 0
   #live = 0
@@ -80,14 +113,18 @@ export class Timers implements CheckpointedTable {
     if (at > maxTimestamp) return
     if (!Number.isSafeInteger(at))
       throw new TimestampError(`A timer at ${at} is not at a whole number of milliseconds.`)
-    if (this.#has(key, at, namespace)) return
-    this.#undo.record(this, key, nameOf(at, namespace), undefined)
-    this.#add(key, at, namespace)
+    const timer = this.#find(key, at, namespace) ?? this.#add(key, at, namespace)
+    if (timer.isSet) return
+    this.#undo.record(this, timer, nameOf(at, namespace), undefined)
+    this.#set(timer)
   }
   delete(key: string, at: Timestamp, namespace = ''): void {
-    if (!this.#has(key, at, namespace)) return
-    this.#undo.record(this, key, nameOf(at, namespace), true)
-    this.#remove(key, at, namespace)
+    const timer = this.#find(key, at, namespace)
+    if (timer?.isSet === true) this.#delete(timer)
+  }
+  #delete(timer: HeldTimer): void {
+    this.#undo.record(this, timer, nameOf(timer.at, timer.namespace), true)
+    this.#unset(timer)
   }
 
   /**
@@ -101,7 +138,7 @@ export class Timers implements CheckpointedTable {
     if (at === undefined) return false
     const bucket = this.#buckets.get(at)
     if (bucket === undefined || bucket.order !== null || bucket.size <= valuesASlice) return false
-    bucket.sorting ??= new SlicedSort(timersOf(at, bucket), isBefore)
+    bucket.sorting ??= new SlicedSort(timersOf(bucket), isBefore)
     if (bucket.sorting.next()) return true
     bucket.order = bucket.sorting.sorted
     bucket.sorting = null
@@ -110,21 +147,30 @@ export class Timers implements CheckpointedTable {
 
   /** Takes the first timer at or before `time`, in total order. */
   take(time: Timestamp): Timer | undefined {
+    this.#forgetPassed()
     for (let at = this.#log.firstUpTo(time, this.#thaw); at !== undefined; at = this.#log.firstUpTo(time, this.#thaw)) {
       const bucket = this.#buckets.get(at)
       if (bucket !== undefined && bucket.size > 0) {
         while (this.sortNext(at));
-        const order = (bucket.order ??= [...timersOf(at, bucket)].sort((a, b) => (isBefore(a, b) ? 1 : -1)))
+        const order = (bucket.order ??= [...timersOf(bucket)].sort((a, b) => (isBefore(a, b) ? 1 : -1)))
         for (let timer = order.pop(); timer !== undefined; timer = order.pop()) {
-          if (!this.#has(timer.key, at, timer.namespace)) continue
-          this.delete(timer.key, at, timer.namespace)
+          if (!timer.isSet) continue
+          this.#delete(timer)
           return timer
         }
       }
       this.#log.times.takeFirst()
-      if (this.#buckets.delete(at)) this.#emptyBuckets -= 1
+      if (bucket !== undefined) this.#endTurn(bucket)
     }
     return undefined
+  }
+
+  /** Of timers that came and went between two checkpoints none need know, and memory stays as it is. */
+  #forgetPassed(): void {
+    if (this.#changes.size < this.#forgetAt || this.#undo.hasEpochs || this.#undo.position > 0) return
+    const passed = this.#changes.forget(({ isSet }, before) => !isSet && before === undefined)
+    for (const timer of passed) this.#drop(timer)
+    this.#forgetAt = Math.max(changesALook, 2 * this.#changes.size)
   }
 
   /** Reads all that is not in memory: for tests. */
@@ -132,32 +178,22 @@ export class Timers implements CheckpointedTable {
     for (let slot = this.#log.coldSlotUpTo(Infinity); slot !== undefined; slot = this.#log.coldSlotUpTo(Infinity)) {
       this.#thaw(slot)
     }
-    for (const [at, { keys }] of this.#buckets) {
-      for (const [namespace, names] of keys) for (const key of names) yield { at, key, namespace }
-    }
+    for (const bucket of this.#buckets.values()) yield* timersOf(bucket)
   }
 
-  restore(key: string, name: string | number | null, previous: unknown): void {
-    const { at, namespace } = partsOf(name ?? 0) // recorded above
-    const isThere = this.#has(key, at, namespace)
-    if (previous === undefined && isThere) this.#remove(key, at, namespace)
-    if (previous !== undefined && !isThere) this.#add(key, at, namespace)
-  }
-  touch(key: string, name: string | number | null, previous: unknown): void {
-    if (name === null || !this.#log.isAttached) return // recorded above: timers have names
-    let keys = this.#changed.get(name)
-    if (keys === undefined) this.#changed.set(name, (keys = new Map<string, boolean>()))
-    if (!keys.has(key)) {
-      keys.set(key, previous === undefined)
-      this.#changes += 1
+  restore(cell: CellRef, name: string | number | null, previous: unknown): void {
+    const timer = this.#timerAt(cell, name)
+    if (previous !== undefined) this.#set(timer)
+    else {
+      this.#unset(timer)
+      if (!this.#changes.isDue(timer)) this.#drop(timer) // no checkpoint will come upon it
     }
-    if (this.#due !== null) this.note(key, name, previous)
   }
-  note(key: string, name: string | number | null, previous: unknown): void {
-    if (name === null || this.#due?.get(name)?.has(key) !== true) return
-    let keys = this.#notes.get(name)
-    if (keys === undefined) this.#notes.set(name, (keys = new Map<string, boolean>()))
-    if (!keys.has(key)) keys.set(key, previous !== undefined)
+  touch(cell: CellRef, name: string | number | null, previous: unknown): void {
+    if (this.#log.isAttached) this.#changes.touch(this.#timerAt(cell, name), wasSet(previous))
+  }
+  note(cell: CellRef, name: string | number | null, previous: unknown): void {
+    this.#changes.note(this.#timerAt(cell, name), wasSet(previous))
   }
 
   readonly loadedFirst = { key: '' }
@@ -173,7 +209,7 @@ export class Timers implements CheckpointedTable {
     return this.#live * bytesATimer
   }
   get bytesChanged(): number {
-    return this.#changes * bytesATimer
+    return this.#changes.size * bytesATimer
   }
   // What is in memory stays: most of it is due soon, and what is far off and not used comes into memory only by being set.
   startGeneration(): void {
@@ -184,45 +220,36 @@ export class Timers implements CheckpointedTable {
   }
 
   beginCheckpoint(): void {
-    this.#due = this.#changed
-    this.#changed = new Map()
-    this.#changes = 0
+    this.#changes.begin()
   }
   *changedCells(): Generator<EncodedCell | null> {
-    for (const [name, keys] of this.#due ?? []) {
-      const { at, namespace } = partsOf(name)
-      for (const [key, isNew] of keys) {
-        const isSet = this.#notes.get(name)?.get(key) ?? this.#has(key, at, namespace)
-        if (isSet === isNew) {
-          this.#log.append({ change: isSet ? 'added' : 'removed', at, namespace, key }, isSet ? 1 : -1)
-          this.#sizeInCheckpoint += isSet ? 1 : -1
-        }
-        yield null
+    for (const { cell: timer, before, value } of this.#changes.due(isSetOf)) {
+      if (value === undefined) this.#gone.push(timer)
+      if (value !== before) {
+        const isSet = value === true
+        const { at, namespace, key } = timer
+        this.#log.append({ change: isSet ? 'added' : 'removed', at, namespace, key }, isSet ? 1 : -1)
+        this.#sizeInCheckpoint += isSet ? 1 : -1
       }
+      yield null
     }
     yield* this.#log.changedCells()
   }
   get sizeInCheckpoint(): number {
     return this.#sizeInCheckpoint
   }
-  endCheckpoint(isDurable: boolean): Iterable<void> {
-    const due = this.#due ?? new Map<string | number, Map<string, boolean>>()
-    this.#due = null
-    this.#notes = new Map()
+  *endCheckpoint(isDurable: boolean): Generator<void> {
+    if (isDurable) this.#storedSize = this.#sizeInCheckpoint
+    else this.#sizeInCheckpoint = this.#storedSize
     this.#log.endCheckpoint(isDurable)
-    if (isDurable) {
-      this.#storedSize = this.#sizeInCheckpoint
-      return []
+    this.#changes.end(isDurable)
+    const gone = this.#gone
+    this.#gone = []
+    if (!isDurable) return
+    for (const timer of gone) {
+      if (!timer.isSet && !this.#changes.has(timer)) this.#drop(timer)
+      yield
     }
-    this.#sizeInCheckpoint = this.#storedSize
-    const since = this.#changed
-    this.#changed = due
-    this.#changes = 0
-    for (const keys of due.values()) this.#changes += keys.size
-    for (const [name, keys] of since) {
-      for (const [key, isNew] of keys) this.touch(key, name, isNew ? undefined : true)
-    }
-    return []
   }
 
   encodePrevious(previous: unknown): Uint8Array | null {
@@ -237,52 +264,108 @@ export class Timers implements CheckpointedTable {
     return this.#log.thaw(slot, this.#takeEntry, max)
   }
   readonly #takeEntry = ({ change, at, namespace, key }: DueEntry): void => {
-    if (change === 'added') this.#add(key, at, namespace)
-    else this.#remove(key, at, namespace)
+    const timer = this.#inMemory(key, at, namespace) ?? this.#add(key, at, namespace)
+    if (change === 'added') this.#set(timer)
+    else {
+      this.#unset(timer)
+      this.#drop(timer)
+    }
   }
 
-  #has(key: string, at: Timestamp, namespace: string): boolean {
-    if (this.#log.isCold(slotOf(at))) this.#thaw(slotOf(at))
-    return this.#buckets.get(at)?.keys.get(namespace)?.has(key) === true
+  #inMemory(key: string, at: Timestamp, namespace: string): HeldTimer | undefined {
+    return this.#buckets.get(at)?.timers.get(namespace)?.get(key)
   }
-  #add(key: string, at: Timestamp, namespace: string): void {
+  #find(key: string, at: Timestamp, namespace: string): HeldTimer | undefined {
+    if (this.#log.isCold(slotOf(at))) this.#thaw(slotOf(at))
+    return this.#inMemory(key, at, namespace)
+  }
+  /** The timer that a change was of: by now memory may have another one of its name. */
+  #timerAt(cell: CellRef, name: string | number | null): HeldTimer {
+    if (cell instanceof HeldTimer && !cell.isDropped) return cell
+    const { at, namespace } = partsOf(name ?? 0) // recorded above
+    const key = keyOf(cell)
+    return this.#find(key, at, namespace) ?? this.#add(key, at, namespace)
+  }
+  #bucketOf({ at }: Timer): Bucket {
+    const bucket = this.#buckets.get(at)
+    if (bucket === undefined) throw new Error('assertion: a timer in memory has a bucket')
+    return bucket
+  }
+  #add(key: string, at: Timestamp, namespace: string): HeldTimer {
     let bucket = this.#buckets.get(at)
     if (bucket === undefined) {
-      this.#buckets.set(at, (bucket = { keys: new Map(), size: 0, order: null, sorting: null }))
-      this.#log.times.add(at)
+      bucket = { at, timers: new Map(), held: 0, size: 0, isWaiting: false, order: null, sorting: null }
+      this.#buckets.set(at, bucket)
+    }
+    const timer = new HeldTimer(at, key, namespace)
+    const timers = bucket.timers.get(namespace)
+    if (timers === undefined) bucket.timers.set(namespace, new Map([[key, timer]]))
+    else timers.set(key, timer)
+    bucket.held += 1
+    return timer
+  }
+  /** Nothing need say that it is not set. */
+  #drop(timer: HeldTimer): void {
+    if (timer.isDropped) return
+    timer.isDropped = true
+    const bucket = this.#bucketOf(timer)
+    bucket.timers.get(timer.namespace)?.delete(timer.key)
+    bucket.held -= 1
+    if (bucket.held === 0 && !bucket.isWaiting) this.#buckets.delete(timer.at)
+  }
+  #set(timer: HeldTimer): void {
+    if (timer.isSet) return
+    timer.isSet = true
+    const bucket = this.#bucketOf(timer)
+    if (!bucket.isWaiting) {
+      bucket.isWaiting = true
+      this.#log.times.add(timer.at)
     } else if (bucket.size === 0) this.#emptyBuckets -= 1
-    const keys = bucket.keys.get(namespace)
-    if (keys === undefined) bucket.keys.set(namespace, new Set([key]))
-    else keys.add(key)
     bucket.size += 1
     this.#live += 1
     bucket.sorting = null
-    if (bucket.order !== null) insert(bucket.order, { at, key, namespace })
+    if (bucket.order !== null) insert(bucket.order, timer)
   }
-  #remove(key: string, at: Timestamp, namespace: string): void {
-    const bucket = this.#buckets.get(at)
-    if (bucket?.keys.get(namespace)?.delete(key) !== true) return
+  #unset(timer: HeldTimer): void {
+    if (!timer.isSet) return
+    timer.isSet = false
+    const bucket = this.#bucketOf(timer)
     bucket.size -= 1
     this.#live -= 1
+    if (!this.#log.isAttached) this.#drop(timer)
     if (bucket.size > 0) return
     this.#emptyBuckets += 1
     if (this.#emptyBuckets > compactAbove && 2 * this.#emptyBuckets > this.#buckets.size) this.#compact()
   }
+  /** All of it were taken. */
+  #endTurn(bucket: Bucket): void {
+    bucket.isWaiting = false
+    bucket.order = null
+    this.#emptyBuckets -= 1
+    if (bucket.held === 0) this.#buckets.delete(bucket.at)
+  }
 
   // A bucket waits for its time although its timers were deleted, but not when most do.
   #compact(): void {
-    for (const [at, { size }] of this.#buckets) if (size === 0) this.#buckets.delete(at)
-    this.#log.times.replace(this.#buckets.keys())
+    const waiting: Timestamp[] = []
+    for (const bucket of this.#buckets.values()) {
+      if (bucket.size > 0) waiting.push(bucket.at)
+      else if (bucket.isWaiting) this.#endTurn(bucket)
+    }
+    this.#log.times.replace(waiting)
     this.#emptyBuckets = 0
   }
 }
 
-function* timersOf(at: Timestamp, { keys }: Bucket): Generator<Timer> {
-  for (const [namespace, names] of keys) for (const key of names) yield { at, key, namespace }
+const wasSet = (previous: unknown): true | undefined => (previous === undefined ? undefined : true)
+const isSetOf = ({ isSet }: HeldTimer): true | undefined => (isSet ? true : undefined)
+
+function* timersOf({ timers }: Bucket): Generator<HeldTimer> {
+  for (const named of timers.values()) for (const timer of named.values()) if (timer.isSet) yield timer
 }
 
 /** A bucket that is being taken gets one more: it comes in its place, or next if that has passed. */
-const insert = (order: Timer[], timer: Timer): void => {
+const insert = <T extends Timer>(order: T[], timer: T): void => {
   const at = order.findLastIndex((other) => isBefore(timer, other))
   order.splice(at + 1, 0, timer)
 }

@@ -24,6 +24,8 @@ export interface KeySelector<Key, T> {
   readonly codec: KeyCodec<Key>
 }
 
+const encoded = Symbol('encoded')
+
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 interface KeyedLogic<Key, Out> {
@@ -54,13 +56,15 @@ const keyedOperator =
     const { broadcast } = logic
     const broadcastState = new BroadcastState(context, broadcast?.descriptors ?? [])
     const state = new KeyedState(context, timers, { hasKeyIndex: broadcast !== undefined })
-    let key: Key
+    /** Of a timer it is decoded when it is asked for. */
+    let key: Key | typeof encoded = encoded
     /** Of what is emitted. */
     let stamp: Timestamp = noTimestamp
     /** How often the broadcast element in hand has asked for all keys. */
     let calls = 0
     const keyed: Writable<KeyedOperatorContext<Key, Out>> = {
       get key() {
+        if (key === encoded) key = from(state.key)
         return key
       },
       timestamp: 0,
@@ -149,7 +153,7 @@ const keyedOperator =
           keyed.timeDomain = 'event'
           if (timer.namespace !== '') state.expire(timer)
           else {
-            key = from(timer.key)
+            key = encoded
             requireSynchronous(logic.onTimer?.(timer.at, keyed), context.name)
           }
         } catch (error) {
@@ -171,7 +175,7 @@ const keyedOperator =
           // State lives in event time, which the clock does not move.
           state.now = context.watermark === minTimestamp ? timer.at : context.watermark
           keyed.timeDomain = 'processing'
-          key = from(timer.key)
+          key = encoded
           requireSynchronous(logic.onTimer?.(timer.at, keyed), context.name)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)

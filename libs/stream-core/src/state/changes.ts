@@ -1,11 +1,11 @@
 /** Where a cell in memory keeps the stretch between two checkpoints in which it last changed; 0 if it need not be known. */
-export interface ChangeMarks<Cell> {
+interface ChangeMarks<Cell> {
   changedIn(cell: Cell): number
   setChangedIn(cell: Cell, stretch: number): void
 }
 
 /** What a checkpoint has to look at of a cell. */
-export interface DueCell<V, Cell> {
+interface DueCell<V, Cell> {
   readonly cell: Cell
   /** What the checkpoint before holds of it. */
   readonly before: V | undefined
@@ -35,8 +35,13 @@ export class Changes<V, Cell> {
   get size(): number {
     return this.#cells.length
   }
+  /** The next checkpoint has to look at it. */
   has(cell: Cell): boolean {
     return this.#marks.changedIn(cell) === this.#stretch
+  }
+  /** That one, or the one in hand. */
+  isDue(cell: Cell): boolean {
+    return this.has(cell) || (this.#notes !== null && this.#marks.changedIn(cell) === this.#stretch - 1)
   }
   /** As `Journaled.touch`. */
   touch(cell: Cell, previous: V | undefined): void {
@@ -51,6 +56,25 @@ export class Changes<V, Cell> {
     const notes = this.#notes
     if (notes === null || this.#marks.changedIn(cell) !== this.#stretch - 1 || notes.has(cell)) return
     notes.set(cell, previous)
+  }
+
+  /** Of the changed those that `isSame`: they are again what the last checkpoint holds, and nothing can be undone. */
+  forget(isSame: (cell: Cell, before: V | undefined) => boolean): Cell[] {
+    const cells = this.#cells
+    const before = this.#before
+    const forgotten: Cell[] = []
+    this.#cells = []
+    this.#before = []
+    for (const [index, cell] of cells.entries()) {
+      if (isSame(cell, before[index])) {
+        this.#marks.setChangedIn(cell, 0)
+        forgotten.push(cell)
+      } else {
+        this.#cells.push(cell)
+        this.#before.push(before[index])
+      }
+    }
+    return forgotten
   }
 
   begin(): void {

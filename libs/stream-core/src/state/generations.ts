@@ -40,12 +40,6 @@ export class Generations<T> {
   get size(): number {
     return this.#youngSize + this.#oldSize
   }
-  get hasOld(): boolean {
-    return this.#oldSize > 0
-  }
-  get isAllOld(): boolean {
-    return this.#youngSize === 0
-  }
   /** Undefined: not in memory. What is found is young from now on. */
   get(key: string): T | Absent | undefined {
     if (key === this.#lastKey) return this.#last

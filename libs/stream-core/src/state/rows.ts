@@ -32,6 +32,9 @@ export class Column {
     this.#number = number
   }
 
+  get isFirst(): boolean {
+    return this.#number === 0
+  }
   valueOf(row: Row): unknown {
     switch (this.#number) {
       case 0:
@@ -125,18 +128,16 @@ export class Rows {
     for (const [, row] of this.#rows.entries()) yield row
   }
 
-  /** Each table that shares them says so, the first is heard. */
-  startGeneration(): void {
-    if (this.#rows.isAllOld) return
-    this.#rows.start()
-    this.#kept = 1
+  /** Each table that shares them says so, and the first is heard. */
+  startGeneration(column: Column): void {
+    if (column.isFirst) this.#rows.start()
   }
   /** Likewise. @returns what part of the rows is left */
-  dropUnused(): number {
-    const before = this.#rows.size
-    if (this.#rows.hasOld) {
+  dropUnused(column: Column): number {
+    if (column.isFirst) {
+      const before = this.#rows.size
       this.#rows.dropOld()
-      this.#kept = this.#rows.size / before
+      this.#kept = before === 0 ? 1 : this.#rows.size / before
     }
     return this.#kept
   }

@@ -6,6 +6,7 @@ import type { CheckpointedTable } from './checkpointed-table.ts'
 import { newMemoryStoreContents, openMemoryStore } from './memory-store.ts'
 import { integerSubKeys, NestedTable } from './nested-table.ts'
 import { PaneTable } from './pane-table.ts'
+import { Rows } from './rows.ts'
 import { stateCells } from './state-cells.ts'
 import type { StoreWrite } from './state-store.ts'
 import { numberCodec } from './value-codecs.ts'
@@ -26,11 +27,13 @@ class Bench {
 
   #open() {
     const undo = (this.undo = new UndoLog(false))
-    const values = new ValueTable('values', numberCodec, undo)
+    const rows = new Rows()
+    const values = new ValueTable('values', numberCodec, undo, { rows })
+    const twins = new ValueTable('twins', numberCodec, undo, { rows })
     const nested = new NestedTable('nested', integerSubKeys, numberCodec, undo)
     const timers = new Timers(undo)
     const panes = new PaneTable('panes', numberCodec, undo, () => undefined)
-    for (const table of [values, nested, timers, panes]) {
+    for (const table of [values, twins, nested, timers, panes]) {
       const read = (key: string, sub: string | null) => this.store.read(table.name, key, sub)
       table.attach({ size: this.sizes.get(table.name) ?? 0, read })
     }
@@ -38,15 +41,15 @@ class Bench {
       if (table === timers.name && key === '') timers.load({ key, sub, value })
       if (table === panes.name && key === '') panes.load({ key, sub, value })
     }
-    return { values, nested, timers, panes }
+    return { values, twins, nested, timers, panes }
   }
   get #all(): readonly CheckpointedTable[] {
     return Object.values(this.tables)
   }
 
-  setValue(key: string, value: number | undefined): void {
-    this.tables.values.set(key, value)
-    this.#expect(`values ${key}`, value)
+  setValue(table: 'values' | 'twins', key: string, value: number | undefined): void {
+    this.tables[table].set(key, value)
+    this.#expect(`${table} ${key}`, value)
   }
   setEntry(key: string, sub: number, value: number | undefined): void {
     this.tables.nested.set(key, sub, value)
@@ -124,11 +127,13 @@ class Bench {
 
   /** What the tables say of the keys asked about, which brings them into memory, and what they should. */
   look(keys: readonly string[]): { readonly found: object; readonly expected: object } {
-    const { values, nested, timers, panes } = this.tables
+    const { values, twins, nested, timers, panes } = this.tables
     const found = new Map<string, number>()
     for (const key of keys) {
-      const value = values.get(key)
-      if (value !== undefined) found.set(`values ${key}`, value)
+      for (const table of [values, twins]) {
+        const value = table.get(key)
+        if (value !== undefined) found.set(`${table.name} ${key}`, value)
+      }
       for (const sub of nested.of(key)?.keys() ?? []) found.set(`nested ${key} ${sub}`, nested.get(key, sub) ?? NaN)
     }
     // To ask for timers and panes is to ask for those of all keys.
@@ -139,11 +144,12 @@ class Bench {
       keys.includes(name.split(' ')[1]?.[0] ?? '') && (isAll || !/^timer|^panes/.test(name))
     const named = (kind: string) => [...this.now.keys()].filter((name) => name.startsWith(kind))
     return {
-      found: { cells: sorted(found), sizes: [values.size, nested.size, timers.size, panes.size] },
+      found: { cells: sorted(found), sizes: [values.size, twins.size, nested.size, timers.size, panes.size] },
       expected: {
         cells: sorted([...this.now].filter(([name]) => isAsked(name))),
         sizes: [
           named('values').length,
+          named('twins').length,
           new Set(named('nested').map((name) => name.split(' ')[1])).size,
           named('timer').length,
           named('panes').length,
@@ -160,7 +166,8 @@ class Bench {
       places.push(`${table} ${key} ${sub ?? ''}`)
       if (table === 'panes') {
         found.set(`panes ${key} ${integerSubKeys.fromBytes(sub ?? '')}`, numberCodec.decode(value.subarray(2)))
-      } else if (table === 'values') found.set(`values ${key}`, numberCodec.decode(value.subarray(2)))
+      } else if (table === 'values' || table === 'twins')
+        found.set(`${table} ${key}`, numberCodec.decode(value.subarray(2)))
       else if (table === 'nested') {
         found.set(`nested ${key} ${integerSubKeys.fromBytes(sub ?? '')}`, numberCodec.decode(value.subarray(2)))
       } else found.set(`timer ${key} ${integerSubKeys.fromBytes((sub ?? '').slice(0, 8))}`, 1)
@@ -183,7 +190,12 @@ const number = fc.option(fc.nat(99), { nil: undefined })
 // Many at once, so that keys have several pages, and slots logs that are mostly waste.
 const range = fc.record({ from: fc.nat(300), count: fc.integer({ min: 1, max: 150 }) })
 const step = fc.oneof(
-  fc.record({ what: fc.constant('value' as const), key: anyKey, value: number }),
+  fc.record({
+    what: fc.constant('value' as const),
+    table: fc.constantFrom('values' as const, 'twins' as const),
+    key: anyKey,
+    value: number,
+  }),
   fc.record({ what: fc.constant('entries' as const), key: anyKey, range, value: number }),
   fc.record({ what: fc.constant('entries' as const), key: fc.constant('a'), range, value: fc.constant(1) }),
   fc.record({ what: fc.constant('timers' as const), key: anyKey, range, isSet: fc.boolean() }),
@@ -206,7 +218,7 @@ describe('tables', () => {
         const expectFound = (looked: { readonly found: object; readonly expected: object }) =>
           expect(looked.found).toEqual(looked.expected)
         for (const one of steps) {
-          if (one.what === 'value') bench.setValue(one.key, one.value)
+          if (one.what === 'value') bench.setValue(one.table, one.key, one.value)
           else if (one.what === 'entries' || one.what === 'timers') {
             for (let at = one.range.from; at < one.range.from + one.range.count; at += 1) {
               if (one.what === 'entries') bench.setEntry(one.key, at, one.value)

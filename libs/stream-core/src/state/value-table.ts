@@ -112,11 +112,11 @@ export class ValueTable<V> implements CheckpointedTable {
     return this.#changes.size * this.#bytesOfOne()
   }
   startGeneration(): void {
-    if (!this.#isLoadedFirst) this.#rows.startGeneration()
+    if (!this.#isLoadedFirst) this.#rows.startGeneration(this.#column)
   }
   dropUnused(): void {
     if (this.#isLoadedFirst) return
-    this.#cells = Math.round(this.#cells * this.#rows.dropUnused())
+    this.#cells = Math.round(this.#cells * this.#rows.dropUnused(this.#column))
     this.#cold = Infinity
   }
 
