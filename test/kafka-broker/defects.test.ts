@@ -5,7 +5,7 @@ import { openKafkaLogOver, portLaws, withoutWorkaround } from '@tocsin/event-log
 import type Kafkajs from 'kafkajs'
 import type { Producer, Transaction } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { apiKeys, type KafkaProxy, startKafkaProxy, transactionKeys } from './kafka-proxy.ts'
+import { apiKeys, failOnce, type KafkaProxy, startKafkaProxy, transactionKeys } from './kafka-proxy.ts'
 import { originOf, sharedKafkaBroker } from './shared-broker.ts'
 
 const require = createRequire(import.meta.url)
@@ -426,16 +426,6 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
     })
   }
 })
-
-/** Answers one request of that kind with an error. */
-function failOnce(apiKey: number, errorAt: number, code: number): (apiKey: number, payload: Buffer) => void {
-  let isDone = false
-  return (answered, payload) => {
-    if (isDone || answered !== apiKey) return
-    isDone = true
-    payload.writeInt16BE(code, errorAt)
-  }
-}
 
 // Where the error stands in an answer about one partition of one topic: behind lengths, the topic's name and the partition.
 const produceErrorAt = (topic: string) => 4 + 2 + topic.length + 4 + 4

@@ -89,3 +89,13 @@ function eachMessage(from: Socket, handle: (message: Buffer) => void): void {
     }
   })
 }
+
+/** Answers one request of that kind with an error. */
+export function failOnce(apiKey: number, errorAt: number, code: number): (apiKey: number, payload: Buffer) => void {
+  let isDone = false
+  return (answered, payload) => {
+    if (isDone || answered !== apiKey) return
+    isDone = true
+    payload.writeInt16BE(code, errorAt)
+  }
+}

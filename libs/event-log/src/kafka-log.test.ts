@@ -35,4 +35,35 @@ describe('openKafkaLog', () => {
     expect(warnings.length).toBeGreaterThan(0)
     await log.close()
   })
+
+  test('error: a name that no server knows', async () => {
+    const log = openKafkaLog({ brokers: ['broker.invalid:9092'], clientId: 'test', requestTimeoutMs: 2000 })
+    await expect(log.partitions('topic')).rejects.toMatchObject({
+      code: 'LOG_UNAVAILABLE',
+      handling: 'retry',
+      message: expect.stringContaining('broker.invalid') as unknown,
+    })
+    await log.close()
+  })
+
+  test('error: what takes connections and never answers: each call ends in twice the time of a request', async () => {
+    const server = createServer(() => {}).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('assertion: a TCP server has a port')
+    const log = openKafkaLog({ brokers: [`127.0.0.1:${address.port}`], clientId: 'test', requestTimeoutMs: 300 })
+    const calls = [
+      log.partitions('topic'),
+      log.offsets({ topic: 'topic', partition: 0 }),
+      log.createTopics([{ topic: 'topic', partitions: 1 }]),
+      log.openProducer('id'),
+      log.openReader([{ topic: 'topic', partition: 0, offset: 0 }]),
+      log.trim({ topic: 'topic', partition: 0 }, 1),
+    ]
+    for (const result of await Promise.allSettled(calls)) {
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'LOG_UNAVAILABLE', handling: 'retry' } })
+    }
+    await log.close()
+    server.close()
+  })
 })
