@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { soakChaos } from './soak/chaos.ts'
 import { soakIngest } from './soak/ingest.ts'
 import { soakKills, soakReorgs, soakSimulator } from './soak/stream-core.ts'
+import { soakTakeover } from './soak/takeover.ts'
 
 const usage = `Usage: npm run soak -- <what> [options]
   chaos                  storms over the whole program: reorgs, outages, kill -9
@@ -14,6 +15,10 @@ const usage = `Usage: npm run soak -- <what> [options]
   stream-core --storm    reverts of depth 1 to 64 over generated blocks, recorded ones, and all detectors
       --reverts N          how many of each, in storms of 1000; default 10000
   stream-core --kills N  kill -9 of a real process on the embedded log, N times
+  takeover               how long a sharded job on a real broker stands still after kill -9 and SIGTERM
+      --keys N             of its state, default 1000000
+      --rate N             events each second, default 2000
+      --session-timeout MS one or more, a comma between, default 2000,6000
   --seed S               the first seed, or the one to play again; default: a fresh one, which is printed
 Exits with 1 when a law is broken; the first broken run is shown with its seed.
 `
@@ -27,6 +32,9 @@ const { values, positionals } = parseArgs({
     storm: { type: 'boolean', default: false },
     reverts: { type: 'string', default: '10000' },
     kills: { type: 'string' },
+    keys: { type: 'string', default: '1000000' },
+    rate: { type: 'string', default: '2000' },
+    'session-timeout': { type: 'string', default: '2000,6000' },
     seed: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -49,6 +57,12 @@ const soak = async (): Promise<boolean> => {
       if (values.kills !== undefined) return soakKills({ kills: count('kills', values.kills), seed })
       if (values.storm) return soakReorgs({ reverts: count('reverts', values.reverts), seed })
       return soakSimulator({ seeds: count('seeds', values.seeds), seed })
+    case 'takeover':
+      return soakTakeover({
+        keys: count('keys', values.keys),
+        rate: count('rate', values.rate),
+        sessionTimeoutsMs: values['session-timeout'].split(',').map((text) => count('session-timeout', text)),
+      })
     default:
       process.stderr.write(usage)
       process.exit(2)

@@ -151,6 +151,10 @@ export class CountCluster {
   get isComplete(): boolean {
     return this.#arrivals.length >= this.#due
   }
+  /** Outputs come as fast as they are asked for. */
+  get isFlowing(): boolean {
+    return this.#due > 0 && this.#due - this.#arrivals.length < 5000
+  }
   /** The longest time without an output from `since` (ms since 1970) on; up to now if none has come. */
   longestGapMs(since: number): number {
     const after = [since, ...this.#arrivals.filter((at) => at >= since)]

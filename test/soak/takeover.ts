@@ -1,0 +1,116 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { CountCluster, type CountProcess } from '../kafka-broker/count-cluster.ts'
+import { startKafkaBroker } from '../kafka-broker/start-broker.ts'
+
+export interface TakeoverOptions {
+  readonly keys: number
+  /** Events each second while processes come and go. */
+  readonly rate: number
+  readonly sessionTimeoutsMs: readonly number[]
+}
+
+const shards = 4
+const keysAtOnce = 5000
+const tickMs = 20
+const settleMs = 5000
+const patienceMs = 300_000
+/** What the issue asks for. */
+const handOverLimitMs = 500
+const takeoverSlackMs = 1000
+
+/**
+ * Two processes with a standby each over so many keys, under load: how long nothing comes out after kill -9 of one, at
+ * each session timeout, and after SIGTERM. @returns whether all held, the counts of every key too
+ */
+export async function soakTakeover(options: TakeoverOptions): Promise<boolean> {
+  const broker = await startKafkaBroker()
+  if ('missing' in broker) {
+    process.stderr.write(`${broker.missing}\n`)
+    return false
+  }
+  try {
+    let held = true
+    for (const sessionTimeoutMs of options.sessionTimeoutsMs) {
+      held = (await measure(broker.bootstrap, sessionTimeoutMs, options)) && held
+    }
+    return held
+  } finally {
+    await broker.stop()
+  }
+}
+
+const measure = async (bootstrap: string, sessionTimeoutMs: number, { keys, rate }: TakeoverOptions) => {
+  const name = `takeover-${sessionTimeoutMs}-${process.pid}`
+  const cluster = await CountCluster.open({ bootstrap, name, shards, sessionTimeoutMs })
+  const over = new AbortController()
+  let feeding: Promise<void> = Promise.resolve()
+  try {
+    const two = [cluster.start(), cluster.start()]
+    for (let from = 0; from < keys; from += keysAtOnce) {
+      const some = Array.from({ length: Math.min(keysAtOnce, keys - from) }, (_, index) => from + index)
+      await cluster.feed(some, { isQuiet: true })
+    }
+    feeding = feed(cluster, keys, rate, over.signal)
+    await until(() => cluster.isFlowing && balanced(two))
+    await wait(settleMs)
+
+    const [leaving] = two
+    const began = Date.now()
+    leaving?.child.kill('SIGTERM')
+    await leaving?.exited
+    await until(() => cluster.processes.some((one) => one.owned().length === shards))
+    await wait(settleMs)
+    const handOverMs = cluster.longestGapMs(began)
+
+    const joining = cluster.start()
+    const rest = two.slice(1)
+    await until(() => balanced([...rest, joining]))
+    await wait(settleMs)
+    const killed = Date.now()
+    rest[0]?.child.kill('SIGKILL')
+    await until(() => joining.owned().length === shards)
+    await wait(settleMs)
+    const takeoverMs = cluster.longestGapMs(killed)
+
+    over.abort()
+    await feeding
+    await until(() => cluster.isComplete)
+    const wrong = cluster.differences().length
+    const took = joining.events.flatMap((event) =>
+      event.type === 'taken' && event.at > killed ? [Math.round(event.tookMs)] : [],
+    )
+    process.stdout.write(
+      `session timeout ${sessionTimeoutMs} ms, ${keys} keys, ${rate} events/s: hand-over ${handOverMs} ms, ` +
+        `takeover ${takeoverMs} ms (shards opened in ${took.join(' and ')} ms), ${wrong} keys with wrong counts\n`,
+    )
+    return wrong === 0 && handOverMs < handOverLimitMs && takeoverMs <= sessionTimeoutMs + takeoverSlackMs
+  } finally {
+    over.abort()
+    await feeding.catch(() => undefined)
+    await cluster.close()
+  }
+}
+
+const balanced = (processes: readonly CountProcess[]): boolean =>
+  processes.every((one) => one.owned().length === shards / 2 && one.ready().length === shards / 2)
+
+const feed = async (cluster: CountCluster, keys: number, rate: number, signal: AbortSignal): Promise<void> => {
+  const began = performance.now()
+  let fed = 0
+  for (let next = 1; !signal.aborted;) {
+    const due = Math.floor(((performance.now() - began) * rate) / 1000) - fed
+    // Steps that a million has no divisor with: all keys come, in no order that a cache would like.
+    const some = Array.from({ length: due }, () => (next = (next + 7_919) % keys))
+    if (some.length > 0) await cluster.feed(some)
+    fed += due
+    await wait(tickMs)
+  }
+}
+
+const until = async (isSo: () => boolean): Promise<void> => {
+  const began = performance.now()
+  while (!isSo()) {
+    if (performance.now() - began > patienceMs) throw new Error(`what was awaited did not come in ${patienceMs} ms`)
+    await wait(20)
+  }
+}
