@@ -62,7 +62,7 @@ export class CheckpointReplica {
     const { beginning, end } = await this.#log.offsets(this.#at)
     // Past the end: the topic was made anew, and the copy is of another one.
     if (this.#head.offset > end) this.#beginAnew(beginning)
-    while ((await this.lag()) > 0) await this.read(pollWaitMs)
+    while (this.#nextOffset < end) await this.read(pollWaitMs)
   }
 
   /** Reads in what comes next, if it comes in time. @returns whether there was anything */
@@ -105,6 +105,12 @@ export class CheckpointReplica {
     const reader = this.#reader
     this.#reader = null
     await reader?.close().catch(() => undefined) // what it had read is read again
+  }
+
+  /** With its store. */
+  async close(): Promise<void> {
+    await this.closeReader()
+    await this.store.close()
   }
 
   /** What the copy holds is too old to go on from. */

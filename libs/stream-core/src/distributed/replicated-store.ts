@@ -19,18 +19,19 @@ export interface CheckpointTopic extends TopicPartition {
  * The store of a task whose checkpoints other processes can go on from: each is in the checkpoint topic before it counts.
  * Opening it fences the owner before and reads in what `local` lacks. When the increments in the topic outgrow the
  * snapshot before them, the next checkpoint is followed by a snapshot and the topic trimmed below that: so it stays within
- * about twice the state. Closed with `local`.
+ * about twice the state. Closed with `local`. `kept`: a standby's copy in `local`, which spares reading in what it has.
  * @throws {CheckpointRecordError | LogUnavailableError}
  */
 export const openReplicatedStore = async (
   log: EventLog,
   at: CheckpointTopic,
   local: StateStore,
+  kept?: CheckpointReplica,
 ): Promise<StateStore> => {
   const place = { topic: at.topic, partition: at.partition }
   let trimBelow = 0
   let producer: Producer | null = await log.openProducer(at.transactionalId)
-  const replica = await CheckpointReplica.open(log, place, local)
+  const replica = kept ?? (await CheckpointReplica.open(log, place, local))
   /** Where the topic ends behind it. */
   const append = async (values: readonly Uint8Array[]): Promise<number> => {
     const records = values.map((value): NewRecord => ({ ...place, key: null, value }))

@@ -1,8 +1,8 @@
 import { EventLogError, ProducerFencedError } from '@tocsin/event-log'
 import type { Job } from '../job.ts'
-import type { StateStore } from '../state/state-store.ts'
 import type { EventLoop } from '../task/event-loop.ts'
 import { reasonOf } from '../task/task-runner.ts'
+import type { CheckpointReplica } from './checkpoint-replica.ts'
 import type { ShardStandby } from './shard-standby.ts'
 
 export type ShardRole = 'active' | 'standby' | 'none'
@@ -23,8 +23,8 @@ export type ShardEvent =
 
 export interface ShardSlotOptions {
   readonly shard: number
-  /** Opens its tasks, on stores that were kept here where there are some: those not taken stay the caller's. */
-  readonly openTasks: (kept: Map<string, StateStore>) => Promise<readonly Job[]>
+  /** Opens its tasks, on copies that were kept here where there are some: those not taken stay the caller's. */
+  readonly openTasks: (kept: Map<string, CheckpointReplica>) => Promise<readonly Job[]>
   readonly openStandby: (onReady: () => void) => Promise<ShardStandby>
   readonly clock: () => number
   readonly eventLoop: EventLoop
@@ -52,7 +52,7 @@ export class ShardSlot {
   #running: Promise<unknown> = Promise.resolve()
   #standby: ShardStandby | null = null
   /** Of a standby that ended so that its shard is taken here. */
-  #kept = new Map<string, StateStore>()
+  #kept = new Map<string, CheckpointReplica>()
   #driving: Promise<void> | null = null
   #lastFailure: string | null = null
   /** Ends a wait when something else is wanted. */
@@ -113,6 +113,7 @@ export class ShardSlot {
   async #goThere(): Promise<void> {
     for (;;) {
       this.#waiting = new AbortController()
+      if (this.#wanted !== 'active') await this.#closeKept()
       if (this.#isThere) return
       if (this.#role === 'active') await this.#release()
       else if (this.#role === 'standby') await this.#endStandby()
@@ -121,15 +122,19 @@ export class ShardSlot {
     }
   }
 
+  async #closeKept(): Promise<void> {
+    const kept = this.#kept
+    this.#kept = new Map()
+    for (const copy of kept.values()) await copy.close()
+  }
+
   async #take(): Promise<void> {
     const { clock, onEvent, openTasks, shard } = this.#options
     const began = clock()
-    const kept = this.#kept
-    this.#kept = new Map()
     this.#role = 'active' // from here on its producers may be this process's
-    const fromStandby = kept.size > 0
+    const fromStandby = this.#kept.size > 0
     try {
-      this.#tasks = await openTasks(kept)
+      this.#tasks = await openTasks(this.#kept)
     } catch (error) {
       this.#role = 'none'
       this.#isDisowned = false
@@ -138,7 +143,7 @@ export class ShardSlot {
       if (this.#wanted !== 'active') this.#options.onChanged()
       return
     } finally {
-      for (const store of kept.values()) await store.close()
+      await this.#closeKept()
     }
     if (!this.#isDisowned) onEvent({ type: 'taken', shard, tookMs: clock() - began, fromStandby })
     const ending = new AbortController()
@@ -224,9 +229,9 @@ export class ShardSlot {
     this.#standby = null
     this.#role = 'none'
     if (standby === null) return
-    const stores = await standby.end()
-    if (this.#wanted === 'active') this.#kept = new Map(stores)
-    else for (const store of stores.values()) await store.close()
+    const copies = await standby.end()
+    if (this.#wanted === 'active') this.#kept = copies
+    else for (const copy of copies.values()) await copy.close()
   }
 
   /** What may pass is tried again a little later, as long as it is wanted. */

@@ -79,15 +79,11 @@ export class ShardStandby {
     return this.#reason
   }
 
-  /** Ends it. @returns the stores, by task, which are the caller's to close from now on. */
-  async end(): Promise<ReadonlyMap<string, StateStore>> {
+  /** Ends it. @returns the copies, by task, whose readers and stores are the caller's to close from now on. */
+  async end(): Promise<Map<string, CheckpointReplica>> {
     this.#ending.abort()
     await this.#following
-    return new Map(this.#copies.map(({ task, replica }) => [task, replica.store]))
-  }
-
-  async close(): Promise<void> {
-    for (const store of (await this.end()).values()) await store.close()
+    return new Map(this.#copies.map(({ task, replica }) => [task, replica]))
   }
 
   async #follow(copy: Copy, eventLoop: EventLoop, onCaughtUp: () => void): Promise<void> {
@@ -107,6 +103,5 @@ export class ShardStandby {
         await eventLoop.wait(retryWaitMs, signal)
       }
     }
-    await replica.closeReader()
   }
 }

@@ -279,10 +279,11 @@ class GroupedJob implements ShardedJob {
           tasks.map((task) =>
             task.open(
               async () => {
-                const local = kept.get(task.folder) ?? (await openLocal(task))
+                const copy = kept.get(task.folder)
                 kept.delete(task.folder)
+                const local = copy?.store ?? (await openLocal(task))
                 try {
-                  return await openReplicatedStore(owned, task.checkpoints, local)
+                  return await openReplicatedStore(owned, task.checkpoints, local, copy)
                 } catch (error) {
                   await local.close()
                   throw error
