@@ -384,6 +384,7 @@ export function liveDecoder(
   const decoder = blockDecoder(chainFacts(source.chainId), knowledge)
   const facts = contractFacts(source, { maxCallsInFlight, maxRemembered: maxRememberedContracts })
   return async (block, signal) => {
+    decoder.rewind(block.number)
     let decoded = decoder.decode(block)
     if (block.hash === null) return decoded
     // Twice at most: the first round may name tokens of pools that only then are known.
@@ -392,7 +393,7 @@ export function liveDecoder(
       const tokens = named.tokens.filter((address) => !decoder.knowsToken(address))
       const pools = named.pools.filter((address) => !decoder.knowsPool(address))
       if (tokens.length === 0 && pools.length === 0) break
-      const learned = await facts.read({ tokens, pools }, { blockHash: block.hash }, signal)
+      const learned = await facts.read({ tokens, pools }, { number: block.number, blockHash: block.hash }, signal)
       if (learned.tokens.length === 0 && learned.pools.size === 0) break
       decoder.learn(learned)
       decoded = decoder.decode(block)

@@ -22,15 +22,22 @@ describe('contractFacts', () => {
 
   test('behavior: a contract that answers nothing is not asked again', async () => {
     const facts = factsOf(() => null)
-    await facts.read(wanted, { blockHash: old }, signal)
+    await facts.read(wanted, { number: 1, blockHash: old }, signal)
     const before = asked.length
-    expect((await facts.read(wanted, { blockHash: recent }, signal)).tokens).toEqual([])
+    expect((await facts.read(wanted, { number: 2, blockHash: recent }, signal)).tokens).toEqual([])
     expect(asked).toHaveLength(before)
+  })
+
+  test('behavior: a contract that had nothing to say on a branch that was reverted is asked again', async () => {
+    const facts = factsOf((block) => (block === old ? null : six))
+    await facts.read(wanted, { number: 7, blockHash: old }, signal)
+    await facts.read({ tokens: [], pools: [] }, { number: 8, blockHash: old }, signal)
+    expect((await facts.read(wanted, { number: 7, blockHash: recent }, signal)).tokens).toMatchObject([{ decimals: 6 }])
   })
 
   test('behavior: where the state of an old block is gone it is asked again at the next', async () => {
     const facts = factsOf((block) => (block === old ? undefined : six))
-    expect((await facts.read(wanted, { blockHash: old }, signal)).tokens).toEqual([])
-    expect((await facts.read(wanted, { blockHash: recent }, signal)).tokens).toMatchObject([{ decimals: 6 }])
+    expect((await facts.read(wanted, { number: 1, blockHash: old }, signal)).tokens).toEqual([])
+    expect((await facts.read(wanted, { number: 2, blockHash: recent }, signal)).tokens).toMatchObject([{ decimals: 6 }])
   })
 })

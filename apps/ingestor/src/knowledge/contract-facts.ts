@@ -75,10 +75,13 @@ export function symbolOf(answer: Hex | null): string | null {
 
 /** What was learned of contracts, bounded; the oldest is forgotten first, and asked for again when it is needed. */
 export interface ContractFacts {
-  /** Asks for the unknown ones among these, at the block, and answers what it has learned. */
+  /**
+   * Asks for the unknown ones among these, at the block, and answers what it has learned. Another block that is not above
+   * the last one is of another branch: what had nothing to say there is asked again.
+   */
   read(
     wanted: { readonly tokens: readonly Address[]; readonly pools: readonly Address[] },
-    at: { readonly blockHash: Hash },
+    at: { readonly number: number; readonly blockHash: Hash },
     signal: AbortSignal,
   ): Promise<{ readonly tokens: readonly TokenInfo[]; readonly pools: ReadonlyMap<Address, PoolTokens> }>
 }
@@ -87,10 +90,14 @@ export function contractFacts(
   source: ChainSource,
   limits: { readonly maxCallsInFlight: number; readonly maxRemembered: number },
 ): ContractFacts {
-  /** Contracts that answered nothing useful: not asked again at each block. */
-  const mute = new Set<Address>()
+  /** Contracts that answered nothing useful, with the block: not asked again at each one. */
+  const mute = new Map<Address, number>()
+  let last: { readonly number: number; readonly blockHash: Hash } | undefined
   return {
-    async read(wanted, { blockHash }, signal) {
+    async read(wanted, { number, blockHash }, signal) {
+      if (last !== undefined && number <= last.number && blockHash !== last.blockHash)
+        for (const [address, at] of mute) if (at >= number) mute.delete(address)
+      last = { number, blockHash }
       const tokens: TokenInfo[] = []
       const pools = new Map<Address, PoolTokens>()
       const asking = <Found>(
@@ -107,7 +114,7 @@ export function contractFacts(
           })
           if (it !== null) found(it)
           // A node that dropped the state of this block will know it at a newer one.
-          else if (answered) mute.add(address)
+          else if (answered) mute.set(address, number)
         }
       const jobs = [
         ...wanted.tokens
@@ -131,7 +138,7 @@ export function contractFacts(
       ]
       for (let at = 0; at < jobs.length; at += limits.maxCallsInFlight)
         await Promise.all(jobs.slice(at, at + limits.maxCallsInFlight).map((job) => job()))
-      for (const address of mute) {
+      for (const address of mute.keys()) {
         if (mute.size <= limits.maxRemembered) break
         mute.delete(address)
       }
