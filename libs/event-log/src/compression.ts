@@ -24,7 +24,7 @@ export function compress(bytes: Uint8Array, compression: Compression): Buffer {
     case 'snappy':
       return asBuffer(snappyjs().compress(bytes))
     case 'lz4':
-      return asBuffer(lz4js().compress(bytes))
+      return lz4Frame(bytes)
     case 'zstd':
       if (!canWrite('zstd')) throw new UnsupportedBatchError('zstd, which needs Node 22.15 or newer to be written')
       return zlib.zstdCompressSync(bytes)
@@ -50,6 +50,24 @@ export function decompress(bytes: Buffer, number: number): Buffer {
     case 'zstd':
       return canWrite('zstd') ? zlib.zstdDecompressSync(bytes) : asBuffer(fzstd().decompress(bytes))
   }
+}
+
+// Magic number; version 1 of independent blocks; of up to 4 MiB; and the checksum of these two bytes.
+const LZ4_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73])
+const LZ4_BLOCK_BYTES = 4 << 20
+const LZ4_END = Buffer.alloc(4)
+
+/**
+ * Brokers take frames of independent blocks alone. What lz4js writes does not say that it is one, and is none beyond one
+ * block, so each block is made apart and put under a header that says so. Source: LZ4 frame format 1.6.
+ */
+function lz4Frame(bytes: Uint8Array): Buffer {
+  const blocks: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; at += LZ4_BLOCK_BYTES) {
+    const frame = lz4js().compress(bytes.subarray(at, at + LZ4_BLOCK_BYTES))
+    blocks.push(frame.subarray(LZ4_HEADER.length, frame.length - LZ4_END.length))
+  }
+  return Buffer.concat([LZ4_HEADER, ...blocks, LZ4_END])
 }
 
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
