@@ -37,8 +37,7 @@ describe('problemsOf', () => {
     ['min.insync.replicas', '4', 'at most 3'],
     ['unclean.leader.election.enable', 'true', 'false'],
     ['max.message.bytes', '1048588', 'at least 8388608'],
-    ['compression.type', 'lz4', 'producer'],
-    ['compression.type', 'snappy', 'producer'],
+    ['compression.type', 'brotli', 'producer'],
   ])('error: %s = %s breaks a promise; %s is needed', (setting, value, needed) => {
     expect(said({ settings: { [setting]: value } })).toEqual([['breaks', setting, value, needed]])
   })

@@ -34,7 +34,7 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
  */
 const LEAST_MESSAGE_BYTES = 8 * 1024 * 1024
 /** Ours reads these; a broker that compresses anew otherwise writes what nobody of ours can read. */
-const READABLE_COMPRESSION = ['producer', 'uncompressed', 'gzip', 'zstd']
+const READABLE_COMPRESSION = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd']
 
 /** How many replicas a topic is given on a cluster of so many brokers. */
 export const replicationFor = (brokers: number): number => Math.min(REPLICATION, Math.max(1, brokers))
