@@ -85,7 +85,7 @@ export function startIngestor(config: IngestorConfig, deps: IngestorDeps, signal
   const endpoints = openEndpoints(config.rpc, {
     requestTimeoutMs: config.requestTimeout,
     clock: systemClock,
-    observe: endpointObserver(metrics),
+    observe: endpointObserver(metrics, config.rpc.length > 1 ? deps.logger.at('ingestor/chain') : null),
   })
   const chainId = chainOf(config, endpoints, deps, metrics, health, signal)
   chainId.catch(() => undefined) // `done` rejects with it
@@ -365,13 +365,23 @@ async function followNode(
   }
 }
 
-function endpointObserver(metrics: IngestorMetrics): EndpointObserver {
+/** `logger` is told of an endpoint that is left aside; null where it is the only one, which the follower tells of. */
+function endpointObserver(metrics: IngestorMetrics, logger: Logger | null): EndpointObserver {
+  const unwell = new Set<string>()
   return {
     called(endpoint, method, outcome, bytes) {
       metrics.calls.inc({ endpoint, method, outcome })
       metrics.bytes.inc({ endpoint, method }, bytes)
     },
-    scored: (endpoint, score) => metrics.endpointScore.set({ endpoint }, score),
+    scored(endpoint, score, isUnwell) {
+      metrics.endpointScore.set({ endpoint }, score)
+      if (isUnwell === unwell.has(endpoint)) return
+      if (isUnwell) unwell.add(endpoint)
+      else unwell.delete(endpoint)
+      if (isUnwell)
+        logger?.warn(`${endpoint} answers badly: the others are asked first, and it now and then`, { score })
+      else logger?.info(`${endpoint} answers well again`, { score })
+    },
     refuted: (endpoint, field) => metrics.refuted.inc({ endpoint, field }),
   }
 }

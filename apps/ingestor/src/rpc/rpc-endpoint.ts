@@ -20,7 +20,8 @@ export interface RpcEndpointOptions {
 export interface EndpointObserver {
   /** `bytes` of the answer; of a batch, an equal share for each of its calls. */
   called(endpoint: string, method: string, outcome: 'ok' | 'error' | 'unavailable' | 'limited', bytes: number): void
-  scored(endpoint: string, score: number): void
+  /** `isUnwell` with hysteresis, so that its changes can be told: see {@link HealthScore.isUnwell}. */
+  scored(endpoint: string, score: number, isUnwell: boolean): void
   /** An answer that does not hold. `field` is without indices. */
   refuted(endpoint: string, field: string): void
 }
@@ -133,7 +134,7 @@ export class RpcEndpoint {
   }
 
   #scored(): void {
-    this.#options.observe?.scored(this.name, this.scoreNow)
+    this.#options.observe?.scored(this.name, this.scoreNow, this.isUnwell)
   }
 
   async #flush(): Promise<void> {
@@ -213,7 +214,7 @@ export class RpcEndpoint {
     if (jobs.length > 1 && !Array.isArray(body)) {
       if (whole !== null && isRateLimited(whole)) this.#limited(jobs, retryAfterMs, '(it refuses the batch)', share)
       // Refused as a batch, in whatever words: by and by it is asked one by one.
-      else if (status === 413 || whole !== null) this.#splitUp(jobs, jobs.length)
+      else if (status === 413 || status === 400 || whole !== null) this.#splitUp(jobs, jobs.length)
       else this.#refuse(jobs, status >= 400 ? `HTTP status ${status}` : 'the answer is no JSON-RPC')
       return
     }
