@@ -1,7 +1,7 @@
 import type { LogRecord } from '@tocsin/event-log'
 import { minTimestamp, type Timestamp } from '../time.ts'
-import type { InputPosition, QueuedRecord } from '../task/input.ts'
 import type { Placed } from '../task/place.ts'
+import { RecordQueue, type InputPosition, type QueuedRecord } from '../task/record-queue.ts'
 import { decodeFrame, type ExchangeItem, type Frame } from './frame.ts'
 import { compareStamps, firstStamp, isEnd, Stamper, stampAfter, type Stamp } from './stamp.ts'
 
@@ -15,14 +15,9 @@ export interface ExchangeInputSnapshot extends InputPosition {
 export class ExchangeInput {
   readonly source: { readonly topic: string }
   readonly partition: number
-  #records: LogRecord[] = []
-  #head = 0
-  #headBytes = 0
+  readonly #queue = new RecordQueue(false)
   #frame: Frame | null = null
   #item: ExchangeItem | null = null
-  #fetchOffset = 0
-  #offset = 0
-  #ordinal = 0
   readonly #order = new Stamper()
   /** Of the item last taken: the bound lies right behind it, once somebody asks. */
   #taken: Stamp | null = null
@@ -37,10 +32,10 @@ export class ExchangeInput {
   }
 
   get fetchOffset(): number {
-    return this.#fetchOffset
+    return this.#queue.fetchOffset
   }
   get position(): InputPosition {
-    return { offset: this.#offset, ordinal: this.#ordinal }
+    return this.#queue.position
   }
   get bound(): Stamp {
     if (this.#taken !== null) this.#order.enter(stampAfter(this.#taken))
@@ -51,40 +46,32 @@ export class ExchangeInput {
     return isEnd(this.bound)
   }
   get queuedRecords(): number {
-    return this.#records.length - this.#head
+    return this.#queue.length
   }
   get queuedBytes(): number {
-    return this.#headBytes
+    return this.#queue.bytes
   }
   get headRecord(): LogRecord | undefined {
-    return this.#records[this.#head]
+    return this.#queue.head
   }
 
   offer(records: readonly LogRecord[], nextOffset: number): void {
-    for (const record of records) {
-      if (record.offset < this.#fetchOffset) continue
-      this.#records.push(record)
-      this.#headBytes += record.value.length
-    }
-    this.#fetchOffset = Math.max(this.#fetchOffset, nextOffset)
+    this.#queue.offer(records, nextOffset)
   }
 
   /** The log records that are queued, and how many items of each are taken. */
-  *queued(): Generator<QueuedRecord> {
-    for (let at = this.#head; at < this.#records.length; at += 1) {
-      const record = this.#records[at]
-      if (record !== undefined) yield { record, taken: record.offset === this.#offset ? this.#ordinal : 0 }
-    }
+  queued(): Iterable<QueuedRecord> {
+    return this.#queue.queued()
   }
 
   /** The next item, or undefined until more is read. Frames without one only move the bound. */
   peek(): ExchangeItem | undefined {
     if (this.#item !== null) return this.#item
-    for (let record = this.#records[this.#head]; record !== undefined; record = this.#records[this.#head]) {
+    for (let record = this.#queue.head; record !== undefined; record = this.#queue.head) {
       this.#frame ??= decodeFrame(record.value)
-      const item = this.#frame.items[record.offset === this.#offset ? this.#ordinal : 0]
+      const item = this.#frame.items[this.#queue.taken]
       if (item === undefined) {
-        this.#leave(record, this.#frame)
+        this.#leave(this.#frame)
         continue
       }
       // A writer's idle input may go on behind what the writer had promised: the promise stands, the stamp gives way.
@@ -97,28 +84,22 @@ export class ExchangeInput {
 
   /** What `peek` gave has been taken. */
   take(): void {
-    const record = this.#records[this.#head]
-    const [item, frame] = [this.#item, this.#frame]
-    if (record === undefined || item === null || frame === null) return
+    const item = this.#item
+    const frame = this.#frame
+    if (item === null || frame === null) return
     this.#item = null
     this.#taken = item.stamp
-    this.#ordinal = (record.offset === this.#offset ? this.#ordinal : 0) + 1
-    this.#offset = record.offset
-    if (this.#ordinal >= frame.items.length) this.#leave(record, frame)
+    if (this.#queue.taken + 1 < frame.items.length) this.#queue.take()
+    else this.#leave(frame)
   }
 
   snapshot(): ExchangeInputSnapshot {
-    return { offset: this.#offset, ordinal: this.#ordinal, bound: this.bound, isIdle: this.isIdle }
+    return { ...this.#queue.position, bound: this.bound, isIdle: this.isIdle }
   }
-  start({ offset, ordinal, bound, isIdle }: ExchangeInputSnapshot): void {
-    this.#records = []
-    this.#head = 0
-    this.#headBytes = 0
+  start({ bound, isIdle, ...position }: ExchangeInputSnapshot): void {
+    this.#queue.start(position)
     this.#frame = null
     this.#item = null
-    this.#fetchOffset = offset
-    this.#offset = offset
-    this.#ordinal = ordinal
     this.#taken = null
     this.#order.restore({ section: 0, last: bound })
     this.isIdle = isIdle
@@ -131,16 +112,10 @@ export class ExchangeInput {
     return this.#taken === null ? compareStamps(stamp, this.#order.last) >= 0 : compareStamps(stamp, this.#taken) > 0
   }
 
-  #leave(record: LogRecord, frame: Frame): void {
+  #leave(frame: Frame): void {
     if (compareStamps(frame.progress, this.bound) > 0) this.#order.enter(frame.progress)
-    this.#offset = record.offset + 1
-    this.#ordinal = 0
+    this.#queue.leave()
     this.#frame = null
-    this.#headBytes -= record.value.length
-    this.#head += 1
-    if (this.#head < 1024) return
-    this.#records = this.#records.slice(this.#head)
-    this.#head = 0
   }
 }
 

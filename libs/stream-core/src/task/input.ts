@@ -2,25 +2,13 @@ import type { LogRecord } from '@tocsin/event-log'
 import type { SourceRecord } from '../source.ts'
 import { maxTimestamp, minTimestamp, TimestampError, type DurationMs, type Timestamp } from '../time.ts'
 import type { TopologySource } from '../topology.ts'
+import { EpochError } from './errors.ts'
+import { RecordQueue, type InputPosition, type QueuedRecord } from './record-queue.ts'
 
 /** Bytes that the source's codec could not read. */
 export interface Undecodable {
   readonly type: 'undecodable'
   readonly error: unknown
-}
-
-/** Where an input stands; a log record may hold several source records, so the offset alone does not say it. */
-export interface InputPosition {
-  /** Of the log record that holds the next source record. */
-  readonly offset: number
-  /** How many source records of it have been taken. */
-  readonly ordinal: number
-}
-
-/** Read, and not wholly taken. */
-export interface QueuedRecord {
-  readonly record: LogRecord
-  readonly taken: number
 }
 
 export interface InputSnapshot extends InputPosition {
@@ -46,6 +34,10 @@ export const startSnapshot: InputSnapshot = {
   silentSince: null,
 }
 
+/** What of it the queue does not know. */
+type InputState = { -readonly [Name in Exclude<keyof InputSnapshot, keyof InputPosition>]: InputSnapshot[Name] }
+const stateOf = ({ offset: _offset, ordinal: _ordinal, ...state }: InputSnapshot): InputState => state
+
 /**
  * One partition of a source as the task sees it: the records read and not yet taken, and its place. Where epochs can be
  * reverted it also keeps the records taken since the oldest epoch that can, so that a rewind need not read them again.
@@ -53,30 +45,26 @@ export const startSnapshot: InputSnapshot = {
 export class Input {
   readonly source: TopologySource
   readonly partition: number
-  readonly keepsTaken: boolean
-  #records: LogRecord[] = []
-  #head = 0
-  #headBytes = 0
+  readonly #queue: RecordQueue
   /** What `peek` gives: the source record at the position, decoded. */
   #next: SourceRecord<unknown> | Undecodable | undefined
   /** Of a log record that holds several source records, all of them. */
   #several: readonly SourceRecord<unknown>[] | null = null
-  #fetchOffset = 0
   #readTo = minTimestamp
-  #state = { ...startSnapshot }
+  #state = stateOf(startSnapshot)
 
   constructor(source: TopologySource, partition: number, keepsTaken: boolean) {
     this.source = source
     this.partition = partition
-    this.keepsTaken = keepsTaken
+    this.#queue = new RecordQueue(keepsTaken)
   }
 
   /** The offset from which the log is to be read on. */
   get fetchOffset(): number {
-    return this.#fetchOffset
+    return this.#queue.fetchOffset
   }
   get position(): InputPosition {
-    return { offset: this.#state.offset, ordinal: this.#state.ordinal }
+    return this.#queue.position
   }
   get isIdle(): boolean {
     return this.#state.isIdle
@@ -143,132 +131,98 @@ export class Input {
     return this.source.watermarks.maxDrift
   }
   get queuedRecords(): number {
-    return this.#records.length - this.#head
+    return this.#queue.length
   }
   get queuedBytes(): number {
-    return this.#headBytes
+    return this.#queue.bytes
   }
 
   /** Records as read from the log, from `fetchOffset` on; earlier ones are known already. */
   offer(records: readonly LogRecord[], nextOffset: number): void {
-    for (const record of records) {
-      if (record.offset < this.#fetchOffset) continue
-      this.#records.push(record)
-      this.#headBytes += record.value.length
-    }
-    this.#fetchOffset = Math.max(this.#fetchOffset, nextOffset)
+    this.#queue.offer(records, nextOffset)
     const last = records.at(-1)
     if (this.maxDrift === undefined || last === undefined) return
-    const decoded = decode(this.source, last)
-    for (const record of (isList(decoded) ? decoded : [decoded]).map(timed)) {
+    for (const record of decodeAll(this.source, last)) {
       if (record.type === 'element') this.#readTo = Math.max(this.#readTo, record.timestamp)
     }
   }
 
   /** The log records that are queued, and how many source records of each are taken. */
-  *queued(): Generator<QueuedRecord> {
-    for (let at = this.#head; at < this.#records.length; at += 1) {
-      const record = this.#records[at]
-      if (record !== undefined) yield { record, taken: record.offset === this.#state.offset ? this.#state.ordinal : 0 }
-    }
+  queued(): Iterable<QueuedRecord> {
+    return this.#queue.queued()
   }
 
   /** The next source record, or undefined until more is read. */
   peek(): SourceRecord<unknown> | Undecodable | undefined {
     if (this.#next !== undefined) return this.#next
-    for (let record = this.#records[this.#head]; record !== undefined; record = this.#records[this.#head]) {
+    for (let record = this.#queue.head; record !== undefined; record = this.#queue.head) {
       const decoded = decode(this.source, record)
       if (isList(decoded)) {
         this.#several = decoded
-        const next = decoded[record.offset === this.#state.offset ? this.#state.ordinal : 0]
+        const next = decoded[this.#queue.taken]
         this.#next = next && timed(next)
       } else this.#next = timed(decoded)
       if (this.#next !== undefined) return this.#next
-      this.#leave(record) // a log record that means nothing
+      this.#leave() // a log record that means nothing
     }
     return undefined
   }
 
   /** The log record that holds what `peek` gave. */
   get headRecord(): LogRecord | undefined {
-    return this.#records[this.#head]
+    return this.#queue.head
   }
 
   /** What `peek` gave has been taken. */
   take(): void {
-    const record = this.#records[this.#head]
-    if (record === undefined) return
-    const ordinal = (record.offset === this.#state.offset ? this.#state.ordinal : 0) + 1
-    const next = this.#several?.[ordinal]
+    const next = this.#several?.[this.#queue.taken + 1]
     if (next === undefined) {
-      this.#leave(record)
+      this.#leave()
       return
     }
+    this.#queue.take()
     this.#next = timed(next)
-    this.#state.offset = record.offset
-    this.#state.ordinal = ordinal
   }
 
   /** Records below the position will not be asked for again. */
   release(position: InputPosition): void {
-    let count = 0
-    while (count < this.#head && (this.#records[count]?.offset ?? Infinity) < position.offset) count += 1
-    this.#drop(count)
+    this.#queue.release(position)
   }
 
   snapshot(): InputSnapshot {
-    return { ...this.#state }
+    return { ...this.#queue.position, ...this.#state }
   }
 
   /** Back to where it stood; of the records read, those after it are still here. */
   rewind(snapshot: InputSnapshot): void {
-    this.#restore(snapshot)
-    this.#head = this.#records.findIndex(({ offset }) => offset >= snapshot.offset)
-    if (this.#head === -1) this.#head = this.#records.length
-    this.#headBytes = 0
-    for (let at = this.#head; at < this.#records.length; at += 1)
-      this.#headBytes += this.#records[at]?.value.length ?? 0
+    this.#queue.rewind(snapshot)
+    this.#forgetNext()
+    this.rewindPlace(snapshot)
   }
 
   /** Back to where it stood, except for the position: the input that said so reads on. */
   rewindPlace(snapshot: InputSnapshot): void {
-    const { offset, ordinal } = this.#state
-    this.#state = { ...snapshot, offset, ordinal }
+    this.#state = stateOf(snapshot)
   }
 
   /** Starts from a checkpoint, with nothing read yet. */
   start(snapshot: InputSnapshot): void {
-    this.#restore(snapshot)
-    this.#records = []
-    this.#head = 0
-    this.#headBytes = 0
-    this.#fetchOffset = snapshot.offset
+    this.#queue.start(snapshot)
+    this.#forgetNext()
+    this.rewindPlace(snapshot)
     this.#readTo = minTimestamp
   }
   startAt(offset: number): void {
     this.start({ ...startSnapshot, offset })
   }
 
-  #restore(snapshot: InputSnapshot): void {
-    this.#state = { ...snapshot }
+  #forgetNext(): void {
     this.#next = undefined
     this.#several = null
   }
-
-  #leave(record: LogRecord): void {
-    this.#state.offset = record.offset + 1
-    this.#state.ordinal = 0
-    this.#next = undefined
-    this.#several = null
-    this.#headBytes -= record.value.length
-    this.#head += 1
-    if (!this.keepsTaken && this.#head >= 1024) this.#drop(this.#head)
-  }
-
-  #drop(count: number): void {
-    if (count === 0) return
-    this.#records = this.#records.slice(count)
-    this.#head -= count
+  #leave(): void {
+    this.#queue.leave()
+    this.#forgetNext()
   }
 }
 
@@ -283,12 +237,33 @@ const decode = (
   }
 }
 
-/** An element's own time must be one that state can be kept by. */
+/** Times must be ones that state can be kept by, and that others can be compared with. */
 const timed = (record: SourceRecord<unknown> | Undecodable): SourceRecord<unknown> | Undecodable => {
-  if (record.type !== 'element' || Number.isSafeInteger(record.timestamp)) return record
-  const error = new TimestampError(`An element's timestamp is ${record.timestamp}, no whole number of milliseconds.`)
-  return { type: 'undecodable', error }
+  switch (record.type) {
+    case 'element':
+      return Number.isSafeInteger(record.timestamp) ? record : untimed("An element's timestamp", record.timestamp)
+    case 'watermark':
+      return Number.isSafeInteger(record.watermark) ? record : untimed('A watermark', record.watermark)
+    case 'idle':
+    case 'clock':
+      return Number.isSafeInteger(record.time) ? record : untimed(`The time of a record "${record.type}"`, record.time)
+    case 'sealed': {
+      const { epoch, watermark } = record
+      if (Number.isSafeInteger(watermark)) return record
+      // Passed over, the epoch would have no end.
+      const reason = `Epoch ${epoch} is sealed with the watermark ${watermark}, no whole number of milliseconds.`
+      return { type: 'undecodable', error: new EpochError(reason) }
+    }
+    case 'reverted':
+    case 'finalized':
+    case 'undecodable':
+      return record
+  }
 }
+const untimed = (what: string, time: number): Undecodable => ({
+  type: 'undecodable',
+  error: new TimestampError(`${what} is ${time}, no whole number of milliseconds.`),
+})
 
 /** The source records that a log record holds. */
 export const decodeAll = (
@@ -296,7 +271,7 @@ export const decodeAll = (
   record: LogRecord,
 ): readonly (SourceRecord<unknown> | Undecodable)[] => {
   const decoded = decode(source, record)
-  return isList(decoded) ? decoded : [decoded]
+  return (isList(decoded) ? decoded : [decoded]).map(timed)
 }
 
 const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value)

@@ -1,4 +1,4 @@
-import type { InputPosition } from './input.ts'
+import type { InputPosition } from './record-queue.ts'
 import type { SentCounts } from './output-buffer.ts'
 import type { OutputProof } from './output-chain.ts'
 import { StateMismatchError } from './errors.ts'

@@ -28,12 +28,14 @@ import { WatermarkValve, type ValveSnapshot, type WatermarkCombiner } from '../w
 import { inputsToPause } from './alignment.ts'
 import { Answers, type AnswerAtOnce, type AnswerRequest, type AnswerUse } from './answers.ts'
 import { EpochError, SourceError } from './errors.ts'
-import { decodeAll, Input, type InputPosition, type InputSnapshot, type Undecodable } from './input.ts'
+import { decodeAll, Input, type InputSnapshot, type Undecodable } from './input.ts'
 import type { SourceRecord } from '../source.ts'
+import { LookAhead, type SeenInput } from './look-ahead.ts'
 import { deadLetterSink, OutputBuffer, type SentCounts } from './output-buffer.ts'
 import type { OutputProof } from './output-chain.ts'
 import type { OperatorProgress } from './operator-progress.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
+import type { InputPosition } from './record-queue.ts'
 import { UndoLog } from './rewind.ts'
 import type { SpillStore } from './undo-spill.ts'
 
@@ -185,8 +187,7 @@ export class Task {
   readonly #sinks: LifecycleSink[] = []
   /** Null where nothing of it asks the world. */
   readonly #answers: Answers | null
-  /** What the records that are queued will ask for, by record, one list for each element in it. */
-  readonly #asked = new WeakMap<LogRecord, readonly (readonly AnswerRequest[])[]>()
+  readonly #lookAhead: LookAhead
   readonly #tables = new Map<string, CheckpointedTable>()
   #stored: StoredState | null = null
   #tablesInCheckpoint: readonly CheckpointedTable[] = []
@@ -271,6 +272,8 @@ export class Task {
     this.#exchanges = part?.reads.map(({ topic, partition }) => new ExchangeInput(topic, partition)) ?? []
     this.inputs = this.#exchanges.length > 0 ? this.#exchanges : sources
     this.#epochInputId = epochInputId
+    const own = this.#nodes.flatMap(({ spec, isHere }) => (isHere ? [spec] : []))
+    this.#lookAhead = new LookAhead(own, this.#seenInputs())
     this.#marks = [this.#snapshot(null)]
   }
 
@@ -471,7 +474,7 @@ export class Task {
       return true
     }
     const next = this.#next()
-    if (next === undefined || this.#answers?.have(this.#askedByHead(next.input)) === false) return false
+    if (next === undefined || this.#answers?.have(this.#lookAhead.ofHead(next.input)) === false) return false
     if (this.#exchanges.length > 0) this.#beginItem(next.input)
     else this.#begin(next.input, next.place)
     return true
@@ -551,7 +554,7 @@ export class Task {
    */
   requestsToAsk(): readonly AnswerRequest[] {
     if (this.#answers === null || (this.isInStep && !this.isAwaitingAnswers)) return []
-    return this.#answers.toAsk(this.#askedAhead())
+    return this.#answers.toAsk(this.#lookAhead.ofAll())
   }
   answer(asked: AnswerRequest, outcome: Outcome): void {
     this.#answers?.give(asked, outcome)
@@ -1112,75 +1115,25 @@ export class Task {
     return 'awaits'
   }
 
-  /** What the next element of an input will ask, as far as that follows from it alone. */
-  #askedByHead(index: number): readonly AnswerRequest[] {
-    const input = this.#exchanges[index] ?? this.#sources[index]
-    const head = input?.queued().next()
-    if (head === undefined || head.done === true) return []
-    return this.#askedBy(index, head.value.record)[head.value.taken] ?? []
-  }
-  /** The same of all that are queued: one element of each input in turn, each input's in order. */
-  *#askedAhead(): Generator<AnswerRequest> {
-    const inputs: readonly (Input | ExchangeInput)[] = this.#exchanges.length > 0 ? this.#exchanges : this.#sources
-    let queues = inputs.map((input, index) => this.#askedByQueued(input, index))
-    while (queues.length > 0) {
-      const left: typeof queues = []
-      for (const queue of queues) {
-        const next = queue.next()
-        if (next.done === true) continue
-        yield* next.value
-        left.push(queue)
-      }
-      queues = left
+  /** What it sees of its inputs before it takes what they hold. */
+  #seenInputs(): readonly SeenInput[] {
+    if (this.#exchanges.length === 0) {
+      return this.#sourceSteps.map(({ input, node }) => ({
+        queued: () => input.queued(),
+        elementsIn: (record) =>
+          decodeAll(input.source, record).map((one) =>
+            one.type === 'element' ? { node: node.spec.id, value: one.value } : null,
+          ),
+      }))
     }
-  }
-  *#askedByQueued(input: Input | ExchangeInput, index: number): Generator<readonly AnswerRequest[]> {
-    for (const { record, taken } of input.queued()) yield* this.#askedBy(index, record).slice(taken)
-  }
-  #askedBy(index: number, record: LogRecord): readonly (readonly AnswerRequest[])[] {
-    const known = this.#asked.get(record)
-    if (known !== undefined) return known
-    const asked = this.#elementsIn(index, record).map((element) => {
-      const requests: AnswerRequest[] = []
-      if (element !== null) this.#walk(element.node, element.value, requests)
-      return requests
-    })
-    this.#asked.set(record, asked)
-    return asked
-  }
-  /** The elements of a log record and where they enter; null for what is none. */
-  #elementsIn(
-    index: number,
-    record: LogRecord,
-  ): readonly ({ readonly node: number; readonly value: unknown } | null)[] {
-    if (this.#exchanges.length > 0) {
-      return decodeFrame(record.value).items.map((item) => {
-        if (item.type !== 'element') return null
-        return { node: item.edge, value: this.#nodes[item.edge]?.spec.edge?.codec.decode(item.value) }
-      })
-    }
-    const step = this.#sourceSteps[index]
-    if (step === undefined) return []
-    const { input, node } = step
-    return decodeAll(input.source, record).map((one) =>
-      one.type === 'element' ? { node: node.spec.id, value: one.value } : null,
-    )
-  }
-  /** Follows a value as operators do, depth-first, as far as what they emit is known. */
-  #walk(from: number, value: unknown, requests: AnswerRequest[]): void {
-    for (const { spec, name, isHere } of this.#nodes) {
-      if (!isHere || spec.tag !== null) continue
-      // A stream may be united with itself.
-      for (const input of spec.inputs) {
-        if (input !== from) continue
-        try {
-          if (spec.enrichment !== null) requests.push({ operator: name, request: spec.enrichment.requestOf(value) })
-          else spec.pure?.(value, (out) => this.#walk(spec.id, out, requests))
-        } catch {
-          continue // the operator will fail as well, and say so
-        }
-      }
-    }
+    const enteringAt = (item: ExchangeItem) =>
+      item.type !== 'element'
+        ? null
+        : { node: item.edge, value: this.#nodes[item.edge]?.spec.edge?.codec.decode(item.value) }
+    return this.#exchanges.map((input) => ({
+      queued: () => input.queued(),
+      elementsIn: (record) => decodeFrame(record.value).items.map(enteringAt),
+    }))
   }
 
   /** Tells a node's valve how those upstream stand. */
