@@ -2,7 +2,6 @@ import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
 import { DueLog, slotOf, type DueEntry } from './state/due-log.ts'
 import { joinParts, splitParts } from './state/key-encoding.ts'
-import type { NestedTable } from './state/nested-table.ts'
 import { entriesASlice } from './state/slot-log.ts'
 import type { UndoLog } from './task/rewind.ts'
 import type { Timestamp } from './time.ts'
@@ -12,6 +11,12 @@ interface Taken {
   readonly time: Timestamp
   readonly keys: readonly string[]
   next: number
+}
+
+/** A table of entries, each with the version of its codec before it. */
+interface StoredEntries<Sub, V> {
+  readonly name: string
+  entryOf(sub: string, versioned: Uint8Array): { readonly sub: Sub; readonly value: V }
 }
 
 /** A table of the same operator, and what one of its entries, as it is stored, makes due. */
@@ -72,7 +77,7 @@ export class Schedule implements CheckpointedTable {
    * the state is at hand, as in a savepoint.
    */
   follows<Sub extends string | number, V>(
-    table: NestedTable<Sub, V>,
+    table: StoredEntries<Sub, V>,
     add: (key: string, sub: Sub, value: V) => void,
   ): void {
     this.#followed.push({

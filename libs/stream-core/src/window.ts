@@ -149,6 +149,15 @@ export const describeWindows = (assigner: WindowAssigner<never>): string => {
 }
 
 /**
+ * The session of one element alone. What a global window emits stands at the end of time; it shares the last session
+ * that can end.
+ */
+export const sessionWindow = (timestamp: Timestamp, gap: DurationMs): TimeWindow => ({
+  start: Math.min(timestamp, maxTimestamp - 1),
+  end: Math.min(timestamp + gap, maxTimestamp),
+})
+
+/**
  * The windows of an element, newest first; `timestamp` is of the assigner's kind of time.
  * @throws {SessionGapError} if the element's own gap cannot be @throws {NoTimestampError}
  */
@@ -169,8 +178,7 @@ export const assignWindows = <T>(
     case 'session': {
       const gap = typeof assigner.gap === 'number' ? assigner.gap : assigner.gap(element)
       if (!isWhole(gap) || gap <= 0) throw new SessionGapError(`An element asks for a session gap of ${gap} ms.`)
-      // What a global window emits stands at the end of time; it shares the last session that can end.
-      return [{ start: Math.min(timestamp, maxTimestamp - 1), end: Math.min(timestamp + gap, maxTimestamp) }]
+      return [sessionWindow(timestamp, gap)]
     }
     case 'global':
       return [globalWindow]

@@ -119,7 +119,8 @@ const windowedStream = <Key, T>(
         case 'cumulative':
           return added(uid, paneWindowOperator(keyed.selector, { ...lean, assigner }))
         case 'session':
-          return added(uid, sessionWindowOperator(keyed.selector, { ...lean, assigner }))
+          if (typeof assigner.gap !== 'number') break
+          return added(uid, sessionWindowOperator(keyed.selector, { ...lean, gap: assigner.gap }))
         case 'global':
         case 'custom':
       }

@@ -43,7 +43,7 @@ export const paneWindowOperator =
     const { of, from } = byteStringsOf(codec)
     const emitResult = windowOutput(context, options.windowFunction, {})
     const merge = (before: Acc, next: Acc): Acc => aggregate.merge(before, next)
-    const panes = new PaneTable<Acc>('#panes', options.accumulatorCodec, undo, () => rows.forget())
+    const panes = new PaneTable<Acc>('#panes', options.accumulatorCodec, undo)
     // A unit that may be undone because it lacks an answer is one key.
     const rows = new WindowRows<Key, Acc>(panes, undo.redoesUnits ? 1 : keysAUnit, { userKey: from, merge })
     context.register(panes)

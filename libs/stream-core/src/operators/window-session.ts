@@ -1,20 +1,19 @@
 import type { WindowFunction } from '../aggregate.ts'
 import type { Codec } from '../codec.ts'
 import { Schedule } from '../schedule.ts'
-import { byteStringsOf } from '../state/key-encoding.ts'
-import { integerSubKeys, NestedTable } from '../state/nested-table.ts'
-import { maxTimestamp, type DurationMs, type Timestamp } from '../time.ts'
-import { cover, type TimeWindow } from '../time-window.ts'
-import { assignWindows, type WindowAssigner } from '../window.ts'
+import { byteStringsOf, type ByteString } from '../state/key-encoding.ts'
+import { PaneTable } from '../state/pane-table.ts'
+import { maxTimestamp, minTimestamp, requireTimestamp, type DurationMs, type Timestamp } from '../time.ts'
+import { windowStart, type TimeWindow } from '../time-window.ts'
+import { sessionWindow } from '../window.ts'
 import type { Incremental } from './incremental.ts'
 import type { KeySelector } from './keyed-process.ts'
-import { intersecting } from './merging-windows.ts'
 import type { CreateOperator } from './operator.ts'
 import { stampedCodec } from './stamped-codec.ts'
 import { windowOutput } from './window-output.ts'
 
 export interface SessionWindowOptions<Key, T, Acc, Result, Out> {
-  readonly assigner: WindowAssigner<T> & { readonly type: 'session' }
+  readonly gap: DurationMs
   readonly allowedLateness: DurationMs
   readonly lateTag: string | null
   readonly aggregate: Incremental<T, Acc, Result>
@@ -22,15 +21,29 @@ export interface SessionWindowOptions<Key, T, Acc, Result, Out> {
   readonly windowFunction: WindowFunction<Key, Result, Out> | undefined
 }
 
-interface Session<Acc> {
-  readonly end: Timestamp
+interface Session<Acc> extends TimeWindow {
   readonly accumulator: Acc
 }
 
+const none: readonly never[] = []
+
+const sessionCodec = <Acc>(codec: Codec<Acc>): Codec<Session<Acc>> =>
+  stampedCodec<Omit<Session<Acc>, 'start'>, Session<Acc>>(
+    stampedCodec<Acc, Omit<Session<Acc>, 'start'>>(
+      codec,
+      (end, accumulator) => ({ end, accumulator }),
+      ({ end, accumulator }) => [end, accumulator],
+    ),
+    (start, session) => ({ start, ...session }),
+    ({ start, ...session }) => [start, session],
+  )
+
 /**
- * Session windows that fire when the watermark passes their end: one accumulator a session, found by its place in the
- * order of its key's. A session that grows is not rescheduled: it is looked at where it would have ended, and again at
- * its end as of then. So the schedules name each session at its end or before, and what they name too much is silent.
+ * Session windows of one gap that fire when the watermark passes their end: one accumulator a session, kept by the pane
+ * of time in which the session ends. Panes are as long as the gap, so a key has one in each at most, and those of a pane
+ * go together when the last of them is of no more use; one that has fired for good is passed over until then. A session
+ * that grows is not rescheduled: it is looked at where it would have ended, and again at its end as of then. So the
+ * schedule names each session at its end or before, and what it names too much is silent.
  * Source: Flink's WindowOperator over EventTimeSessionWindows.
  */
 export const sessionWindowOperator =
@@ -40,61 +53,87 @@ export const sessionWindowOperator =
   ): CreateOperator =>
   (context) => {
     const { undo, outputs } = context
-    const { assigner, aggregate, allowedLateness } = options
+    const { gap, aggregate, allowedLateness } = options
     const { of, from } = byteStringsOf(codec)
     const emitResult = windowOutput(context, options.windowFunction, {})
-    const ends = new Schedule('#ends', undo)
-    const cleanups = new Schedule('#cleanups', undo)
-    context.register(ends)
-    context.register(cleanups)
     const cleanupTime = (end: Timestamp): Timestamp => Math.min(end - 1 + allowedLateness, maxTimestamp)
-    const stamped = stampedCodec<Acc, Session<Acc>>(
-      options.accumulatorCodec,
-      (end, accumulator) => ({ end, accumulator }),
-      ({ end, accumulator }) => [end, accumulator],
-    )
-    // By key and start. No two of a key's intersect, so their ends ascend with their starts.
-    const sessions = new NestedTable<number, Session<Acc>>('#sessions', integerSubKeys, stamped, undo)
+    const ends = new Schedule('#ends', undo)
+    const sessions = new PaneTable('#sessions', sessionCodec(options.accumulatorCodec), undo)
+    context.register(ends)
     context.register(sessions)
     ends.follows(sessions, (key, _, { end }) => {
       if (end - 1 > context.watermark) ends.add(end - 1, key)
-      if (allowedLateness > 0) cleanups.add(cleanupTime(end), key)
     })
+    const paneOf = (end: Timestamp): Timestamp => windowStart(end, 0, gap)
 
-    /** The session that lasts at `time`, or the last one before. */
-    const at = (key: string, time: Timestamp) => {
-      const start = sessions.of(key)?.floor(time)
-      const session = start === undefined ? undefined : sessions.get(key, start)
-      return start === undefined || session === undefined ? undefined : { start, ...session }
+    /** The first session of `key` that ends at or after `time`. */
+    const endingFrom = (key: ByteString, time: Timestamp): Session<Acc> | undefined => {
+      for (let pane = sessions.startFrom(paneOf(time)); pane !== undefined; pane = sessions.startFrom(pane + 1)) {
+        const session = sessions.get(pane, key)
+        if (session !== undefined && session.end >= time) return session
+      }
+      return undefined
+    }
+    /** Those that an element of `key` at this time makes one: all that it touches and that are not cleaned up. */
+    const touching = (key: ByteString, { start, end }: TimeWindow): readonly Session<Acc>[] => {
+      let session = endingFrom(key, start)
+      if (session === undefined) return none
+      const found: Session<Acc>[] = []
+      for (; session !== undefined && session.start <= end; session = endingFrom(key, session.end + 1)) {
+        if (cleanupTime(session.end) > context.watermark) found.push(session)
+      }
+      return found
     }
 
     const add = (element: T, timestamp: Timestamp): void => {
-      const [added] = assignWindows(assigner, element, timestamp)
-      if (added === undefined) return // a session assigner gives one window
+      requireTimestamp(timestamp)
       const { watermark } = context
       const userKey = keyOf(element)
       const key = of(userKey)
-      const held = sessions.of(key)
-      const sources = held === undefined ? [] : intersecting(held, added, ({ end }) => end)
-      const window = sources.reduce(cover, added)
-      if (cleanupTime(window.end) <= watermark) {
+      let { start, end } = sessionWindow(timestamp, gap)
+      const merging = touching(key, { start, end })
+      for (const session of merging) {
+        start = Math.min(start, session.start)
+        end = Math.max(end, session.end)
+      }
+      if (cleanupTime(end) <= watermark) {
         context.countLate()
         if (options.lateTag !== null) context.side(options.lateTag).emit(element, timestamp)
         return
       }
-      let accumulator: Acc | undefined
-      for (const { start } of sources) {
-        const next = held?.get(start)?.accumulator
-        if (next !== undefined) accumulator = accumulator === undefined ? next : aggregate.merge(accumulator, next)
-        if (start !== window.start) sessions.set(key, start, undefined)
+      const pane = paneOf(end)
+      let merged: Acc | undefined
+      for (const { end: before, accumulator } of merging) {
+        merged = merged === undefined ? accumulator : aggregate.merge(merged, accumulator)
+        if (paneOf(before) !== pane) sessions.set(paneOf(before), key, undefined)
       }
-      const session = { end: window.end, accumulator: aggregate.add(element, accumulator) }
-      sessions.set(key, window.start, context.freeze(session))
-      if (window.end - 1 <= watermark) emitResult(aggregate.result(session.accumulator), window, () => userKey)
+      const session = { start, end, accumulator: aggregate.add(element, merged) }
+      sessions.set(pane, key, context.freeze(session))
+      if (end - 1 <= watermark) emitResult(aggregate.result(session.accumulator), { start, end }, () => userKey)
       // It is new, or had fired: nothing looks at it yet.
-      else if (sources.every(({ end }) => end - 1 <= watermark)) ends.add(window.end - 1, key)
-      if (allowedLateness > 0 && sources.length === 0) cleanups.add(cleanupTime(window.end), key)
+      else if (merging.every((one) => one.end - 1 <= watermark)) ends.add(end - 1, key)
     }
+
+    const fire = (key: ByteString, { start, end, accumulator }: Session<Acc>): void => {
+      const undoPosition = undo.position
+      const outputPosition = outputs.position
+      try {
+        emitResult(aggregate.result(accumulator), { start, end }, () => from(key))
+      } catch (error) {
+        context.fail(error, undoPosition, outputPosition) // the window is lost, not the ones after it
+      }
+    }
+
+    /** Panes whose last possible session is cleaned up at `time`. */
+    function* dropPanes(time: Timestamp): Generator<void> {
+      for (;;) {
+        const pane = sessions.startFrom(minTimestamp)
+        if (pane === undefined || cleanupTime(pane + gap - 1) > time) return
+        yield* sessions.drop(pane)
+        yield
+      }
+    }
+    let drops: Generator<void> | null = null
 
     return {
       receivers: [
@@ -110,34 +149,21 @@ export const sessionWindowOperator =
           },
         },
       ],
-      fireNext(watermark) {
+      fireNext(watermark, since) {
+        if (ends.sortNext(watermark)) return true
         const due = ends.take(watermark)
         if (due === undefined) {
-          const cleanup = cleanups.take(watermark)
-          if (cleanup === undefined) return false
-          const session = at(cleanup.key, cleanup.time - allowedLateness)
-          if (session === undefined) return true
-          if (cleanupTime(session.end) > cleanup.time) cleanups.add(cleanupTime(session.end), cleanup.key)
-          else sessions.set(cleanup.key, session.start, undefined)
-          return true
+          drops ??= dropPanes(watermark)
+          if (drops.next().done !== true) return true
+          drops = null
+          return false
         }
         const { key, time } = due
         context.fires(time, key)
-        const session = at(key, time)
-        if (session === undefined || session.end - 1 < time) return true
-        if (session.end - 1 > time) {
-          ends.add(session.end - 1, key)
-          return true
-        }
-        const undoPosition = undo.position
-        const outputPosition = outputs.position
-        const window: TimeWindow = { start: session.start, end: session.end }
-        try {
-          emitResult(aggregate.result(session.accumulator), window, () => from(key))
-        } catch (error) {
-          context.fail(error, undoPosition, outputPosition) // the window is lost, not the ones after it
-        }
-        if (allowedLateness === 0) sessions.set(key, session.start, undefined)
+        const session = endingFrom(key, time + 1)
+        if (session === undefined || session.start > time || session.end - 1 <= since) return true
+        if (session.end - 1 > time) ends.add(session.end - 1, key)
+        else fire(key, session)
         return true
       },
     }

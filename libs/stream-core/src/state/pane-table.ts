@@ -3,37 +3,44 @@ import type { UndoLog } from '../task/rewind.ts'
 import type { Timestamp } from '../time.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './checkpointed-table.ts'
 import type { ByteString } from './key-encoding.ts'
+import { integerSubKeys } from './nested-table.ts'
 import { OrderedMap } from './ordered-map.ts'
 import { entriesASlice, PageWriter, SlotLog, type SlotEntries } from './slot-log.ts'
 import { bytesACell, bytesAByte } from './value-table.ts'
 import { decodeVersioned, encodeVersioned } from './versioned.ts'
 
-/** A value of a key, the version of its codec before it. */
+/** A value of a key, the version of its codec before it; null: it has none any more. */
 export interface PaneEntry {
   readonly key: ByteString
-  readonly value: Uint8Array
+  readonly value: Uint8Array | null
 }
+const noValue = 0xffff_ffff
 
 /** An entry: key and value, each with its length in four bytes before it. The last of a key stands. */
 export const paneEntries: SlotEntries<PaneEntry> = {
   write(page, { key, value }) {
-    const [bytes, start] = page.reserve(8 + key.length + value.length)
+    const [bytes, start] = page.reserve(8 + key.length + (value?.length ?? 0))
     let at = bytes.writeUInt32BE(key.length, start)
     at += bytes.write(key, at, 'latin1')
-    at = bytes.writeUInt32BE(value.length, at)
-    bytes.set(value, at)
+    at = bytes.writeUInt32BE(value?.length ?? noValue, at)
+    if (value !== null) bytes.set(value, at)
   },
   *read(bytes) {
     for (let at = 0; at < bytes.length;) {
       const valueAt = at + 4 + bytes.readUInt32BE(at)
-      const end = valueAt + 4 + bytes.readUInt32BE(valueAt)
-      yield { key: bytes.toString('latin1', at + 4, valueAt), value: bytes.subarray(valueAt + 4, end) }
+      const length = bytes.readUInt32BE(valueAt)
+      const end = valueAt + 4 + (length === noValue ? 0 : length)
+      const value = length === noValue ? null : bytes.subarray(valueAt + 4, end)
+      yield { key: bytes.toString('latin1', at + 4, valueAt), value }
       at = end
     }
   },
   standing() {
     const byKey = new Map<ByteString, PaneEntry>()
-    return { apply: (entry) => byKey.set(entry.key, entry), entries: () => byKey.values() }
+    return {
+      apply: (entry) => (entry.value === null ? byKey.delete(entry.key) : byKey.set(entry.key, entry)),
+      entries: () => byKey.values(),
+    }
   },
   liveBy: () => 0, // one of a key that is there already adds none
 }
@@ -78,7 +85,7 @@ const droppedVersion = 0xffff
 /**
  * Values by pane of time, then by key: those of a pane lie together, in memory as in the store. So a window goes through
  * the keys of its panes and no others, and a pane that is of no more use goes at once, with all its keys. A pane is in
- * memory or in the store as a whole. None of its values goes before it does.
+ * memory or in the store as a whole.
  */
 export class PaneTable<V> implements CheckpointedTable {
   readonly name: string
@@ -86,13 +93,13 @@ export class PaneTable<V> implements CheckpointedTable {
   readonly survivesRewind = false
   readonly #codec: Codec<V>
   readonly #undo: UndoLog
-  readonly #onRestore: () => void
   readonly #log: SlotLog<PaneEntry>
   readonly #panes = new OrderedMap<Timestamp, Pane<V>>()
   /** What was asked for last: elements of a block share their pane. */
   #recent: Pane<V> | null = null
   /** In memory. */
   #cells = 0
+  #restores = 0
   #sizeInCheckpoint = 0
   #storedSize = 0
   #changed = new Map<Timestamp, Changed>()
@@ -103,18 +110,20 @@ export class PaneTable<V> implements CheckpointedTable {
   #seenBytes = 0
   #seenCells = 0
 
-  /** `onRestore`: something was put back. */
-  constructor(name: string, codec: Codec<V>, undo: UndoLog, onRestore: () => void) {
+  constructor(name: string, codec: Codec<V>, undo: UndoLog) {
     this.name = name
     this.#codec = codec
     this.#undo = undo
-    this.#onRestore = onRestore
     this.#log = new SlotLog(name, paneEntries, true)
   }
 
   /** Where the first pane at or after `time` begins that holds something. */
   startFrom(time: Timestamp): Timestamp | undefined {
     return this.#panes.ceiling(time)
+  }
+  /** How often something was put back: what follows from the table may then follow no more. */
+  get restores(): number {
+    return this.#restores
   }
   get(start: Timestamp, key: ByteString): V | undefined {
     return this.of(start)?.get(key)
@@ -124,12 +133,11 @@ export class PaneTable<V> implements CheckpointedTable {
     const pane = this.#find(start)
     return pane === undefined ? undefined : this.#cellsOf(pane)
   }
-  set(start: Timestamp, key: ByteString, value: V): void {
-    const cells = this.#cellsOf(this.#find(start) ?? this.#create(start))
-    const before = cells.size
-    this.#undo.record(this, key, start, before === 0 ? undefined : cells.get(key))
-    cells.set(key, value)
-    this.#cells += cells.size - before
+  set(start: Timestamp, key: ByteString, value: V | undefined): void {
+    const pane = this.#find(start) ?? this.#create(start)
+    const cells = this.#cellsOf(pane)
+    this.#undo.record(this, key, start, cells.get(key))
+    this.#put(pane, cells, key, value)
   }
 
   /** Of a savepoint, the version of its codec before it: cannot be undone, and is due for the next checkpoint. */
@@ -176,17 +184,13 @@ export class PaneTable<V> implements CheckpointedTable {
   }
 
   restore(key: string, sub: string | number | null, previous: unknown): void {
-    this.#onRestore()
+    this.#restores += 1
     const start = Number(sub) // recorded above
     const pane = this.#find(start) ?? this.#create(start)
     const cells = this.#cellsOf(pane)
-    const before = cells.size
-    if (previous instanceof Dropped) for (const [each, value] of previous.cells as Cells<V>) cells.set(each, value)
-    else if (previous !== undefined)
-      cells.set(key, previous as V) // as above
-    else cells.delete(key)
-    this.#cells += cells.size - before
-    if (cells.size === 0) this.#remove(pane)
+    if (!(previous instanceof Dropped))
+      this.#put(pane, cells, key, previous as V | undefined) // as above
+    else for (const [each, value] of previous.cells as Cells<V>) this.#put(pane, cells, each, value)
   }
   touch(key: string, sub: string | number | null, previous: unknown): void {
     if (!this.#log.isAttached) return
@@ -229,6 +233,11 @@ export class PaneTable<V> implements CheckpointedTable {
     if (start !== undefined) this.#panes.set(start, newPane(start, null))
   }
 
+  /** An entry out of its bytes, the version of its codec before them. */
+  entryOf(sub: string, versioned: Uint8Array): { readonly sub: Timestamp; readonly value: V } {
+    return { sub: integerSubKeys.fromBytes(sub), value: decodeVersioned(this.#codec, versioned, this.name) }
+  }
+
   get bytesInMemory(): number {
     return this.#cells * this.#bytesOfOne()
   }
@@ -269,14 +278,12 @@ export class PaneTable<V> implements CheckpointedTable {
     for (const [start, due] of this.#due ?? []) {
       for (const [key, isNew] of keysOf(due)) {
         const value = due.notes.has(key) ? due.notes.get(key) : due.cells?.get(key)
-        if (value === undefined) {
-          yield null // it came later
-          continue
-        }
-        const bytes = encodeVersioned(this.#codec, value)
-        this.#see(key, bytes)
-        this.#sizeInCheckpoint += Number(isNew)
-        this.#log.appendTo(start, { key, value: bytes }, Number(isNew))
+        const bytes = value === undefined ? null : encodeVersioned(this.#codec, value)
+        const live = Number(isNew) - Number(bytes === null)
+        if (bytes !== null) this.#see(key, bytes)
+        this.#sizeInCheckpoint += live
+        // What came and went, or came later, the store need not hear of.
+        if (bytes !== null || !isNew) this.#log.appendTo(start, { key, value: bytes }, live)
         yield null
       }
     }
@@ -298,6 +305,7 @@ export class PaneTable<V> implements CheckpointedTable {
     for (const start of this.#dueDropped) this.#dropped.add(start)
     this.#dueDropped.clear()
     for (const [start, { keys }] of due) {
+      if (this.#dropped.has(start)) continue
       const since = keys === null ? undefined : this.#changed.get(start)
       for (const [key, isNew] of since ?? []) if (keys?.has(key) === false) keys.set(key, isNew)
       this.#changed.set(start, keys)
@@ -321,7 +329,9 @@ export class PaneTable<V> implements CheckpointedTable {
     const page = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (page.readUInt16BE(0) !== droppedVersion) return decodeVersioned(this.#codec, bytes, this.name)
     const cells: Cells<V> = new Map()
-    for (const { key, value } of paneEntries.read(page.subarray(2), 0)) cells.set(key, this.#decode(key, value))
+    for (const { key, value } of paneEntries.read(page.subarray(2), 0)) {
+      if (value !== null) cells.set(key, this.#decode(key, value))
+    }
     return new Dropped(cells)
   }
 
@@ -339,6 +349,13 @@ export class PaneTable<V> implements CheckpointedTable {
     this.#recent = pane
     return pane
   }
+  #put(pane: Pane<V>, cells: Cells<V>, key: ByteString, value: V | undefined): void {
+    const before = cells.size
+    if (value !== undefined) cells.set(key, value)
+    else cells.delete(key)
+    this.#cells += cells.size - before
+    if (cells.size === 0) this.#remove(pane)
+  }
   #remove(pane: Pane<V>): void {
     this.#panes.delete(pane.start)
     this.#recent = null
@@ -351,7 +368,10 @@ export class PaneTable<V> implements CheckpointedTable {
   /** @returns whether more of it is left */
   #thaw(pane: Pane<V>, max: number): boolean {
     const { start, thawed } = pane
-    const take = ({ key, value }: PaneEntry) => thawed.set(key, this.#decode(key, value))
+    const take = ({ key, value }: PaneEntry) => {
+      if (value === null) thawed.delete(key)
+      else thawed.set(key, this.#decode(key, value))
+    }
     if (this.#log.thaw(start, take, max)) return true
     pane.cells = thawed
     pane.thawed = new Map()
@@ -385,6 +405,11 @@ function* keysOf<V>({ keys, cells, notes }: Due<V>): Generator<readonly [ByteStr
     yield* keys
     return
   }
-  for (const key of cells?.keys() ?? []) yield [key, true]
-  for (const key of notes.keys()) if (cells?.has(key) !== true) yield [key, true]
+  // The fold goes on meanwhile: what is there first may be gone, and noted, later.
+  const told = new Set<ByteString>()
+  for (const key of cells?.keys() ?? []) {
+    told.add(key)
+    yield [key, true]
+  }
+  for (const key of notes.keys()) if (!told.has(key)) yield [key, true]
 }

@@ -46,7 +46,7 @@ async function* entriesOf(store: StateStore, table: string): AsyncGenerator<Stor
 async function* panesOf(store: StateStore, table: string): AsyncGenerator<StoredCell> {
   const cells: StoredCell[] = []
   for await (const { slot, entry } of standingEntries(store, table, paneEntries)) {
-    cells.push({ table, key: entry.key, sub: integers.of(slot), value: entry.value })
+    if (entry.value !== null) cells.push({ table, key: entry.key, sub: integers.of(slot), value: entry.value })
   }
   yield* inOrder(cells)
 }
