@@ -1,5 +1,6 @@
 import { StreamBuilder, type JobDefinition } from '@tocsin/stream-core'
 import { bytesOf, type BenchJob } from './bench-job.ts'
+import { parseOnly } from './parse-only.ts'
 import { passThrough } from './pass-through.ts'
 import { priceJoin } from './price-join.ts'
 import { walletSessions } from './wallet-sessions.ts'
@@ -10,6 +11,7 @@ export const benchJobs: Readonly<Record<string, BenchJob>> = {
   j2: passThrough,
   j3: priceJoin,
   sessions: walletSessions,
+  floor: parseOnly,
 }
 
 /** One pass of a job: its name there, and its topics. */
