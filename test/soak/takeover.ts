@@ -13,6 +13,8 @@ const shards = 4
 const keysAtOnce = 5000
 const tickMs = 20
 const settleMs = 5000
+/** The first checkpoints of all keys are written, copied and compacted. */
+const digestMs = 20_000
 const patienceMs = 300_000
 /** What the issue asks for. */
 const handOverLimitMs = 500
@@ -52,7 +54,7 @@ const measure = async (bootstrap: string, sessionTimeoutMs: number, { keys, rate
     }
     feeding = feed(cluster, keys, rate, over.signal)
     await until(() => cluster.isFlowing && balanced(two))
-    await wait(settleMs)
+    await wait(digestMs)
 
     const [leaving] = two
     const began = Date.now()

@@ -55,6 +55,8 @@ export class ShardSlot {
   #kept = new Map<string, CheckpointReplica>()
   #driving: Promise<void> | null = null
   #lastFailure: string | null = null
+  /** Resolved when others may have the shard. */
+  #letGo = Promise.withResolvers<void>()
   /** Ends a wait when something else is wanted. */
   #waiting = new AbortController()
 
@@ -84,6 +86,12 @@ export class ShardSlot {
     if (this.#wanted === role) return
     this.#wanted = role
     this.#drive()
+  }
+
+  /** Resolves when others may have it, though there may be something left to close. */
+  async release(): Promise<void> {
+    this.want('none')
+    while (this.isClaimed) await this.#letGo.promise
   }
 
   /** It may be another's by now. */
@@ -131,6 +139,7 @@ export class ShardSlot {
   async #take(): Promise<void> {
     const { clock, onEvent, openTasks, shard } = this.#options
     const began = clock()
+    this.#letGo = Promise.withResolvers()
     this.#role = 'active' // from here on its producers may be this process's
     const fromStandby = this.#kept.size > 0
     try {
@@ -138,6 +147,7 @@ export class ShardSlot {
     } catch (error) {
       this.#role = 'none'
       this.#isDisowned = false
+      this.#letGo.resolve()
       await this.#failed(error)
       // It was claimed while it was tried, and others may wait for it.
       if (this.#wanted !== 'active') this.#options.onChanged()
@@ -202,13 +212,15 @@ export class ShardSlot {
     const began = clock()
     this.#ending.abort()
     await this.#running
-    // What could not be committed or closed the next owner folds again.
+    // All is committed that can be; what is left to do here is of no concern to the next owner, who fences it.
+    if (!this.#isDisowned) onEvent({ type: 'released', shard, tookMs: clock() - began })
+    this.#isDisowned = true
+    this.#letGo.resolve()
+    onChanged()
     await Promise.allSettled(this.#tasks.map((task) => task.close()))
     this.#tasks = []
     this.#role = 'none'
-    if (!this.#isDisowned) onEvent({ type: 'released', shard, tookMs: clock() - began })
     this.#isDisowned = false
-    onChanged()
   }
 
   async #standBy(): Promise<void> {

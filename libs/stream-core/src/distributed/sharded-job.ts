@@ -139,7 +139,8 @@ const shapeOf = (options: ShardedJobOptions): JobShape => {
     eventLoop: ________,
     ...shape
   } = options
-  return shape
+  // A hand-over must not wait for a disk.
+  return { ...shape, checkpointAtEnd: false }
 }
 
 const paceOf = (options: ShardedJobOptions) => {
@@ -198,8 +199,7 @@ class GroupedJob implements ShardedJob {
       signal.removeEventListener('abort', stop)
       this.#isEnding = true
       // First what others wait for.
-      for (const slot of this.#slots) if (slot.isClaimed) slot.want('none')
-      await Promise.all(this.#slots.filter((slot) => slot.isClaimed).map((slot) => slot.settled()))
+      await Promise.all(this.#slots.filter((slot) => slot.isClaimed).map((slot) => slot.release()))
       leaving.abort()
       await membership.catch(() => undefined)
       for (const slot of this.#slots) slot.want('none')

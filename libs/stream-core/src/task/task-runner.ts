@@ -40,6 +40,7 @@ const defaults = {
   retryWaitMs: 50,
   memoryBudgetBytes: 512 << 20,
   maxUnfinalizedEpochs: 10_000,
+  checkpointAtEnd: true,
 }
 const maxPendingOutputs = 10_000
 /** So many checkpoints at most, where there would be one, when state needs room. */
@@ -71,6 +72,8 @@ export interface TaskPace {
   readonly memoryBudgetBytes?: number
   /** Of epochs that are not final, the undo of so many stays in memory; that of older ones lies in the store. Default 10,000. */
   readonly maxUnfinalizedEpochs?: number
+  /** False: told to stop it only commits, and who goes on from there folds again what came since the last checkpoint. */
+  readonly checkpointAtEnd?: boolean
 }
 
 export interface TaskRunnerOptions extends TaskPace {
@@ -206,6 +209,7 @@ export class TaskRunner {
       retryWaitMs: retryWaitMs ?? defaults.retryWaitMs,
       memoryBudgetBytes: memoryBudgetBytes ?? defaults.memoryBudgetBytes,
       maxUnfinalizedEpochs: maxUnfinalizedEpochs ?? defaults.maxUnfinalizedEpochs,
+      checkpointAtEnd: options.checkpointAtEnd ?? defaults.checkpointAtEnd,
     }
     this.#eventLoop = options.eventLoop ?? nodeEventLoop
     this.#store = options.store
@@ -446,9 +450,11 @@ export class TaskRunner {
       // Where a unit waits for an answer the step is not whole: the next start folds anew from the last commit.
       if (!this.#isReplaying && !this.#task.isInStep) {
         await this.#commit(signal)
-        await this.#endCheckpoint(signal)
-        await this.#beginCheckpoint(signal)
-        await this.#endCheckpoint(signal)
+        if (this.#settings.checkpointAtEnd) {
+          await this.#endCheckpoint(signal)
+          await this.#beginCheckpoint(signal)
+          await this.#endCheckpoint(signal)
+        }
       }
       this.#time.spendOn('idle')
       this.#setStatus('stopped')
