@@ -157,7 +157,11 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     this.#changed = new Map()
   }
   *changedCells(): Generator<EncodedCell | null> {
-    for (const [key, subs] of this.#due ?? []) yield* this.#changedPages(key, subs)
+    for (const [key, subs] of this.#due ?? []) {
+      const entries = this.#pages.has(key) ? null : this.#subsThen(key, undefined, undefined)
+      if (entries === null || entries.length > maxEntriesAPage) yield* this.#changedPages(key, subs)
+      else yield this.#onlyPage(key, subs, entries)
+    }
   }
   get sizeInCheckpoint(): number {
     return this.#sizeInCheckpoint
@@ -198,12 +202,27 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     return bytes === null ? undefined : decodeVersioned(this.#codec, bytes, this.name)
   }
 
+  /** Of a key that has and had one page at most, as most have: `subs` are all of it at the beginning of the checkpoint. */
+  #onlyPage(key: string, changed: ReadonlyMap<Sub, boolean>, subs: readonly Sub[]): EncodedCell | null {
+    const isStored = wasAny(changed) || subs.some((sub) => !changed.has(sub))
+    this.#sizeInCheckpoint += Number(subs.length > 0) - Number(isStored)
+    if (subs.length === 0) {
+      this.#gone.push(key)
+      return isStored ? { key, sub: null, value: null } : null
+    }
+    this.#keepKnown(key)
+    return { key, sub: null, value: this.#encodePage(key, [], subs) }
+  }
+  /** It went since, and the checkpoint before had said so too: from this one on only memory can. */
+  #keepKnown(key: string): void {
+    if (this.#keys.get(key) === undefined) this.#keys.set(key, absent)
+  }
   /** The pages of `key` that hold an entry of `changed`, as of the beginning of the checkpoint. */
   *#changedPages(key: string, changed: ReadonlyMap<Sub, boolean>): Generator<EncodedCell | null> {
     const firsts = this.#pages.get(key) ?? []
     const pages = new Set<number>()
     for (const sub of changed.keys()) pages.add(pageOf(firsts, sub))
-    let isStored = firsts.length > 0 || [...changed.values()].includes(false)
+    let isStored = firsts.length > 0 || wasAny(changed)
     const newFirsts: Sub[] = []
     let inFirst: readonly Sub[] | null = null
     for (let page = 0; page <= firsts.length; page += 1) {
@@ -228,8 +247,7 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     }
     const isGone = newFirsts.length === 0 && inFirst?.length === 0
     if (isGone) this.#gone.push(key)
-    // They went since, and the checkpoint before had said so too: from this one on only memory can.
-    else if (this.#keys.get(key) === undefined) this.#keys.set(key, absent)
+    else this.#keepKnown(key)
     this.#sizeInCheckpoint += Number(!isGone) - Number(isStored)
     const isSame = newFirsts.length === firsts.length && newFirsts.every((first, index) => first === firsts[index])
     if (!isSame) this.#newPages.set(key, newFirsts)
@@ -300,6 +318,12 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
   #bytesOfOne(): number {
     return bytesAnEntry + bytesAByte * (this.#seenEntries === 0 ? 0 : this.#seenBytes / this.#seenEntries)
   }
+}
+
+/** One of the entries is no new one. */
+const wasAny = (changed: ReadonlyMap<unknown, boolean>): boolean => {
+  for (const isNew of changed.values()) if (!isNew) return true
+  return false
 }
 
 /** 0 is the first page; page `n` begins at `firsts[n - 1]`. */

@@ -21,7 +21,7 @@ export const encodePage = ({ firsts, entries }: Page, version: number): Uint8Arr
   let length = 6
   for (const first of firsts) length += 4 + first.length
   for (const [sub, value] of entries) length += 8 + sub.length + value.length
-  const bytes = Buffer.allocUnsafeSlow(length)
+  const bytes = Buffer.allocUnsafe(length)
   let at = bytes.writeUInt16BE(version, 0)
   at = bytes.writeUInt32BE(firsts.length, at)
   const write = (text: string) => {
