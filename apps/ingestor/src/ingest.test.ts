@@ -2,11 +2,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { transactionsTopic } from '@tocsin/chain-model'
+import { LogUnavailableError } from '@tocsin/event-log'
 import { openSimulatedLog, type AppendFate } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
 import { decodeBatches, decodeRecording, ingestRecording, type IngestProgress } from './ingest.ts'
 import { recordOf } from './ledger/ledger.ts'
 import { openRecording } from './sources/recording-source.ts'
+import { unreachableOnce } from './testing/unreachable-once.ts'
 
 const topic = transactionsTopic('test', 1)
 const at = { topic, partition: 0 }
@@ -123,6 +125,18 @@ describe('ingestRecording', () => {
       'CommitUnknownError',
       'CommitUnknownError',
     ])
+  })
+
+  test('behavior: a log that cannot be reached is waited out, wherever it is asked', async () => {
+    const recording = await recordingOf(2)
+    for (const call of ['createTopics', 'openProducer', 'offsets'] as const) {
+      const log = openSimulatedLog()
+      const told: unknown[] = []
+      const onRetry = (error: unknown) => told.push(error)
+      await ingestRecording({ recording, log: unreachableOnce(log, call), prefix: 'test', onRetry })
+      expect(valuesIn(log)).toEqual(await expectedValues(recording))
+      expect(told, call).toEqual([expect.any(LogUnavailableError)])
+    }
   })
 
   test('error: another recording does not go on with this log', async () => {

@@ -105,8 +105,7 @@ export async function ingestRecording(options: IngestRecordingOptions): Promise<
     await retry(() => ingestChain(options, chainId, signal), {
       signal,
       random: Math.random,
-      // Only a new producer can tell what became of the append; everything else is retried where it happens.
-      shouldRetry: (error) => error instanceof CommitUnknownError,
+      // Begun anew: only a new producer can tell what became of an append.
       ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
     })
   }

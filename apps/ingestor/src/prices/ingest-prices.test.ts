@@ -6,8 +6,10 @@ import {
   pricesTopic,
   type PriceTick,
 } from '@tocsin/chain-model'
+import { LogUnavailableError } from '@tocsin/event-log'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
+import { unreachableOnce } from '../testing/unreachable-once.ts'
 import { declareNoPrices, followPrices, ingestPriceFile } from './ingest-prices.ts'
 import { BadPriceError } from './price-file.ts'
 import { pushPriceSource } from './price-source.ts'
@@ -51,6 +53,22 @@ describe('ingestPriceFile', () => {
     ])
   })
 })
+
+test.each(['createTopics', 'openProducer', 'offsets'] as const)(
+  'behavior: ingestPriceFile waits out a log that cannot be reached at %s, and says so',
+  async (call) => {
+    const log = openSimulatedLog()
+    const told: unknown[] = []
+    await ingestPriceFile({
+      file: { ticks: [tick(3)], bad: [] },
+      log: unreachableOnce(log, call),
+      prefix: 'test',
+      onRetry: (error) => told.push(error),
+    })
+    expect(pricesIn(log)).toEqual([tick(3), { type: 'watermark', watermark: maxWatermark }])
+    expect(told).toEqual([expect.any(LogUnavailableError)])
+  },
+)
 
 describe('declareNoPrices', () => {
   test('default: the topic says that nobody need wait for it, and who writes prices is not fenced', async () => {

@@ -61,10 +61,10 @@ export async function ingestPriceFile(options: {
 }): Promise<void> {
   const { file, log, prefix } = options
   const signal = options.signal ?? new AbortController().signal
-  await createTopics(log, prefix)
   const records = withWatermarks(file.ticks)
   await retry(
     async () => {
+      await createTopics(log, prefix)
       const producer = await log.openProducer(pricesTransactionalId(prefix))
       try {
         const written = await countRecords(log, pricesTopic(prefix))
