@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { soakChaos } from './soak/chaos.ts'
 import { soakIngest } from './soak/ingest.ts'
+import { soakKafka } from './soak/kafka.ts'
 import { soakKills, soakReorgs, soakSimulator } from './soak/stream-core.ts'
 import { soakTakeover } from './soak/takeover.ts'
 
@@ -10,6 +11,9 @@ const usage = `Usage: npm run soak -- <what> [options]
       --steps M            events in each, default 40
   ingest                 the ingestor over simulated nodes: reorgs to depth 64, forks that flip, lies, silence, crashes
       --seeds N            how many, default 10000
+  kafka                  storms over processes, a broker and PostgreSQL: kill -9, stops, cuts, restarts, full disks
+      --faults N           how many, in storms of 40; default 200
+      --preload MODULE     what each process loads before all else, to break it on purpose
   stream-core            simulated jobs under crashes, fences, full disks and nested reverts
       --seeds N            how many, default 10000
   stream-core --storm    reverts of depth 1 to 64 over generated blocks, recorded ones, and all detectors
@@ -28,6 +32,8 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '10' },
     steps: { type: 'string', default: '40' },
+    faults: { type: 'string', default: '200' },
+    preload: { type: 'string' },
     seeds: { type: 'string', default: '10000' },
     storm: { type: 'boolean', default: false },
     reverts: { type: 'string', default: '10000' },
@@ -53,6 +59,8 @@ const soak = async (): Promise<boolean> => {
       return soakChaos({ rounds: count('rounds', values.rounds), steps: count('steps', values.steps), seed })
     case 'ingest':
       return soakIngest({ seeds: count('seeds', values.seeds), seed })
+    case 'kafka':
+      return soakKafka({ faults: count('faults', values.faults), seed, preload: values.preload })
     case 'stream-core':
       if (values.kills !== undefined) return soakKills({ kills: count('kills', values.kills), seed })
       if (values.storm) return soakReorgs({ reverts: count('reverts', values.reverts), seed })

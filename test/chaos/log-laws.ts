@@ -35,7 +35,8 @@ export async function readLogLeft(folder: string, chainId: number): Promise<LogL
   }
 }
 
-async function* valuesOf(log: EventLog, topic: string, partition: number): AsyncGenerator<Uint8Array> {
+/** What a partition holds now, from its beginning. */
+export async function* valuesOf(log: EventLog, topic: string, partition: number): AsyncGenerator<Uint8Array> {
   const { beginning, end } = await log.offsets({ topic, partition })
   const reader = await log.openReader([{ topic, partition, offset: beginning }])
   for (let next = beginning; next < end;) {

@@ -40,17 +40,6 @@ export function startOn(data: string, args: readonly string[]): RestartedTocsin 
     running.child.kill(signal)
     return running.finished
   }
-  const killPostgres = async () => {
-    const lock = await readFile(join(data, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '')
-    const pid = Number(lock.split('\n')[0])
-    if (!Number.isInteger(pid) || pid <= 0) return false
-    try {
-      process.kill(pid, 'SIGKILL')
-      return true
-    } catch {
-      return false // it had ended; the file was left behind
-    }
-  }
   start()
   return {
     url: async () => {
@@ -62,19 +51,32 @@ export function startOn(data: string, args: readonly string[]): RestartedTocsin 
       before.push(running.output())
       start()
     },
-    killPostgres,
+    killPostgres: () => killPostgresIn(join(data, 'postgres')),
     stop: async () => {
       const { code, signal } = await end('SIGINT')
       if (code !== 0 && signal !== 'SIGINT') throw new Error(`tocsin did not end cleanly (${code ?? signal}).`)
     },
     abandon: async () => {
       await end('SIGKILL')
-      await killPostgres()
+      await killPostgresIn(join(data, 'postgres'))
     },
     assertRunning: () => {
       if (endedByItself !== undefined) throw new Error(endedByItself)
     },
     output: () => [...before, running.output()].join('\n--- kill -9 ---\n'),
+  }
+}
+
+/** `kill -9` of the PostgreSQL on this data, if it is up. @returns whether it was. */
+export async function killPostgresIn(folder: string): Promise<boolean> {
+  const lock = await readFile(join(folder, 'postmaster.pid'), 'utf8').catch(() => '')
+  const pid = Number(lock.split('\n')[0])
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 'SIGKILL')
+    return true
+  } catch {
+    return false // it had ended; the file was left behind
   }
 }
 

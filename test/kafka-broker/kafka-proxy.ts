@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** Numbers of Kafka's requests. Source: Kafka's protocol, API keys. */
 export const apiKeys = {
@@ -19,14 +20,20 @@ type RequestFate = 'pass' | 'swallow' | 'cut'
 interface Meddling {
   request?(apiKey: number): RequestFate
   /** @param payload What follows the correlation id; may be changed in place. */
-  response?(apiKey: number, payload: Buffer): void
+  response?(apiKey: number, payload: Buffer): 'pass' | 'cut' | void
+  /** Each message of a connection, one after the other, waits so long before it goes on. */
+  readonly latencyMs?: number
 }
 
 export interface KafkaProxy {
+  /** Where it listens, as `host:port`. */
+  readonly bootstrap: string
   /** For `openKafkaLogOver`. */
   connect(): Socket
   /** From now on. Default: all pass. */
   meddle(meddling: Meddling): void
+  /** Ends the connections that there are; new ones are taken. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -48,32 +55,55 @@ export async function startKafkaProxy(bootstrap: string): Promise<KafkaProxy> {
       socket.on('error', cut)
       socket.on('close', () => (sockets.delete(socket), cut()))
     }
+    const [toBroker, toClient] = [inTurn(() => meddling.latencyMs), inTurn(() => meddling.latencyMs)]
     eachMessage(client, (message) => {
       const apiKey = message.readInt16BE(4)
       asked.set(message.readInt32BE(8), apiKey)
       const fate = meddling.request?.(apiKey) ?? 'pass'
       if (fate === 'cut') cut()
-      else if (fate === 'pass') broker.write(message)
+      else if (fate === 'pass') toBroker(() => broker.write(message))
     })
     eachMessage(broker, (message) => {
       const correlationId = message.readInt32BE(4)
-      meddling.response?.(asked.get(correlationId) ?? -1, message.subarray(8))
+      const fate = meddling.response?.(asked.get(correlationId) ?? -1, message.subarray(8))
       asked.delete(correlationId)
-      client.write(message)
+      if (fate === 'cut') cut()
+      else toClient(() => client.write(message))
     })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('assertion: a TCP server has a port')
+  const cutAll = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   return {
+    bootstrap: `127.0.0.1:${address.port}`,
     connect: () => connect({ host: '127.0.0.1', port: address.port }),
     meddle: (next) => (meddling = next),
+    cut: cutAll,
     close: async () => {
-      for (const socket of sockets) socket.destroy()
+      cutAll()
       server.close()
       await once(server, 'close')
     },
+  }
+}
+
+/** Sends at once, or after all that waits. */
+function inTurn(latencyMs: () => number | undefined): (send: () => void) => void {
+  let last: Promise<void> | undefined
+  return (send) => {
+    const ms = latencyMs() ?? 0
+    if (last === undefined && ms === 0) return send()
+    const mine = Promise.resolve(last)
+      .then(() => delay(ms))
+      .then(() => {
+        send()
+        if (last === mine) last = undefined
+      })
+    last = mine
   }
 }
 

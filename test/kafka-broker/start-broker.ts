@@ -80,22 +80,56 @@ export interface MoreSettings {
 }
 
 /** @param moreIn Makes files in the broker's folder. */
-export async function startOnJava(
-  moreIn: (folder: string) => Promise<MoreSettings> = async () => ({ settings: {}, format: [] }),
-): Promise<KafkaBroker> {
+export async function startOnJava(moreIn?: (folder: string) => Promise<MoreSettings>): Promise<KafkaBroker> {
+  const kafka = await prepareKafka({ moreIn })
+  const stop = async () => {
+    await kafka.end('SIGTERM')
+    await kafka.remove()
+  }
+  try {
+    await kafka.start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { bootstrap: kafka.bootstrap, from: 'Maven and Java', stop }
+}
+
+/** A broker on Java whose process is the test's to end and to start again, on the same data and address. */
+export interface KafkaProcess {
+  /** What clients are told to connect to. */
+  readonly bootstrap: string
+  /** Of the process that was started last. */
+  readonly pid: number
+  /** Until it can be connected to. */
+  start(): Promise<void>
+  /** Until it has ended, for whatever reason. */
+  readonly ended: Promise<void>
+  /** @returns when it has ended. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  /** Its data. */
+  remove(): Promise<void>
+}
+
+export interface PrepareKafkaOptions {
+  /** The address that clients are told, of a broker that listens at `address`. Default: that one. */
+  readonly advertise?: (address: string) => Promise<string>
+  /** Makes files in the broker's folder. */
+  readonly moreIn?: ((folder: string) => Promise<MoreSettings>) | undefined
+}
+
+export async function prepareKafka(options: PrepareKafkaOptions = {}): Promise<KafkaProcess> {
+  const { advertise = async (address) => address, moreIn = async () => ({ settings: {}, format: [] }) } = options
   await run('java', ['-version']).catch(() => {
     throw new Error('no Java')
   })
   const classpath = join(await fetchJars(POM), '*')
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-kafka-'))
   const [client, controller] = await freePorts(2)
+  const bootstrap = await advertise(`127.0.0.1:${client}`)
   const properties = join(folder, 'server.properties')
   const settings: Record<string, string> = {
-    ...brokerSettings({
-      client: `127.0.0.1:${client}`,
-      advertised: `127.0.0.1:${client}`,
-      controller: controller ?? 0,
-    }),
+    ...brokerSettings({ client: `127.0.0.1:${client}`, advertised: bootstrap, controller: controller ?? 0 }),
     'log.dirs': join(folder, 'data'),
   }
   const more = await moreIn(folder)
@@ -114,39 +148,44 @@ export async function startOnJava(
   const id = stdout.trim().split('\n').at(-1) ?? ''
   await run('java', [...tool, 'format', '-t', id, '-c', properties, ...more.format])
   const logFile = join(folder, 'broker.log')
-  const output = await open(logFile, 'w')
   const java = ['java', '-Xms256m', '-Xmx512m', '-XX:+UseG1GC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
-  // The shell ends the broker when its standard input does: also when this process is killed.
-  const shell = spawn(
-    'sh',
-    [
-      '-c',
-      '"$@" & broker=$!; read -r _; kill $broker; wait $broker',
-      'sh',
-      ...java,
-      '-cp',
-      classpath,
-      'kafka.Kafka',
-      properties,
-    ],
-    { stdio: ['pipe', output.fd, output.fd] },
-  )
-  await output.close()
-  const stop = async () => {
-    await endOf(shell)
-    await rm(folder, { recursive: true, force: true })
+  const words = [...java, '-cp', classpath, 'kafka.Kafka', properties]
+  let child: ChildProcess | undefined
+  let ended: Promise<void> = Promise.resolve()
+  return {
+    bootstrap,
+    get pid() {
+      return child?.pid ?? 0
+    },
+    get ended() {
+      return ended
+    },
+    start: async () => {
+      const output = await open(logFile, 'a')
+      const started = spawn('sh', ['-c', guarded, 'sh', ...words], { stdio: ['pipe', output.fd, output.fd] })
+      child = started
+      // The guard sees the end of its pipe and ends too.
+      ended = once(started, 'exit').then(() => void started.stdin?.destroy())
+      await output.close()
+      try {
+        await waitForPort(client ?? 0, () => (hasEnded(started) ? 'it ended at once' : undefined))
+      } catch (error) {
+        const said = (await readFile(logFile, 'utf8')).trim().split('\n').slice(-3).join(' | ')
+        throw new Error(`${firstLine(error)}; its log ends with: ${said}`, { cause: error })
+      }
+    },
+    end: async (signal) => {
+      if (child !== undefined && !hasEnded(child)) child.kill(signal)
+      await ended
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
   }
-  try {
-    await waitForPort(client ?? 0, () => (shell.exitCode === null ? undefined : 'it ended at once'))
-  } catch (error) {
-    const log = await readFile(logFile, 'utf8')
-    await stop()
-    throw new Error(`${firstLine(error)}; its log ends with: ${log.trim().split('\n').slice(-3).join(' | ')}`, {
-      cause: error,
-    })
-  }
-  return { bootstrap: `127.0.0.1:${client}`, from: 'Maven and Java', stop }
 }
+
+/** The shell becomes the broker, beside a guard that ends it when its standard input does: also when we are killed. */
+const guarded = 'exec 3<&0; (cat <&3 >/dev/null 2>&1; kill $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null
 
 /** One node that is broker and controller, small, with its internal topics on itself. */
 function brokerSettings(at: { client: string; advertised: string; controller: number }): Record<string, string> {
@@ -207,13 +246,6 @@ function accepts(port: number): Promise<boolean> {
     socket.once('connect', () => (socket.destroy(), resolve(true)))
     socket.once('error', () => resolve(false))
   })
-}
-
-async function endOf(shell: ChildProcess): Promise<void> {
-  if (shell.exitCode !== null || shell.signalCode !== null) return
-  const exited = once(shell, 'exit')
-  shell.stdin?.end()
-  await exited
 }
 
 const firstLine = (error: unknown) => (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''

@@ -1,0 +1,103 @@
+import type { SeededRandom } from '@tocsin/stream-core/testing'
+
+/** The processes of a cluster that are ours. */
+export const roles = ['ingest', 'detect-1', 'detect-2', 'serve'] as const
+export type Role = (typeof roles)[number]
+
+export const detectors = ['detect-1', 'detect-2'] as const satisfies readonly Role[]
+type Detector = (typeof detectors)[number]
+
+/** What is done to a cluster. Spans are in ms. */
+export type Fault =
+  /** `kill -9`; then it is started again. */
+  | { readonly type: 'kill'; readonly role: Role }
+  /** SIGTERM; then it is started again. */
+  | { readonly type: 'terminate'; readonly role: Role }
+  /** SIGSTOP and SIGCONT. */
+  | { readonly type: 'pause'; readonly role: Role; readonly ms: number }
+  /** SIGSTOP; another one takes over; then SIGCONT. */
+  | { readonly type: 'zombie'; readonly role: Exclude<Role, 'serve'> }
+  /** No file of the process can grow: checkpoints fail. */
+  | { readonly type: 'disk full'; readonly role: Detector; readonly ms: number }
+  | { readonly type: 'kill postgres' }
+  | { readonly type: 'restart broker'; readonly signal: 'SIGTERM' | 'SIGKILL' }
+  | { readonly type: 'pause broker'; readonly ms: number }
+  /** No file of the broker can grow: it gives up its log, and ends. Then there is space again, and it is started. */
+  | { readonly type: 'broker disk full' }
+  /** All connections between clients and broker. */
+  | { readonly type: 'cut' }
+  /** The next commit is carried out, and its answer is lost. */
+  | { readonly type: 'cut commit' }
+  /** Each message takes so much longer. */
+  | { readonly type: 'delay'; readonly latencyMs: number; readonly ms: number }
+
+type Draw = (random: SeededRandom) => Fault
+
+const killed =
+  (role: Role): Draw =>
+  () => ({ type: 'kill', role })
+const paused =
+  (role: Role): Draw =>
+  (random) => ({ type: 'pause', role, ms: random.integer(50, 3_000) })
+const cutCommit: Draw = () => ({ type: 'cut commit' })
+const cut: Draw = () => ({ type: 'cut' })
+
+/** One of each, and more of what costs little time and is likely to hit a transaction. */
+const deck: readonly Draw[] = [
+  ...roles.map(killed),
+  killed('ingest'),
+  ...roles.map(paused),
+  (random) => ({ type: 'terminate', role: random.oneOf(detectors) }),
+  (random) => ({ type: 'terminate', role: random.oneOf(['ingest', 'serve']) }),
+  () => ({ type: 'zombie', role: 'ingest' }),
+  (random) => ({ type: 'zombie', role: random.oneOf(detectors) }),
+  (random) => ({ type: 'disk full', role: random.oneOf(detectors), ms: random.integer(500, 3_000) }),
+  () => ({ type: 'kill postgres' }),
+  () => ({ type: 'restart broker', signal: 'SIGTERM' }),
+  () => ({ type: 'restart broker', signal: 'SIGKILL' }),
+  (random) => ({ type: 'pause broker', ms: random.integer(50, 3_000) }),
+  () => ({ type: 'broker disk full' }),
+  cut,
+  cut,
+  cut,
+  cutCommit,
+  cutCommit,
+  cutCommit,
+  (random) => ({ type: 'delay', latencyMs: random.integer(5, 100), ms: random.integer(200, 3_000) }),
+]
+
+/** So many faults: each kind comes before one comes again, in an order that the seed decides. */
+export function planFaults(random: SeededRandom, count: number): readonly Fault[] {
+  const plan: Fault[] = []
+  let left: Draw[] = []
+  while (plan.length < count) {
+    if (left.length === 0) left = [...deck]
+    const [draw] = left.splice(random.integer(0, left.length - 1), 1)
+    if (draw !== undefined) plan.push(draw(random))
+  }
+  return plan
+}
+
+/** For people: `pause ingest 900 ms`. */
+export const describeFault = (fault: Fault): string => {
+  switch (fault.type) {
+    case 'kill':
+    case 'terminate':
+    case 'zombie':
+      return `${fault.type} ${fault.role}`
+    case 'pause':
+    case 'disk full':
+      return `${fault.type} ${fault.role} ${fault.ms} ms`
+    case 'pause broker':
+      return `${fault.type} ${fault.ms} ms`
+    case 'restart broker':
+      return `restart broker ${fault.signal}`
+    case 'delay':
+      return `delay by ${fault.latencyMs} ms for ${fault.ms} ms`
+    case 'kill postgres':
+    case 'broker disk full':
+    case 'cut':
+    case 'cut commit':
+      return fault.type
+  }
+}
