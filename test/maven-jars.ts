@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { root } from './source-files.ts'
 
 const run = promisify(execFile)
-const CACHE = fileURLToPath(new URL('../node_modules/.cache/tocsin-jars', import.meta.url))
+const CACHE = join(root, 'node_modules/.cache/tocsin-jars')
 
 /** The folder of the jars that `pom` names, fetched once by Maven: it is renamed into place when it is whole. */
 export async function fetchJars(pom: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { readEnvironment } from '@tocsin/service-kit'
 import { generate } from './generate.ts'
+import { kafka } from './kafka.ts'
 import { replay } from './replay.ts'
 import { state } from './state.ts'
 import { streamCore } from './stream-core.ts'
@@ -26,6 +27,7 @@ const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGener
   },
   'stream-core': streamCore,
   state,
+  kafka,
   generate,
 }
 
@@ -34,6 +36,7 @@ const help = `Usage: npm run bench -- ${Object.keys(questions).join('|')} [optio
   replay       recorded blocks through ingestion and all detectors: events a second
   stream-core  a job from topic to topic, exactly-once, beside the same job as a plain program
   state        a million keys: checkpoint, restart, cold reads, all due at once
+  kafka        on a real broker: latency from event to output, throughput, what an idle pipeline takes
   generate     makes inputs for stream-core, of any size, the same for the same seed
 
 npm run bench -- NAME --help tells more. Answers are JSON on stdout, one value a line; progress goes to stderr.

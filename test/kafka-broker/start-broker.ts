@@ -4,9 +4,9 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { fetchJars } from '../maven-jars.ts'
+import { root } from '../source-files.ts'
 
 const run = promisify(execFile)
 
@@ -25,7 +25,7 @@ export interface NoKafkaBroker {
 
 const IMAGE = 'apache/kafka:4.1.0'
 const READY_MS = 90_000
-const POM = fileURLToPath(new URL('pom.xml', import.meta.url))
+const POM = join(root, 'test/kafka-broker/pom.xml')
 
 /**
  * A Kafka broker for tests: the one that `TOCSIN_TEST_KAFKA` names, or one in Docker, or one of Maven's jars on Java. Its

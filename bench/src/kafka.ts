@@ -1,0 +1,290 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { openKafkaLog, type EventLog } from '@tocsin/event-log'
+import { prepareKafka } from '@tocsin/test/kafka-broker'
+import { generateLines } from './generate.ts'
+import { bytesOf, textOf } from './jobs/bench-job.ts'
+import { topicsOf, type CountingJob, type TimedEvent } from './kafka/counting-job.ts'
+import { measure, rounded } from './measure.ts'
+import { StreamCoreBench, type Pass } from './stream-core.ts'
+
+const tickMs = 5
+const wallets = 1_000
+
+/** A cluster to measure on; of one of our own, its process too. */
+interface Cluster {
+  readonly bootstrap: string
+  readonly pid: number | null
+  close(): Promise<void>
+}
+
+async function openCluster(given: string | undefined): Promise<Cluster> {
+  if (given !== undefined) return { bootstrap: given, pid: null, close: async () => {} }
+  const broker = await prepareKafka()
+  await broker.start()
+  const close = async () => {
+    await broker.end('SIGTERM')
+    await broker.remove()
+  }
+  return { bootstrap: broker.bootstrap, pid: broker.pid, close }
+}
+
+/** User and system, of all threads; Linux counts in hundredths. Source: proc(5). */
+function cpuSecondsOf(pid: number | null | undefined): number | null {
+  if (pid === null || pid === undefined || process.platform !== 'linux') return null
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+/** Begins a span over a process; the answer is its share of one core. */
+function watchShare(pid: number | null | undefined): () => number | null {
+  const [began, before] = [performance.now(), cpuSecondsOf(pid)]
+  return () => {
+    const after = cpuSecondsOf(pid)
+    return before === null || after === null ? null : rounded(((after - before) * 1000) / (performance.now() - began))
+  }
+}
+
+const load = () => ({ loadAverage: rounded(loadavg()[0] ?? 0), cores: cpus().length })
+const now = () => performance.timeOrigin + performance.now()
+
+class JobProcess {
+  readonly child: ChildProcess
+  readonly running: Promise<void>
+  constructor(options: CountingJob) {
+    const entry = `./kafka/counting-process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
+    const words = [...process.execArgv, fileURLToPath(new URL(entry, import.meta.url)), JSON.stringify(options)]
+    this.child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const { stdout } = this.child
+    if (stdout === null) throw new Error('assertion: its output is a pipe')
+    this.running = once(createInterface({ input: stdout }), 'line').then(() => {})
+  }
+  async close(): Promise<void> {
+    this.child.kill('SIGTERM')
+    if (this.child.exitCode === null) await once(this.child, 'exit')
+  }
+}
+
+interface LatencyOptions {
+  readonly stages: 1 | 2
+  readonly perSecond: number
+  readonly seconds: number
+  readonly commitIntervalMs: number
+}
+
+/**
+ * Events that are due at an even rate, and how long after that their outputs could be read, committed. They are stamped
+ * when they are due, so that what waits for a slow append counts; each append of ours is a transaction too.
+ */
+async function latency(cluster: Cluster, folder: string, options: LatencyOptions) {
+  const { stages, perSecond, seconds, commitIntervalMs } = options
+  const name = `latency-${stages}-${perSecond}-${Date.now()}`
+  const topics = topicsOf(name)
+  const log = openKafkaLog({ brokers: [cluster.bootstrap], clientId: 'tocsin-bench' })
+  await log.createTopics(Object.values(topics).map((topic) => ({ topic, partitions: 1 })))
+  const brokers = [cluster.bootstrap]
+  const job = new JobProcess({ brokers, name, stages, commitIntervalMs, stateFolder: join(folder, name) })
+  try {
+    await job.running
+    await drive(log, name, perSecond, 2) // the first commits are slow, and the JIT of the broker is cold
+    const shares = { job: watchShare(job.child.pid), broker: watchShare(cluster.pid) }
+    const times = await drive(log, name, perSecond, seconds)
+    const sorted = times.toSorted((a, b) => a - b)
+    const at = (part: number) => rounded(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0)
+    return {
+      ...{ measure: 'latency', ...options, events: times.length },
+      ...{ p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) },
+      ...{ jobCpuShare: shares.job(), brokerCpuShare: shares.broker(), ...load() },
+    }
+  } finally {
+    await job.close()
+    await log.close()
+  }
+}
+
+/** Sends for so many seconds and reads until all has come out. @returns the ms of each event. */
+async function drive(log: EventLog, name: string, perSecond: number, seconds: number): Promise<readonly number[]> {
+  const topics = topicsOf(name)
+  const total = perSecond * seconds
+  const producer = await log.openProducer(`${name}.feeder`)
+  const { end } = await log.offsets({ topic: topics.output, partition: 0 })
+  const reader = await log.openReader([{ topic: topics.output, partition: 0, offset: end }])
+  const times: number[] = []
+  const reading = (async () => {
+    while (times.length < total) {
+      for (const { records } of await reader.poll(100)) {
+        const readAt = now()
+        for (const { value } of records) times.push(readAt - Number(textOf(value)))
+      }
+    }
+  })()
+  const began = now()
+  for (let sent = 0; sent < total;) {
+    const due = Math.min(total, Math.floor(((now() - began) * perSecond) / 1000))
+    if (due > sent) {
+      const events = Array.from({ length: due - sent }, (_, index): TimedEvent => {
+        const sentAt = began + ((sent + index + 1) * 1000) / perSecond
+        return { ts: Math.floor(sentAt), wallet: `wallet-${(sent + index) % wallets}`, sentAt }
+      })
+      const recordOf = (event: TimedEvent) => bytesOf(JSON.stringify(event))
+      await producer.append(
+        events.map((event) => ({ topic: topics.input, partition: 0, key: null, value: recordOf(event) })),
+      )
+      sent = due
+    }
+    await setTimeout(tickMs)
+  }
+  await reading
+  await Promise.all([reader.close(), producer.close()])
+  return times
+}
+
+/** A job that has nothing to do. */
+async function idle(cluster: Cluster, folder: string, seconds: number) {
+  const name = `idle-${Date.now()}`
+  const log = openKafkaLog({ brokers: [cluster.bootstrap], clientId: 'tocsin-bench' })
+  await log.createTopics(Object.values(topicsOf(name)).map((topic) => ({ topic, partitions: 1 })))
+  const brokers = [cluster.bootstrap]
+  const job = new JobProcess({ brokers, name, stages: 2, commitIntervalMs: 25, stateFolder: join(folder, name) })
+  try {
+    await job.running
+    await setTimeout(1000 * Math.min(3, seconds)) // what starting it has left to do
+    const shares = { job: watchShare(job.child.pid), broker: watchShare(cluster.pid) }
+    await setTimeout(1000 * seconds)
+    return { measure: 'idle', seconds, jobCpuShare: shares.job(), brokerCpuShare: shares.broker(), ...load() }
+  } finally {
+    await job.close()
+    await log.close()
+  }
+}
+
+/** wallet-volume from topic to topic, once to warm up and once for each commit interval. */
+async function* throughput(cluster: Cluster, folder: string, lines: number) {
+  const input = join(folder, 'transfers.ndjson')
+  const generated = generateLines({ kind: 'transfers', lines, wallets: 100_000, draw: 'uniform', seed: 1 })
+  await writeFile(input, [...generated].map((line) => `${line}\n`).join(''))
+  const bench = await StreamCoreBench.open({ job: 'j1', input, kafka: cluster.bootstrap })
+  try {
+    await bench.pass()
+    const readAlone = await readInput(cluster, lines)
+    let rare: Pass | undefined
+    for (const commitIntervalMs of [rareCommitMs, 25]) {
+      const broker = watchShare(cluster.pid)
+      const { pass } = await bench.pass({ commitIntervalMs })
+      rare ??= pass
+      yield {
+        ...{ measure: 'throughput', job: 'j1', events: pass.events, commitIntervalMs, commits: pass.commits },
+        ...{ perCpuSecond: pass.perCpuSecond, cpuSeconds: pass.cpuSeconds, seconds: pass.seconds },
+        brokerCpuShare: broker(),
+        clientShareOfCpu: rounded(readAlone / pass.cpuSeconds),
+        ofRareCommits: rounded(pass.perCpuSecond / rare.perCpuSecond),
+        ...load(),
+      }
+    }
+  } finally {
+    await bench.close()
+  }
+}
+
+/** Commits once a minute: all that is left of exactly-once is one marker and the transaction around each of few writes. */
+const rareCommitMs = 60_000
+
+/** @returns the CPU seconds of reading the input and doing nothing with it. */
+async function readInput(cluster: Cluster, lines: number): Promise<number> {
+  const log = openKafkaLog({ brokers: [cluster.bootstrap], clientId: 'tocsin-bench' })
+  const at = { topic: 'bench.input', partition: 0 }
+  const { end } = await log.offsets(at)
+  const reader = await log.openReader([{ ...at, offset: 0 }])
+  const span = measure(lines)
+  for (let next = 0; next < end;) for (const { nextOffset } of await reader.poll(100)) next = nextOffset
+  const { cpuSeconds } = span()
+  await reader.close()
+  await log.close()
+  return cpuSeconds
+}
+
+const help = `Usage: npm run bench -- kafka [options]
+
+On a Kafka broker, under exactly-once:
+  latency     from when an event is due to when its output can be read, committed, of a job in a process of its own with
+              one stateful stage, and with two that meet in a topic; commits every 25 ms
+  throughput  wallet-volume (j1) from topic to topic in one process: events per CPU second of ours; what reading alone
+              takes of it (the client's share), and the broker beside it. Also with one commit a minute, which is an
+              upper bound of what at-least-once could save: the log has no mode without transactions
+  idle        a pipeline of two stages without input
+
+  --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
+  --rates LIST       events a second (default 100,1000,10000)
+  --seconds N        of each measure (default 10)
+  --commit-interval MS  of latency (default 25)
+  --lines N          of throughput (default 300000)
+  --only MEASURE     latency, throughput or idle
+  --help             this text
+
+One JSON line a measure on stdout, with the machine's load beside it, and one for people on stderr.
+`
+
+/** `npm run bench -- kafka [--kafka BOOTSTRAP] [--only latency|throughput|idle]`. */
+export async function* kafka(args: readonly string[]): AsyncGenerator {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      kafka: { type: 'string' },
+      rates: { type: 'string', default: '100,1000,10000' },
+      seconds: { type: 'string', default: '10' },
+      'commit-interval': { type: 'string', default: '25' },
+      lines: { type: 'string', default: '300000' },
+      only: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(help)
+    return
+  }
+  const rates = values.rates.split(',').map(Number)
+  const [seconds, commitIntervalMs, lines] = [
+    Number(values.seconds),
+    Number(values['commit-interval']),
+    Number(values.lines),
+  ]
+  const { only } = values
+  if (
+    ![...rates, seconds, commitIntervalMs, lines].every((value) => Number.isInteger(value) && value > 0) ||
+    !(only === undefined || ['latency', 'throughput', 'idle'].includes(only))
+  )
+    throw new Error(`Whole numbers and a known measure are needed.\n\n${help}`)
+  const is = (name: string) => only === undefined || only === name
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-kafka-'))
+  const cluster = await openCluster(values.kafka)
+  const told = <T extends object>(answer: T): T => {
+    process.stderr.write(
+      `${Object.entries(answer)
+        .map(([name, value]) => `${name} ${String(value)}`)
+        .join(', ')}\n`,
+    )
+    return answer
+  }
+  try {
+    if (is('idle')) yield told(await idle(cluster, folder, seconds))
+    if (is('latency')) {
+      for (const stages of [1, 2] as const)
+        for (const perSecond of rates)
+          yield told(await latency(cluster, folder, { stages, perSecond, seconds, commitIntervalMs }))
+    }
+    if (is('throughput')) for await (const answer of throughput(cluster, folder, lines)) yield told(answer)
+  } finally {
+    await cluster.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
