@@ -75,9 +75,7 @@ describe('enrich in a testDriver', () => {
   test('error: a driver without the function says so', () => {
     const driver = testDriver(topology())
     driver.push('wallets', wallet('ann', 1))
-    expect(() => driver.advanceWatermark(2000)).toThrow(
-      '"labels" asks; give a function for it in `answers`.',
-    )
+    expect(() => driver.advanceWatermark(2000)).toThrow('"labels" asks; give a function for it in `answers`.')
   })
 
   test.each([
