@@ -88,13 +88,7 @@ export class CheckpointReplica {
 
   /** The owner wrote a checkpoint of `bytes` to the topic, which ends at `offset` then. */
   advanceTo(offset: number, begins: 'snapshot' | 'increment', bytes: number): void {
-    const { snapshotBytes, incrementBytes } = this.#head
-    this.#head = {
-      offset,
-      isWhole: true,
-      snapshotBytes: begins === 'snapshot' ? bytes : snapshotBytes,
-      incrementBytes: begins === 'snapshot' ? 0 : incrementBytes + bytes,
-    }
+    this.#head = this.#headAfter(offset, begins, bytes)
   }
 
   /** The next read opens one anew, behind the last checkpoint that was read in whole. */
@@ -117,6 +111,16 @@ export class CheckpointReplica {
   #beginAnew(offset: number): void {
     this.#head = { ...this.#head, offset, isWhole: false }
     this.#nextOffset = offset
+  }
+
+  #headAfter(offset: number, begins: 'snapshot' | 'increment', bytes: number): ReplicaHead {
+    const { snapshotBytes, incrementBytes } = this.#head
+    return {
+      offset,
+      isWhole: true,
+      snapshotBytes: begins === 'snapshot' ? bytes : snapshotBytes,
+      incrementBytes: begins === 'snapshot' ? 0 : incrementBytes + bytes,
+    }
   }
 
   async #take({ begins, cells, meta }: CheckpointRecord, offset: number, bytes: number): Promise<void> {
@@ -142,8 +146,10 @@ export class CheckpointReplica {
     this.#reading = null
     const write = reading.write ?? this.#piece?.write ?? this.store.begin()
     this.#piece = null
-    this.advanceTo(offset + 1, reading.begins, reading.bytes)
-    await write.commit(joinMeta(this.#head, meta))
+    // Only then: what the disk did not take is read again.
+    const head = this.#headAfter(offset + 1, reading.begins, reading.bytes)
+    await write.commit(joinMeta(head, meta))
+    this.#head = head
   }
 
   async #putPiece(table: string, key: string, sub: string | null, value: Uint8Array | null): Promise<void> {

@@ -1,6 +1,7 @@
 import { openSimulatedLog } from '@tocsin/event-log/testing'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { interposedStore } from '../../testing/interposed-store.ts'
 import { stateStoreSuite } from '../../testing/state-store.suite.ts'
 import { newMemoryStoreContents, openMemoryStore } from '../state/memory-store.ts'
 import type { StateStore } from '../state/state-store.ts'
@@ -91,6 +92,28 @@ describe('openReplicatedStore', () => {
     await checkpoint(store, 'three', { a: '3', b: '3', c: '3' })
     expect(await elsewhere(log)).toEqual({ meta: 'three', cells: { a: '3', b: '3', c: '3' } })
     expect(await contentsOf(store)).toEqual(await elsewhere(log))
+  })
+
+  test('behavior: what the disk of a standby did not take is read again', async () => {
+    const log = await openLog()
+    const owner = await openReplicatedStore(log, at, openMemoryStore())
+    let isFull = false
+    const local = interposedStore(openMemoryStore(), async (batch, next) => {
+      if (isFull) throw new Error('ENOSPC')
+      await next(batch)
+    })
+    const standby = await CheckpointReplica.open(log, at, local)
+    await checkpoint(owner, 'one', { a: '1' })
+    await standby.read(0)
+    await checkpoint(owner, 'two', { b: '2' })
+    isFull = true
+    await expect(standby.read(0)).rejects.toThrow('ENOSPC')
+    isFull = false
+    await checkpoint(owner, 'three', { c: '3' })
+    await standby.catchUp()
+    await standby.closeReader()
+    const { cells } = await contentsOf(local)
+    expect(cells).toEqual({ a: '1', b: '2', c: '3' })
   })
 
   test('behavior: a checkpoint that broke off half-way is void', async () => {
