@@ -55,10 +55,10 @@ export const paneWindowOperator =
     const windowAfter = (time: Timestamp): TimeWindow | undefined => {
       const reach = options.assigner.size
       let start = panes.startFrom(time - reach)
-      while (start !== undefined && newestEnd(start) <= time) start = panes.startFrom(start + 1)
+      while (start !== undefined && newestEnd(start) <= time) start = panes.startAfter(start)
       if (start === undefined) return undefined
       const oldest = oldestEnd(start)
-      return windowEnding(oldest > time ? oldest : oldest + Math.ceil((time + 1 - oldest) / step) * step)
+      return windowEnding(oldest > time ? oldest : oldest + (Math.floor((time - oldest) / step) + 1) * step)
     }
     /** Panes whose last window is cleaned up at `time`. The newest window that holds a pane is the last to need it. */
     function* dropPanes(time: Timestamp): Generator<RowRange> {
@@ -101,7 +101,7 @@ export const paneWindowOperator =
     /** A window that has fired fires again, for one key. */
     const fireAgain = (window: TimeWindow, key: ByteString, userKey: () => Key): void => {
       let merged: Acc | undefined
-      for (let start = panes.startFrom(window.start); start !== undefined; start = panes.startFrom(start + 1)) {
+      for (let start = panes.startFrom(window.start); start !== undefined; start = panes.startAfter(start)) {
         if (start >= window.end) break
         const next = panes.get(start, key)
         if (next !== undefined) merged = merged === undefined ? next : merge(merged, next)

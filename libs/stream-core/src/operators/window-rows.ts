@@ -249,7 +249,7 @@ export class WindowRows<Key, Acc> {
     const panes = this.#panes
     const covered = Math.max(window.start, this.#end)
     const first = panes.startFrom(covered)
-    const hasOne = first !== undefined && first < window.end && (panes.startFrom(first + 1) ?? Infinity) >= window.end
+    const hasOne = first !== undefined && first < window.end && (panes.startAfter(first) ?? Infinity) >= window.end
     if (hasOne && this.#stale.size === 0) {
       while (panes.thaw(first, entriesASlice)) yield none
       return { start: first, cells: panes.of(first) ?? new Map<ByteString, Acc>() }
@@ -261,7 +261,7 @@ export class WindowRows<Key, Acc> {
       if (shares === undefined) cells.set(key, new Shares(start, value))
       else shares.add(start, value)
     }
-    for (let start = panes.startFrom(window.start); start !== undefined; start = panes.startFrom(start + 1)) {
+    for (let start = panes.startFrom(window.start); start !== undefined; start = panes.startAfter(start)) {
       if (start >= window.end) break
       while (panes.thaw(start, entriesASlice)) yield none
       if (start < covered) {

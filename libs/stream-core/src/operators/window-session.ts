@@ -68,7 +68,7 @@ export const sessionWindowOperator =
 
     /** The first session of `key` that ends at or after `time`. */
     const endingFrom = (key: ByteString, time: Timestamp): Session<Acc> | undefined => {
-      for (let pane = sessions.startFrom(paneOf(time)); pane !== undefined; pane = sessions.startFrom(pane + 1)) {
+      for (let pane = sessions.startFrom(paneOf(time)); pane !== undefined; pane = sessions.startAfter(pane)) {
         const session = sessions.get(pane, key)
         if (session !== undefined && session.end >= time) return session
       }

@@ -83,6 +83,11 @@ export class OrderedMap<K extends string | number, V> {
     const sorted = this.#inOrder()
     return sorted[lowerBound(sorted, key, false)]
   }
+  /** The least key above `key`. */
+  higher(key: K): K | undefined {
+    const sorted = this.#inOrder()
+    return sorted[lowerBound(sorted, key, true)]
+  }
 
   /** Calls `visit` with the values at the keys in `[from, to]`, ascending. It must not change the map. */
   visitBetween(from: K, to: K, visit: (value: V, key: K) => void): void {

@@ -121,6 +121,10 @@ export class PaneTable<V> implements CheckpointedTable {
   startFrom(time: Timestamp): Timestamp | undefined {
     return this.#panes.ceiling(time)
   }
+  /** Where the first pane after the one at `start` begins. Beyond 2^53 there is no `start + 1` to look from. */
+  startAfter(start: Timestamp): Timestamp | undefined {
+    return this.#panes.higher(start)
+  }
   /** How often something was put back: what follows from the table may then follow no more. */
   get restores(): number {
     return this.#restores
