@@ -38,6 +38,8 @@ export interface Scenario {
   readonly prices: readonly (readonly PriceStep[])[]
   /** Whether the logs say that nothing follows, and the chain that all of it is final. */
   readonly ends: boolean
+  /** Whether the world is asked. */
+  readonly asks: boolean
   readonly maxFinishedIds: number
   readonly paces: readonly JobPace[]
   readonly faults: readonly Fault[]
@@ -70,8 +72,9 @@ const pace = (shards: fc.Arbitrary<number>): fc.Arbitrary<JobPace> =>
 
 /**
  * What a scenario is about. Which record of the others precedes the one that ends an input's idleness is in the progress
- * markers alone, and only since the newest checkpoint; what tasks tell each other is trimmed below their checkpoints. A
- * job that goes on from an older checkpoint has neither: so where inputs fall idle, or tasks are many, disks last.
+ * markers alone, and only since the newest checkpoint; what tasks tell each other, and what the world answered, is trimmed
+ * below their checkpoints. A job that goes on from an older checkpoint has none of it: so where inputs fall idle, tasks are
+ * many or the world is asked, disks last.
  */
 const themes = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ mayIdle: false, mayLoseDisk: true, isMany: false }) },
@@ -85,6 +88,7 @@ const scenario: fc.Arbitrary<Scenario> = themes.chain(({ mayIdle, mayLoseDisk, i
     prices: fc.tuple(priceSteps(mayIdle), priceSteps(mayIdle)),
     // How far many tasks come on logs that have not ended is up to each, and each shard of a sink forgets ids of its own.
     ends: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(isMany) }),
+    asks: fc.constant(!mayLoseDisk),
     maxFinishedIds: fc.constantFrom(100_000, isMany ? 100_000 : 4),
     paces: fc.tuple(pace(isMany ? fc.integer({ min: 1, max: 3 }) : fc.constant(1)), pace(fc.constant(1))),
     faults: faults({ jobs: 2, mayLoseDisk, isMany }),
@@ -100,7 +104,7 @@ export const scenarioOf = (seed: number): Scenario => {
 
 /** Runs a scenario and holds it to its laws. @throws {BrokenLawError} */
 export const runScenario = async (given: Scenario, defect?: Defect): Promise<ScenarioReport> => {
-  const { chain, prices, ends, maxFinishedIds } = given
+  const { chain, prices, ends, asks, maxFinishedIds } = given
   const { stormy, surviving } = chainLogs(chain, ends)
   const priceLogs = prices.map((steps, partition) => priceLog(partition, steps, ends))
   const workload: Workload = {
@@ -120,7 +124,7 @@ export const runScenario = async (given: Scenario, defect?: Defect): Promise<Sce
     jobs: [
       {
         name: 'watch',
-        topology: (reach) => watchTopology({ maxFinishedIds, ...(reach && { reach }) }),
+        topology: (reach) => watchTopology({ maxFinishedIds, asks, ...(reach && { reach }) }),
         answers: watchAnswers,
       },
       { name: 'digest', topology: () => digestTopology({ maxFinishedIds }), answers: {} },
@@ -134,7 +138,7 @@ export const runScenario = async (given: Scenario, defect?: Defect): Promise<Sce
   const resumptions = run.jobs.flatMap((job) => job.resumptions)
   if (ends && resumptions.length === 0) {
     const logs: Readonly<Record<string, readonly Uint8Array[]>> = { 'chain/0': surviving }
-    const calm = await runPlainly(watchTopology({ maxFinishedIds }), {
+    const calm = await runPlainly(watchTopology({ maxFinishedIds, asks }), {
       partitions: (topic) => workload.topics.find((one) => one.topic === topic)?.partitions ?? 1,
       records: ({ topic, partition }) =>
         asRecords(logs[`${topic}/${partition}`] ?? (topic === 'prices' ? (priceLogs[partition] ?? []) : [])),

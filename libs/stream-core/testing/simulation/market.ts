@@ -96,12 +96,18 @@ const rate = (question: string): string => {
 export const watchAnswers = { 'rated-transfers': rate, 'rated-levels': rate, 'rated-windows': rate }
 
 export interface WatchOptions extends SinkMemory {
+  /** Whether the service is asked anything. Default: it is. */
+  readonly asks?: boolean
   /** Comes to the service that is asked, or fails to. Default: at once. */
   readonly reach?: () => Promise<void>
 }
 
 /** Over the chain, whose blocks are reverted and become final, and the prices. */
-export const watchTopology = ({ maxFinishedIds, reach = async () => undefined }: WatchOptions): Topology => {
+export const watchTopology = ({
+  maxFinishedIds,
+  asks = true,
+  reach = async () => undefined,
+}: WatchOptions): Topology => {
   const builder = new StreamBuilder({ job: 'watch', version: '1' })
   const prices = builder.source('prices', { topic: 'prices', codec: recordsOf<Price>(), watermarks: inLog })
   const chain = builder.source('chain', {
@@ -183,21 +189,23 @@ export const watchTopology = ({ maxFinishedIds, reach = async () => undefined }:
         if (count.value % 3 === 0) ctx.emit({ id: `level-${ctx.key}-${count.value}`, at, detail: [id] })
       },
     })
-  const ratedLevels = levels.enrich<string, string, Finding>(
-    'rated-levels',
-    { ...asking, requestOf: ({ id, detail }) => `${id} ${detail.join(' ')}` },
-    ({ id, at }, rating, emit) => emit({ id: `rated-${id}`, at, detail: [rating] }),
-  )
+  const ratedLevels = levels
+    .filter(() => asks)
+    .enrich<string, string, Finding>(
+      'rated-levels',
+      { ...asking, requestOf: ({ id, detail }) => `${id} ${detail.join(' ')}` },
+      ({ id, at }, rating, emit) => emit({ id: `rated-${id}`, at, detail: [rating] }),
+    )
   // Behind `levels`: a window that waits for its answer has told other tasks of itself already, and is undone.
   const ratedWindows = received
-    .filter(({ detail: [value = 0] }) => Number(value) % 3 !== 0)
+    .filter(({ detail: [value = 0] }) => asks && Number(value) % 3 !== 0)
     .enrich<string, string, Finding>(
       'rated-windows',
       { ...asking, requestOf: ({ id, detail }) => `${id} ${detail.join(' ')}` },
       ({ id, at }, rating, emit) => emit({ id: `rated-${id}`, at, detail: [rating] }),
     )
   const ratedTransfers = chain
-    .filter(({ amount }) => amount % 4 === 0)
+    .filter(({ amount }) => asks && amount % 4 === 0)
     .enrich<string, string, Finding>(
       'rated-transfers',
       { ...asking, requestOf: ({ to, amount }) => `${to} ${amount}` },
