@@ -453,7 +453,9 @@ export function loadSettings<const Tables extends SettingsTables>(
       if (one.parseParts !== undefined && parts !== undefined) return one.parseParts(parts, context)
       return given === undefined ? wrong(JSON.stringify(found.raw)) : one.parse(given, context)
     } catch (error) {
-      if (error instanceof Unexpected) return wrong(JSON.stringify(found.raw), error.message)
+      // Of a flag that may come more than once, and came once, the word that was given.
+      if (error instanceof Unexpected)
+        return wrong(JSON.stringify(parts?.length === 1 ? parts[0] : found.raw), error.message)
       if (!(error instanceof Refused)) throw error
       problems.push(...error.reasons.map((reason) => ({ setting: name, from: found.from, reason })))
       return undefined
