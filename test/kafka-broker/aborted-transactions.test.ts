@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { openKafkaLog } from '@tocsin/event-log'
+import { readTo, textOf } from '@tocsin/event-log/testing'
 import type { Producer, Transaction } from 'kafkajs'
 import type Kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -39,21 +40,8 @@ describe.skipIf('missing' in broker)(`openKafkaLog among aborted transactions, $
   const write = (transaction: Transaction, partition: number, value: string, key: Buffer | null = null) =>
     transaction.send({ topic, acks: -1, messages: [{ partition, key, value }] })
 
-  /** Reads from `offset` until the end stands still at `end`. */
-  async function readTo(partition: number, offset: number, end: number): Promise<readonly string[]> {
-    const reader = await log.openReader([{ topic, partition, offset }])
-    const texts: string[] = []
-    const start = performance.now()
-    for (let next = offset; next < end;) {
-      if (performance.now() - start > 30_000) throw new Error(`stands at ${next} of ${end}`)
-      for (const batch of await reader.poll(1000)) {
-        texts.push(...batch.records.map(({ value }) => Buffer.from(value).toString()))
-        next = batch.nextOffset
-      }
-    }
-    await reader.close()
-    return texts
-  }
+  const readTexts = async (partition: number, offset: number, end: number): Promise<readonly string[]> =>
+    (await readTo(log, { topic, partition, offset }, end)).map(textOf)
 
   test('behavior: interleaved transactions, the later aborting first, from every offset', async () => {
     const [a, b, c] = [await begin(), await begin(), await begin()]
@@ -73,7 +61,7 @@ describe.skipIf('missing' in broker)(`openKafkaLog among aborted transactions, $
       [5, ['C2']],
       [8, []],
     ] as const) {
-      expect(await readTo(0, from, 9)).toEqual(texts)
+      expect(await readTexts(0, from, 9)).toEqual(texts)
     }
     expect(await log.offsets({ topic, partition: 0 })).toEqual({ beginning: 0, end: 9 })
   })
@@ -87,7 +75,7 @@ describe.skipIf('missing' in broker)(`openKafkaLog among aborted transactions, $
     const committed = await begin()
     await write(committed, 1, 'seen', Buffer.alloc(4))
     await committed.commit()
-    expect(await readTo(1, 0, 6)).toEqual(['seen'])
+    expect(await readTexts(1, 0, 6)).toEqual(['seen'])
   })
 
   test('behavior: an open transaction holds the end back, and readers behind it', async () => {
@@ -101,7 +89,7 @@ describe.skipIf('missing' in broker)(`openKafkaLog among aborted transactions, $
     expect((await log.offsets({ topic, partition: 2 })).end).toBe(2)
     expect((await reader.poll(300)).flatMap(({ records }) => records)).toEqual([])
     await open.commit()
-    expect(await readTo(2, 0, 4)).toEqual(['before', 'open'])
+    expect(await readTexts(2, 0, 4)).toEqual(['before', 'open'])
     await reader.close()
   })
 })

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type EventLog, type KafkaLogOptions, LogUnavailableError, openKafkaLog } from '@tocsin/event-log'
-import { openKafkaLogOver, portLaws, withoutWorkaround } from '@tocsin/event-log/testing'
+import { openKafkaLogOver, portLaws, readTo, textOf, withoutWorkaround } from '@tocsin/event-log/testing'
 import type Kafkajs from 'kafkajs'
 import type { Producer, Transaction } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -88,21 +88,8 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
     transaction.send({ topic, acks: -1, messages: [{ partition: 0, key, value }] })
   const at = (topic: string, text: string) => ({ topic, partition: 0, key: null, value: Buffer.from(text) })
 
-  /** Reads from `offset` until it stands at `end`. */
-  async function readTo(log: EventLog, topic: string, offset: number, end: number): Promise<readonly string[]> {
-    const reader = await log.openReader([{ topic, partition: 0, offset }])
-    const texts: string[] = []
-    const start = performance.now()
-    for (let next = offset; next < end;) {
-      if (performance.now() - start > 30_000) throw new Error(`stands at ${next} of ${end}`)
-      for (const batch of await reader.poll(1000)) {
-        texts.push(...batch.records.map(({ value }) => Buffer.from(value).toString()))
-        next = batch.nextOffset
-      }
-    }
-    await reader.close()
-    return texts
-  }
+  const readTexts = async (log: EventLog, topic: string, offset: number, end: number): Promise<readonly string[]> =>
+    (await readTo(log, { topic, partition: 0, offset }, end)).map(textOf)
   const first = async (log: EventLog, topic: string): Promise<string> => {
     const reader = await log.openReader([{ topic, partition: 0, offset: 0 }])
     const batches = await reader.poll(10_000)
@@ -129,7 +116,7 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
           await write(c, topic, 'C2') // 7
           await c.commit() // 8
           const seen = []
-          for (const from of [0, 1, 3, 5, 8]) seen.push(await readTo(log, topic, from, 9))
+          for (const from of [0, 1, 3, 5, 8]) seen.push(await readTexts(log, topic, from, 9))
           expect(seen).toEqual([['C1', 'C2'], ['C1', 'C2'], ['C2'], ['C2'], []])
           expect(await log.offsets({ topic, partition: 0 })).toEqual({ beginning: 0, end: 9 })
         }),
@@ -149,7 +136,7 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
           const committed = await begin()
           await write(committed, topic, 'seen', Buffer.alloc(4))
           await committed.commit()
-          expect(await readTo(log, topic, 0, 6)).toEqual(['seen'])
+          expect(await readTexts(log, topic, 0, 6)).toEqual(['seen'])
         }),
     },
     {
@@ -171,7 +158,7 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
           await log.openProducer(`test.${crypto.randomUUID()}`)
           await wait(300) // for the markers
           const { end } = await log.offsets({ topic, partition: 0 })
-          expect(await readTo(log, topic, 0, end)).toEqual(acknowledged)
+          expect(await readTexts(log, topic, 0, end)).toEqual(acknowledged)
         }),
     },
     {
@@ -252,7 +239,7 @@ describe.skipIf('missing' in broker)(`kafkajs 2.2.4, ${originOf(broker)}`, () =>
             await (await log.openProducer(id)).append(some(50))
             await log.openProducer(id)
             const { end } = await log.offsets({ topic, partition: 0 })
-            expect(await readTo(log, topic, 0, end)).toHaveLength(90)
+            expect(await readTexts(log, topic, 0, end)).toHaveLength(90)
           },
           {},
           { sequenceLimit: 50 },

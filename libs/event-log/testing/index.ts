@@ -1,5 +1,6 @@
 export { openKafkaLogOver } from '../src/kafka-log.ts'
 export { eventLogSuite, type LogUnderTest } from './event-log.suite.ts'
+export { readTo, textOf } from './log-actions.ts'
 export type { LogAddress } from './log-address.ts'
 export { openSimulatedGroup, type SimulatedGroup, type SimulatedGroupOptions } from './simulated-group.ts'
 export { type AppendFate, openSimulatedLog, type PendingAppend, type SimulatedLog } from './simulated-log.ts'
