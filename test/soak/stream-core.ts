@@ -14,6 +14,7 @@ import {
 import { runDetectorReorgStorm } from '@tocsin/detector/testing'
 import { createProgressBar } from '@tocsin/service-kit'
 import { sharedData } from '../shared-data.ts'
+import { soakSeeds } from './soak-seeds.ts'
 
 const progressBar = (label: string, unit: string) =>
   createProgressBar({ stream: process.stderr, now: () => performance.now(), label, unit })
@@ -23,31 +24,24 @@ export async function soakSimulator(options: {
   readonly seeds: number
   readonly seed: number | undefined
 }): Promise<boolean> {
-  const { seed } = options
-  const seeds = seed === undefined ? options.seeds : 1
-  const first = seed ?? randomInt(2 ** 31 - seeds)
-  process.stdout.write(`${seeds} seeds from SEED=${first}\n`)
-  const bar = progressBar('simulator', 'seeds')
-  const started = performance.now()
   let tally = emptyTally
-  for (let next = first; next < first + seeds; next++) {
-    const result = await runSeed(next)
-    if ('shrunk' in result) {
-      bar.end()
-      process.stderr.write(`${describeBreach(result)}\n`)
-      return false
-    }
-    tally = addToTally(tally, result)
-    bar.update({ done: tally.seeds, total: seeds })
-  }
-  bar.end()
-  const seconds = (performance.now() - started) / 1000
+  const held = await soakSeeds({
+    ...options,
+    label: 'simulator',
+    play: async (seed) => {
+      const result = await runSeed(seed)
+      if ('shrunk' in result) return describeBreach(result)
+      tally = addToTally(tally, result)
+      return null
+    },
+  })
+  if (held === null) return false
   const rows = [
     ['seeds that held', tally.seeds],
     ['events of virtual time', tally.events],
     ...Object.entries(tally.met).map(([kind, times]) => [`fault: ${kind}`, times] as const),
     ...Object.entries(tally.covered).map(([what, times]) => [`covered: ${what}`, times] as const),
-    ['seconds', Number(seconds.toFixed(1))],
+    ['seconds', held.seconds],
   ] as const
   process.stdout.write(rows.map(([name, value]) => `${name.padEnd(32)}${String(value).padStart(12)}\n`).join(''))
   return true
