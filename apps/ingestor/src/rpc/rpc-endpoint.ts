@@ -242,7 +242,7 @@ export class RpcEndpoint {
     this.#score.answered(this.#now)
     this.#scored()
     if (limited.length === 0) this.#rate.answered()
-    if (tooLarge.length === 0 && jobs.length > 1) this.#batch.answered(jobs.length)
+    if (answered === jobs.length) this.#batch.answered(jobs.length)
   }
 
   /** Asked again in smaller batches. */
