@@ -47,6 +47,31 @@ describe('Job.savepoint', () => {
     )
     expect(cells).toBeGreaterThan(10 * runs)
   })
+
+  test('behavior: of a job opened again that had once told only how far it had come', async () => {
+    const records: readonly ChainRecord[] = [...block(1, 4), ...block(6, 5)]
+    const prices: readonly PriceRecord[] = [
+      { type: 'watermark', watermark: 5000 },
+      { type: 'watermark', watermark: 7000 },
+    ]
+    const run = await StormRun.on(records.slice(0, 2), [prices.slice(0, 1)])
+    const job = await run.open(2)
+    await job.runToEnd()
+    // The second block waits for prices: known to come next, and not taken. Nothing is final, so no checkpoint covers it.
+    await run.append('chain', 0, records.slice(2))
+    await job.runToEnd()
+    await run.append('prices', 0, prices.slice(1))
+    await job.runToEnd()
+    await job.close()
+    const again = await run.open(2, { isAgain: true })
+    await again.savepoint(file('again'))
+    await again.close()
+    const whole = await (await StormRun.on(records, [prices])).open(null)
+    await whole.runToEnd()
+    await whole.savepoint(file('never-stopped'))
+    await whole.close()
+    expect(await readFile(file('again'), 'utf8')).toBe(await readFile(file('never-stopped'), 'utf8'))
+  })
 })
 
 const block = (epoch: number, ...amounts: readonly number[]): readonly ChainRecord[] => [

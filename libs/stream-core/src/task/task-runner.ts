@@ -540,7 +540,7 @@ export class TaskRunner {
       if (!task.isInStep) {
         if (next === undefined) {
           this.#addToCommit()
-        } else await this.#withhold(next)
+        } else await this.#withhold()
         if (signal.aborted || (ended < limit && !slice.hasEnded && !task.isAwaitingAnswers)) return total
       }
       if (task.isAwaitingAnswers && (await this.#awaitAnswer(signal)) === 'stopped') return total
@@ -564,13 +564,15 @@ export class TaskRunner {
   }
 
   /** Outputs before the last marker were sent by the run before. */
-  async #withhold(marker: ProgressMarker): Promise<void> {
+  async #withhold(): Promise<void> {
     const { steps, outputs } = this.#task
     this.#replay.withhold(outputs.drain())
     outputs.drainCrossings()
     this.#task.drainAnswers()
-    if (steps < marker.steps) return
-    if ((await this.#replay.pass(outputs.proofs(), outputs.sent())) === 'differs') this.#divergences += 1
+    // A commit that only told how far the task had come took no step: its marker is passed with the one before it.
+    for (let { next } = this.#replay; next !== undefined && next.steps <= steps; { next } = this.#replay) {
+      if ((await this.#replay.pass(outputs.proofs(), outputs.sent())) === 'differs') this.#divergences += 1
+    }
     if (this.#isReplaying) return
     const { answersToReplay } = this.#task
     if (answersToReplay > 0) {
