@@ -20,7 +20,7 @@ export const HUNG_UP = 'closed by this process'
  * told to disconnect; whoever holds this can.
  */
 export class KafkaSockets {
-  readonly #open = new Map<Socket, Address>()
+  readonly #open = new Map<Socket, Address & { readonly closed: Promise<void> }>()
   readonly #connect: Connect
   #isClosed = false
 
@@ -44,18 +44,24 @@ export class KafkaSockets {
     socket.once(isTls ? 'secureConnect' : 'connect', onConnect)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.setNoDelay(true)
-    this.#open.set(socket, { host, port })
-    socket.once('close', () => this.#open.delete(socket))
+    // Listened to once for all who hang up: one broken connection fails every request that waited on it.
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        this.#open.delete(socket)
+        resolve()
+      })
+    })
+    this.#open.set(socket, { host, port, closed })
     return socket
   }
 
   /** What waits for an answer fails, and the next request connects anew. To one broker, or to all. */
   async hangUp(at?: Address): Promise<void> {
     if (!worksAround('hang-up')) return
-    const closing: Promise<unknown>[] = []
-    for (const [socket, { host, port }] of this.#open) {
+    const closing: Promise<void>[] = []
+    for (const [socket, { host, port, closed }] of this.#open) {
       if (at !== undefined && (at.host !== host || at.port !== port)) continue
-      closing.push(new Promise<void>((resolve) => socket.once('close', () => resolve())))
+      closing.push(closed)
       // With an error: kafkajs does not listen for a socket that is closed without one.
       socket.destroy(new Error(HUNG_UP))
     }
