@@ -105,7 +105,8 @@ export function defineCommand<const Tables extends SettingsTables>(
         write: (line) => void io.stderr.write(line),
         now: io.now,
       })
-      let code: number = exitCodes.done
+      // Stays if it was told to stop before it began.
+      let code: number = spec.runs === 'to-end' ? exitCodes.interrupted : exitCodes.done
       const run = async (lifecycle: Lifecycle) => {
         try {
           code = (await spec.run({ settings: loaded, word, lifecycle, log, io })) ?? exitCodes.done

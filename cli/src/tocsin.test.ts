@@ -11,6 +11,22 @@ async function tocsin(line: string, env: Readonly<Record<string, string>> = {}) 
   return { code, stdout: stdout(), stderr: stderr() }
 }
 
+/** Words with which each command would begin its work. */
+const begun: Readonly<Record<string, string>> = {
+  start: '',
+  ingest: '--kafka-brokers 127.0.0.1:1 --rpc http://127.0.0.1:1',
+  detect: '--kafka-brokers 127.0.0.1:1',
+  serve: '--kafka-brokers 127.0.0.1:1',
+  topics: '--kafka-brokers 127.0.0.1:1',
+  decode: '--recording blocks',
+  replay: '--recording blocks',
+  verify: 'alerts.ndjson --recording blocks',
+  detectors: '',
+  'savepoint inspect': 'detection.savepoint',
+}
+/** Those that only a signal ends. */
+const lasting = ['start', 'ingest', 'detect', 'serve']
+
 describe('runTocsin', () => {
   test('default: without words, and with --help, it says what it is and what it can do', async () => {
     const { code, stdout } = await tocsin('')
@@ -22,18 +38,7 @@ describe('runTocsin', () => {
   })
 
   test('behavior: the names of the commands are stable', () => {
-    expect(listedCommands.map(({ name }) => name)).toEqual([
-      'start',
-      'ingest',
-      'detect',
-      'serve',
-      'topics',
-      'decode',
-      'replay',
-      'verify',
-      'detectors',
-      'savepoint inspect',
-    ])
+    expect(listedCommands.map(({ name }) => name)).toEqual(Object.keys(begun))
   })
 
   test.each(listedCommands.map(({ name }) => name))('behavior: tocsin %s --help teaches', async (name) => {
@@ -44,6 +49,17 @@ describe('runTocsin', () => {
     expect(stdout).toContain(`Examples:\n  tocsin ${name}`)
     expect(await tocsin(`help ${name}`)).toEqual({ code, stdout, stderr })
   })
+
+  test.each(Object.entries(begun))(
+    'behavior: tocsin %s, told to end before it began, begins nothing',
+    async (name, words) => {
+      const { io, stdout, stderr } = testIo({ isToldToEnd: true })
+      const code = await runTocsin([...name.split(' '), ...words.split(' ').filter((word) => word !== '')], io)
+      // What has an end of its own did not reach it.
+      expect({ code, stdout: stdout() }).toEqual({ code: lasting.includes(name) ? 0 : 130, stdout: '' })
+      expect(stderr()).toMatch(/^\S+ INFO +[a-z ]+: stopping; press Ctrl-C again to stop at once\n$/)
+    },
+  )
 
   test('error: no such command, with the one that was meant', async () => {
     expect(await tocsin('repaly')).toEqual({

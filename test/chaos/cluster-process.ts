@@ -45,9 +45,11 @@ export class ClusterProcess {
     const ending = this.#running
     this.#ended.add(ending)
     ending.child.kill(signal)
-    const { code } = await ending.finished
-    if (signal === 'SIGTERM' && code !== 0 && !fenced.test(ending.output()))
-      this.#break(`did not end cleanly on SIGTERM (${code})`, ending)
+    const ended = await ending.finished
+    // Node takes some ms before it runs anything of ours: until then there is nobody to be told.
+    const isUnborn = ended.signal === 'SIGTERM' && ending.output() === ''
+    if (signal === 'SIGTERM' && ended.code !== 0 && !isUnborn && !fenced.test(ending.output()))
+      this.#break(`did not end cleanly on SIGTERM (${ended.code ?? ended.signal})`, ending)
     if (ending === this.#running) this.#replace()
   }
 

@@ -49,6 +49,22 @@ describe('runProcess', () => {
     expect(closed).toEqual(['log'])
   })
 
+  test('behavior: a host that was told to stop before begins nothing', async () => {
+    const { host, log, listeners } = testHost()
+    const told: ProcessHost = {
+      ...host,
+      on: (event, listener) => {
+        host.on(event, listener)
+        if (event === 'SIGINT') listener()
+      },
+    }
+    const begin = async () => {
+      throw new Error('begun')
+    }
+    expect(await runProcess(begin, { host: told, log })).toBe(exitCodes.done)
+    expect(listeners.size).toBe(0)
+  })
+
   test('behavior: one Ctrl-C that comes twice, from the terminal and from a parent, is one', async () => {
     const { host, log, interrupt, exits } = testHost()
     const running = runProcess(({ signal }) => aborted(signal), { host, log })

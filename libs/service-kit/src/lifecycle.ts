@@ -31,7 +31,8 @@ export interface RunOptions {
 /**
  * Runs `main` until it is done, fails, or the process is asked to stop, then closes what it opened, and answers the exit
  * code. The first Ctrl-C (or SIGTERM) aborts the signal; a second one ends the process at once. What `main` throws
- * because it was aborted is no failure.
+ * because it was aborted is no failure. A host that has been told to stop before calls the listener at once: `main` is
+ * then not begun.
  */
 export async function runProcess(main: (lifecycle: Lifecycle) => Promise<void>, options: RunOptions): Promise<number> {
   const { host, log, stopTimeoutMs = 10_000, sameSignalMs = 250 } = options
@@ -59,6 +60,8 @@ export async function runProcess(main: (lifecycle: Lifecycle) => Promise<void>, 
       log.error(error)
       code = exitCodes.failed
     }
+    // A host may know of a signal from before: then nothing is begun.
+    if (controller.signal.aborted) return code
     const running = main({ signal: controller.signal, onStop: (name, stop) => open.push({ name, stop }) }).catch(failed)
     await Promise.race([running, aborted(controller.signal)])
 
