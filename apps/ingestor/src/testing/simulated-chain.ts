@@ -13,7 +13,8 @@ import {
 } from '../sources/parse-block.ts'
 import type { TimedBlock } from '../sources/recording-source.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
-import { headerHash, keccak, logsBloom } from '../verify/hashing.ts'
+import { headerHash, logsBloom } from '../verify/hashing.ts'
+import { keccak } from '../verify/keccak.ts'
 import { receiptsRoot, transactionBytes, transactionsRoot } from '../verify/roots.ts'
 
 /** A block as a node holds it, in JSON-RPC's shapes. */

@@ -1,5 +1,6 @@
-import { encodeRlp, keccak256 } from 'ethers'
-import { parseHash, type Address, type Hash, type Hex } from '@tocsin/chain-model'
+import type { Address, Hash, Hex } from '@tocsin/chain-model'
+import { keccak, keccakBytes } from './keccak.ts'
+import { RlpWriter } from './rlp.ts'
 
 /** What {@link headerHash} reads of a block, as JSON-RPC gives it. */
 export type RawHeader = Readonly<Record<string, unknown>>
@@ -37,38 +38,13 @@ const laterFields = [
  * some roll-ups add fields) do not recompute.
  */
 export function headerHash(header: RawHeader): Hash | null {
-  const items: string[] = []
-  for (const [name, kind] of genesisFields) {
-    const item = rlpItem(header[name], kind)
-    if (item === null) return null
-    items.push(item)
-  }
-  for (const [name, kind] of laterFields) {
-    if (header[name] === undefined) break
-    const item = rlpItem(header[name], kind)
-    if (item === null) return null
-    items.push(item)
-  }
-  return parseHash(keccak256(encodeRlp(items)))
-}
-
-/** Hex bytes, or a list of items. */
-export type RlpItem = string | readonly RlpItem[]
-
-/** Source: yellow paper, appendix B. */
-export const rlp = (item: RlpItem): string => encodeRlp(item as Parameters<typeof encodeRlp>[0]) // it writes to no list
-export const keccak = (hex: string): Hash => parseHash(keccak256(hex))
-/** Big-endian without leading zeros; zero is empty. */
-export const rlpQuantity = (value: bigint): string => {
-  const digits = value === 0n ? '' : value.toString(16)
-  return `0x${digits.length % 2 === 0 ? '' : '0'}${digits}`
-}
-
-/** A field of a JSON-RPC answer as RLP takes it; null where it is not there or no hex. */
-export function rlpItem(value: unknown, kind: 'bytes' | 'quantity'): string | null {
-  if (typeof value !== 'string' || !/^0x[0-9a-fA-F]*$/.test(value)) return null
-  if (kind === 'bytes') return value.length % 2 === 0 ? value : null
-  return value === '0x' ? null : rlpQuantity(BigInt(value))
+  const rlp = new RlpWriter()
+  const later = laterFields.findIndex(([name]) => header[name] === undefined)
+  const fields = [...genesisFields, ...laterFields.slice(0, later === -1 ? laterFields.length : later)]
+  for (const [name, kind] of fields.toReversed())
+    if (!(kind === 'bytes' ? rlp.hex(header[name]) : rlp.quantity(header[name]))) return null
+  rlp.list(0)
+  return keccak(rlp.take())
 }
 
 interface BloomedLog {
@@ -83,8 +59,8 @@ const remembered = new Map<string, readonly number[]>()
 function bloomBits(item: string): readonly number[] {
   const known = remembered.get(item)
   if (known !== undefined) return known
-  const hash = keccak256(item)
-  const bits = [2, 6, 10].map((pair) => Number.parseInt(hash.slice(pair, pair + 4), 16) & 2047)
+  const hash = keccakBytes(Buffer.from(item.slice(2), 'hex'))
+  const bits = [0, 2, 4].map((pair) => (((hash[pair] ?? 0) << 8) | (hash[pair + 1] ?? 0)) & 2047)
   if (remembered.size >= maxRememberedItems) remembered.clear()
   remembered.set(item, bits)
   return bits

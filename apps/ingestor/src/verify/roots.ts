@@ -1,25 +1,40 @@
 import type { Hash } from '@tocsin/chain-model'
 import { asArray, asObject, type Json } from '../sources/parse-block.ts'
-import { keccak, rlp, rlpItem, type RlpItem } from './hashing.ts'
+import { keccak } from './keccak.ts'
 import { orderedTrieRoot } from './ordered-trie.ts'
+import { RlpWriter } from './rlp.ts'
 
-type Field = readonly [name: string, kind: 'bytes' | 'quantity'] | ((transaction: Json) => RlpItem | null)
+/** Writes a part of what is hashed; false where it is not there. */
+type Field = (of: Json) => boolean
 
-const bytes = (name: string): Field => [name, 'bytes']
-const quantity = (name: string): Field => [name, 'quantity']
-const to: Field = ({ to: receiver }) => (receiver === null ? '0x' : rlpItem(receiver, 'bytes'))
-const yParity: Field = (transaction) => rlpItem(transaction['yParity'] ?? transaction['v'], 'quantity')
-const accessList: Field = (transaction) =>
-  listOf(transaction['accessList'], (entry) => [rlpItem(entry['address'], 'bytes'), listOfBytes(entry['storageKeys'])])
-const authorizations: Field = (transaction) =>
-  listOf(transaction['authorizationList'], (entry) => [
-    rlpItem(entry['chainId'], 'quantity'),
-    rlpItem(entry['address'], 'bytes'),
-    rlpItem(entry['nonce'], 'quantity'),
-    rlpItem(entry['yParity'] ?? entry['v'], 'quantity'),
-    rlpItem(entry['r'], 'quantity'),
-    rlpItem(entry['s'], 'quantity'),
-  ])
+/** Nobody else writes to it between two lines of one function. */
+const rlp = new RlpWriter()
+
+const bytes =
+  (name: string): Field =>
+  (of) =>
+    rlp.hex(of[name])
+const quantity =
+  (name: string): Field =>
+  (of) =>
+    rlp.quantity(of[name])
+const to: Field = ({ to: receiver }) => rlp.hex(receiver === null ? '0x' : receiver)
+const yParity: Field = (transaction) => rlp.quantity(transaction['yParity'] ?? transaction['v'])
+const listOfBytes =
+  (name: string): Field =>
+  (of) =>
+    writeList(of[name], (item) => rlp.hex(item))
+/** A list of lists, each of these fields. */
+const listOf =
+  (name: string, ...fields: readonly Field[]): Field =>
+  (of) =>
+    writeList(of[name], (entry) => writeFields(asObject(entry, 'entry'), fields))
+
+const accessList = listOf('accessList', bytes('address'), listOfBytes('storageKeys'))
+const authorizations = listOf(
+  'authorizationList',
+  ...[quantity('chainId'), bytes('address'), quantity('nonce'), yParity, quantity('r'), quantity('s')],
+)
 const signature = [quantity('r'), quantity('s')]
 const payload = [quantity('gas'), to, quantity('value'), bytes('input')]
 const fees = [quantity('maxPriorityFeePerGas'), quantity('maxFeePerGas')]
@@ -34,86 +49,77 @@ const envelopes: Readonly<Record<number, readonly Field[]>> = {
   // EIP-4844
   3: [
     ...[quantity('chainId'), quantity('nonce'), ...fees, ...payload, accessList, quantity('maxFeePerBlobGas')],
-    ...[(transaction: Json) => listOfBytes(transaction['blobVersionedHashes']), yParity, ...signature],
+    ...[listOfBytes('blobVersionedHashes'), yParity, ...signature],
   ],
   // EIP-7702
   4: [quantity('chainId'), quantity('nonce'), ...fees, ...payload, accessList, authorizations, yParity, ...signature],
 }
 
+/** Of a receipt; before Byzantium (EIP-658) with a state root for the status. */
+const outcome: Field = ({ root, status }) =>
+  root === undefined || root === null ? rlp.quantity(status) : rlp.hex(root)
+const logs = listOf('logs', bytes('address'), listOfBytes('topics'), bytes('data'))
+const receiptFields = [outcome, quantity('cumulativeGasUsed'), bytes('logsBloom'), logs]
+
 /**
- * A transaction as it is hashed: EIP-2718 envelope or plain RLP, hex. Null where a field of it is not there, as in some
+ * A transaction as it is hashed: EIP-2718 envelope or plain RLP. Null where a field of it is not there, as in some
  * recordings, or the type is none of Ethereum's. Its Keccak-256 is the transaction's hash.
  */
-export function transactionBytes(transaction: Json): string | null {
-  const type = typeOf(transaction)
-  const fields = envelopes[type]
-  if (fields === undefined) return null
-  const items = whole(
-    fields.map((field) =>
-      typeof field === 'function' ? field(transaction) : rlpItem(transaction[field[0]], field[1]),
-    ),
-  )
-  return items === null ? null : enveloped(type, items)
+export function transactionBytes(transaction: Json): Uint8Array | null {
+  const fields = envelopes[typeOf(transaction)]
+  return fields === undefined ? null : enveloped(transaction, fields)
 }
 
 /** Null where it cannot be recomputed: see {@link transactionBytes}. Source: yellow paper, "The Block"; EIP-2718. */
-export function transactionsRoot(transactions: readonly Json[]): Hash | null {
-  const values = wholeTexts(transactions.map(transactionBytes))
-  return values === null ? null : orderedTrieRoot(values)
-}
-
-/** A receipt as its trie holds it; before Byzantium (EIP-658) with a state root for the status. */
-function receiptBytes(receipt: Json): string | null {
-  const type = typeOf(receipt)
-  if (envelopes[type] === undefined) return null
-  const outcome =
-    receipt['root'] === undefined || receipt['root'] === null
-      ? rlpItem(receipt['status'], 'quantity')
-      : rlpItem(receipt['root'], 'bytes')
-  const logs = listOf(receipt['logs'], (log) => [
-    rlpItem(log['address'], 'bytes'),
-    listOfBytes(log['topics']),
-    rlpItem(log['data'], 'bytes'),
-  ])
-  const items = whole([
-    outcome,
-    rlpItem(receipt['cumulativeGasUsed'], 'quantity'),
-    rlpItem(receipt['logsBloom'], 'bytes'),
-    logs,
-  ])
-  return items === null ? null : enveloped(type, items)
-}
+export const transactionsRoot = (transactions: readonly Json[]): Hash | null => rootOf(transactions, transactionBytes)
 
 /** Null where a field is not there or a type is none of Ethereum's. Source: as {@link transactionsRoot}. */
-export function receiptsRoot(receipts: readonly Json[]): Hash | null {
-  const values = wholeTexts(receipts.map(receiptBytes))
-  return values === null ? null : orderedTrieRoot(values)
-}
+export const receiptsRoot = (receipts: readonly Json[]): Hash | null =>
+  rootOf(receipts, (receipt) => (envelopes[typeOf(receipt)] === undefined ? null : enveloped(receipt, receiptFields)))
 
 /** The hash that a transaction's fields give; null as in {@link transactionBytes}. */
-export function transactionHash(transaction: Json): string | null {
+export function transactionHash(transaction: Json): Hash | null {
   const value = transactionBytes(transaction)
   return value === null ? null : keccak(value)
 }
 
 const typeOf = ({ type }: Json): number => (type === undefined || type === null ? 0 : Number(type))
 
-const enveloped = (type: number, items: readonly RlpItem[]): string => {
-  const encoded = rlp(items)
-  return type === 0 ? encoded : `0x${type.toString(16).padStart(2, '0')}${encoded.slice(2)}`
+function rootOf(entries: readonly Json[], bytesOf: (entry: Json) => Uint8Array | null): Hash | null {
+  const values: Uint8Array[] = []
+  for (const entry of entries) {
+    const value = bytesOf(entry)
+    if (value === null) return null
+    values.push(value)
+  }
+  return orderedTrieRoot(values)
 }
 
-const whole = (items: readonly (RlpItem | null)[]): readonly RlpItem[] | null => {
-  const there = items.filter((item) => item !== null)
-  return there.length === items.length ? there : null
+function enveloped(of: Json, fields: readonly Field[]): Uint8Array | null {
+  rlp.clear() // what was not finished before is not there
+  if (!writeFields(of, fields)) return null
+  const type = typeOf(of)
+  if (type !== 0) rlp.raw(Uint8Array.of(type))
+  return rlp.take()
 }
-const wholeTexts = (texts: readonly (string | null)[]): readonly string[] | null => {
-  const there = texts.filter((text) => text !== null)
-  return there.length === texts.length ? there : null
+
+/** A list of the fields, the last one written first. */
+function writeFields(of: Json, fields: readonly Field[]): boolean {
+  const end = rlp.length
+  if (!fields.toReversed().every((write) => write(of))) return false
+  rlp.list(end)
+  return true
 }
 
 /** An absent list is an empty one: nodes leave out an access list that is empty. */
-const listOf = (value: unknown, itemsOf: (entry: Json) => readonly (RlpItem | null)[]): RlpItem | null =>
-  whole(asArray(value ?? [], 'list').map((entry) => whole(itemsOf(asObject(entry, 'entry')))))
-const listOfBytes = (value: unknown): RlpItem | null =>
-  whole(asArray(value ?? [], 'list').map((item) => rlpItem(item, 'bytes')))
+function writeList(value: unknown, write: (item: unknown) => boolean): boolean {
+  const end = rlp.length
+  if (
+    !asArray(value ?? [], 'list')
+      .toReversed()
+      .every(write)
+  )
+    return false
+  rlp.list(end)
+  return true
+}

@@ -10,7 +10,8 @@ import {
 } from '../sources/parse-block.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
 import { EndpointAnswerError } from './endpoint-answer-error.ts'
-import { headerHash, keccak, type RawHeader } from './hashing.ts'
+import { headerHash, type RawHeader } from './hashing.ts'
+import { keccak } from './keccak.ts'
 import { orderedTrieRoot } from './ordered-trie.ts'
 import { transactionBytes } from './roots.ts'
 
