@@ -74,24 +74,40 @@ async function startProgram(chain: TestChain, at: { folder: string; rpc: string;
   }
 }
 
+interface PipelineView {
+  readonly detector: {
+    readonly watermark: number | null
+    readonly inputs: readonly { readonly position: number; readonly committed: number }[]
+  } | null
+  readonly alerts: { readonly lagRecords: number | null }
+}
+
+/** Until the newest block is sealed, detected with all that comes of it committed, and that is stored. */
 const caughtUp = async (program: Program, chain: TestChain) => {
-  const { number } = await chain.chain.head()
+  const { url, running } = program
+  const { number, timestamp } = await chain.chain.head()
   let seen = ''
+  const view = async () => {
+    seen = await (await fetch(`${url}/api/pipeline`)).text()
+    return JSON.parse(seen) as PipelineView
+  }
   await until(
-    `block ${number} is in the log and all of it is detected and stored`,
+    `block ${number} is detected`,
     async () => {
-      seen = await program.metrics()
+      const { detector } = await view()
+      // Until its block is sealed, nothing says that nothing earlier follows.
       return (
-        sample(seen, 'tocsin_ingestor_head_block') === number &&
-        sample(seen, 'tocsin_detector_elements') > 0 &&
-        sample(seen, 'tocsin_detector_lag_records') === 0
+        sample(await program.metrics(), 'tocsin_ingestor_head_block') === number &&
+        (detector?.watermark ?? 0) >= timestamp * 1000 - 1 &&
+        detector?.inputs.every(({ position, committed }) => position === committed) === true
       )
     },
-    () =>
-      `${program.running.output()}\n${seen
-        .split('\n')
-        .filter((line) => /^tocsin_(ing|det)/.test(line))
-        .join('\n')}`,
+    () => `${running.output()}\n${seen}`,
+  )
+  await until(
+    'what comes of it is stored',
+    async () => (await view()).alerts.lagRecords === 0,
+    () => seen,
   )
 }
 

@@ -102,7 +102,7 @@ export async function transitionsOver(url: string, id: string): Promise<readonly
 interface PipelineView {
   readonly detector: {
     readonly status: string
-    readonly inputs: readonly { readonly position: number; readonly end: number }[]
+    readonly inputs: readonly { readonly committed: number; readonly end: number }[]
   } | null
   readonly alerts: {
     readonly status: string
@@ -121,7 +121,7 @@ export async function workLeft(url: string, head: number): Promise<{ readonly le
   const left = [
     sealed !== head && `the log stands at block ${sealed} of ${head}`,
     detector?.status !== 'running' && `the detector is ${detector?.status}`,
-    detector?.inputs.some(({ position, end }) => position < end) &&
+    detector?.inputs.some(({ committed, end }) => committed < end) &&
       `the detector is behind: ${JSON.stringify(detector)}`,
     alerts.status !== 'reading' && `the API is ${alerts.status}`,
     alerts.lagRecords !== 0 && `the API is ${alerts.lagRecords} records behind`,

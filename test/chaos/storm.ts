@@ -179,7 +179,7 @@ async function settledAlerts(tocsin: RestartedTocsin, head: number): Promise<Rea
     const url = await tocsin.url()
     try {
       const { left, stored } = await workLeft(url, head)
-      // Twice the same: what the detector told before its last commit has come through.
+      // Twice the same: the detector tells where its inputs end a moment late.
       if (left === '' && before === stored) return await alertsOver(url)
       before = left === '' ? stored : ''
       waits = left

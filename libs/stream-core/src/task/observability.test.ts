@@ -167,6 +167,18 @@ describe('JobProgress', () => {
     expect(job.progress().inputs).toMatchObject([{ position: 8, end: 8, lag: 0 }])
   })
 
+  test('behavior: what was taken counts as committed only when the commit of its outputs is through', async () => {
+    const { job, log } = await setUp({ clock: () => 0 })
+    const seen: unknown[] = []
+    log.decideAppends(() => {
+      seen.push(job.progress().inputs)
+      return 'committed'
+    })
+    await job.runToEnd()
+    seen.push(job.progress().inputs)
+    expect(seen).toMatchObject([[{ position: 7, committed: 0 }], [{ position: 7, committed: 7 }]])
+  })
+
   test('behavior: time goes into commits where the log takes long, and is idle where there is nothing to read', async () => {
     let now = 0
     const { job, log } = await setUp({ clock: () => now })

@@ -115,6 +115,8 @@ export interface TaskProgress {
     readonly topic: string
     readonly partition: number
     readonly position: number
+    /** Up to here all that came of it is committed, or nothing had to be; never beyond `position` but for a rewind. */
+    readonly committed: number
     readonly end: number
     /** Records behind the end; offsets that hold none for a reader count too. */
     readonly lag: number
@@ -160,6 +162,8 @@ export class TaskRunner {
   /** Returns of the task up to which the reader stands right. */
   #returnsRead = 0
   readonly #ends: number[]
+  /** By input: up to here nothing waits to be committed. */
+  #committed: readonly number[]
   /** By input: below it the log of an exchange was trimmed. */
   readonly #trimmed: number[] = []
   /** Of the checkpoint that is being written. */
@@ -221,6 +225,7 @@ export class TaskRunner {
     this.#replay = parts.replay
     this.#reader = parts.reader
     this.#ends = parts.ends
+    this.#committed = offsetsOf(parts.task)
     this.#requests =
       parts.task.enrichments.size === 0
         ? null
@@ -409,6 +414,7 @@ export class TaskRunner {
         topic: source.topic,
         partition,
         position: position.offset,
+        committed: this.#committed[index] ?? 0,
         end: this.#ends[index] ?? 0,
         lag: Math.max(0, (this.#ends[index] ?? 0) - position.offset),
         watermark: watermark === minTimestamp ? null : watermark,
@@ -541,6 +547,7 @@ export class TaskRunner {
         if (next === undefined) {
           this.#addToCommit()
         } else await this.#withhold()
+        if (this.#commits.pendingSince === null) this.#committed = offsetsOf(task)
         if (signal.aborted || (ended < limit && !slice.hasEnded && !task.isAwaitingAnswers)) return total
       }
       if (task.isAwaitingAnswers && (await this.#awaitAnswer(signal)) === 'stopped') return total
@@ -629,6 +636,7 @@ export class TaskRunner {
     const report = await this.#commits.commit(marker, this.#task.progress, this.#retryingUntil(signal))
     this.#time.spendOn(use)
     if (report === null) return
+    this.#committed = offsetsOf(this.#task)
     this.#lastCommit = report
     this.#commitDurations.record(report.durationMs)
     this.#pace.took(report.durationMs)
@@ -773,6 +781,8 @@ export class TaskRunner {
 
 const positionsOf = (task: Task): readonly Position[] =>
   task.inputs.map(({ source, partition, fetchOffset }) => ({ topic: source.topic, partition, offset: fetchOffset }))
+
+const offsetsOf = ({ inputs }: Task): readonly number[] => inputs.map(({ position }) => position.offset)
 
 type CheckpointOutcome = { readonly report: CheckpointReport } | { readonly error: unknown }
 
