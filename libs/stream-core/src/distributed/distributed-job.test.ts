@@ -10,7 +10,7 @@ import { priceHistory, storm, type ChainRecord, type PriceRecord } from '../../t
 import { Crash, crashAfter, fillStormLog, storesByTask } from '../../testing/storm-log.ts'
 import { openJob } from '../job.ts'
 import { openMemoryStore } from '../state/memory-store.ts'
-import { openDistributedJob, type DistributedJobOptions } from './distributed-job.ts'
+import { aggregated, openDistributedJob, type DistributedJobOptions } from './distributed-job.ts'
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 20)
 
@@ -244,5 +244,24 @@ describe('openDistributedJob', () => {
     await fillStormLog(log, [], [[], []])
     const opened = openDistributedJob({ ...optionsOn(log, 8), maxParallelism: 4 })
     await expect(opened).rejects.toThrow('The job has 8 shards; it can have 1 to 4, one key group each.')
+  })
+})
+
+describe('aggregated', () => {
+  test('behavior: of several tasks with a reason, that of the status is told; undo of any task that spilled counts', async () => {
+    const log = openSimulatedLog()
+    await fillStormLog(log, [], [[], []])
+    const job = await openDistributedJob(optionsOn(log, 1))
+    const calm = job.progress()
+    await job.close()
+    const waiting = { ...calm, status: 'waiting', reason: 'The log is full.' } as const
+    const restarting = { ...calm, status: 'restarting', reason: 'A task has crashed.', spilledEpochs: 3 } as const
+    const parts = [{ level: 0 }, { level: 1 }, { level: 1 }]
+    expect(aggregated([waiting, restarting, calm], parts)).toMatchObject({
+      status: 'restarting',
+      reason: 'A task has crashed.',
+      spilledEpochs: 3,
+    })
+    expect(aggregated([calm, waiting, calm], parts)).toMatchObject({ status: 'waiting', reason: 'The log is full.' })
   })
 })

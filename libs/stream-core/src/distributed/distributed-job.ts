@@ -245,10 +245,13 @@ export const aggregated = (all: readonly JobProgress[], parts: readonly Pick<Tas
   const sources = all.filter((_, index) => parts[index]?.level === 0)
   const places = all.flatMap(({ place }) => (place === null ? [] : [place]))
   const watermarks = all.flatMap(({ watermark }) => (watermark === null ? [] : [watermark]))
+  const status = statuses.find((one) => all.some((progress) => progress.status === one)) ?? 'running'
+  const told = all.filter(({ reason }) => reason !== null)
   return {
     ...first,
-    status: statuses.find((status) => all.some((progress) => progress.status === status)) ?? 'running',
-    reason: all.find(({ reason }) => reason !== null)?.reason ?? null,
+    status,
+    // Several may have one: that of the status comes first.
+    reason: (told.find((progress) => progress.status === status) ?? told[0])?.reason ?? null,
     elements: sources.reduce((total, { elements }) => total + elements, 0),
     outputs: sum(({ outputs }) => outputs),
     deadLetters: sum(({ deadLetters }) => deadLetters),
@@ -256,6 +259,7 @@ export const aggregated = (all: readonly JobProgress[], parts: readonly Pick<Tas
     watermark: watermarks.length === all.length ? Math.min(...watermarks) : null,
     place: places.length === 0 ? null : Math.min(...places),
     openEpochs: Math.max(...all.map(({ openEpochs }) => openEpochs)),
+    spilledEpochs: Math.max(...all.map(({ spilledEpochs }) => spilledEpochs)),
     inputs: sources.flatMap(({ inputs }) => inputs),
     operators: mergedOperators(all.flatMap(({ operators }) => operators)),
     // Of the busiest task: it is the one that bounds the job.

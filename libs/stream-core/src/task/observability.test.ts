@@ -169,14 +169,14 @@ describe('JobProgress', () => {
 
   test('behavior: what was taken counts as committed only when the commit of its outputs is through', async () => {
     const { job, log } = await setUp({ clock: () => 0 })
-    const seen: unknown[] = []
+    const told: unknown[] = []
     log.decideAppends(() => {
-      seen.push(job.progress().inputs)
+      told.push(job.progress().inputs)
       return 'committed'
     })
     await job.runToEnd()
-    seen.push(job.progress().inputs)
-    expect(seen).toMatchObject([[{ position: 7, committed: 0 }], [{ position: 7, committed: 7 }]])
+    told.push(job.progress().inputs)
+    expect(told).toMatchObject([[{ position: 7, committed: 0 }], [{ position: 7, committed: 7 }]])
   })
 
   test('behavior: time goes into commits where the log takes long, and is idle where there is nothing to read', async () => {

@@ -491,11 +491,8 @@ class TaskCrash extends Error {
     super('A task has crashed.')
   }
 }
-/** A task that waits for room in the log, and is ended because another crashed, tells of the room. */
 const isWeather = (reason: string): boolean =>
-  [diskFull, 'A task has crashed', 'The log cannot be reached', 'No space is left for a transaction'].some((weather) =>
-    reason.includes(weather),
-  )
+  [diskFull, 'A task has crashed', 'The log cannot be reached'].some((weather) => reason.includes(weather))
 
 /** Ends a process, and another is started. */
 const isOrdinary = (error: unknown): boolean =>
