@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openEmbeddedLog, type EventLog, type NewRecord, type Producer } from '@tocsin/event-log'
-import { openJob, type Job, type JobProgress } from '@tocsin/stream-core'
-import { watchEventLoop, type EventLoopMeasure } from './event-loop.ts'
+import { openJob, watchEventLoop, type EventLoopDelay, type Job, type JobProgress } from '@tocsin/stream-core'
+import { watchCollections, type CollectionsMeasure } from './collections.ts'
 import { measure, rest, rounded, type Measure } from './measure.ts'
 import { keyedTopology, restMs, type KeyedJob } from './state/keyed-jobs.ts'
 
@@ -91,7 +91,7 @@ class StateBench {
   async restart(): Promise<object> {
     await this.#append([this.#line(restMs, 'loud')])
     await rest()
-    const watched = watchEventLoop()
+    const watched = watchStalls()
     const span = measure(1)
     let firstOutput: Measure | null = null
     const job = await this.#openJob({
@@ -168,8 +168,8 @@ class StateBench {
   async #watched<T>(
     work: () => Promise<T>,
     trickleAt = restMs - 1,
-  ): Promise<{ readonly answer: T; readonly delay: EventLoopMeasure; readonly cpuSeconds: number }> {
-    const watched = watchEventLoop()
+  ): Promise<{ readonly answer: T; readonly delay: EventLoopDelay & CollectionsMeasure; readonly cpuSeconds: number }> {
+    const watched = watchStalls()
     const span = measure(1)
     const end = new AbortController()
     const trickling = this.#trickle(trickleAt, end.signal)
@@ -254,6 +254,17 @@ class StateBench {
       clock: () => performance.now() + this.#skippedMs,
       restart: { type: 'none' },
     })
+  }
+}
+
+/** How late the event loop was over a span, by a timer of 1 ms, and what collections took of it; the answer ends it. */
+const watchStalls = (): (() => Promise<EventLoopDelay & CollectionsMeasure>) => {
+  const collections = watchCollections()
+  const loop = watchEventLoop(1)
+  return async () => {
+    loop.stop()
+    const { p50, p99, max } = loop.delay()
+    return { p50: rounded(p50), p99: rounded(p99), max: rounded(max), ...(await collections()) }
   }
 }
 

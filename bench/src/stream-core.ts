@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { openEmbeddedLog, openKafkaLog, type EventLog } from '@tocsin/event-log'
-import { openDistributedJob, openJob, type Job } from '@tocsin/stream-core'
+import { openDistributedJob, openJob, watchEventLoop, type Job } from '@tocsin/stream-core'
 import { InputLines } from './input-lines.ts'
 import { mean, measure, rest, rounded, sampleMemory, type Measure, type MemoryMeasure } from './measure.ts'
 import { bytesOf, endOfInput, textOf, type BenchJob } from './jobs/bench-job.ts'
@@ -116,16 +115,16 @@ export class StreamCoreBench {
     const name = `bench.${this.#name}.${this.#passes}`
     const topics = { input: inputTopic, output: `${name}.output`, deadLetters: `${name}.dead-letters` }
     await this.#log.createTopics([topics.output, topics.deadLetters].map((topic) => ({ topic, partitions: 1 })))
-    const delay = monitorEventLoopDelay({ resolution: 2 })
     const open = () => this.#openJob({ job: this.#name, name, topics }, of)
     const job = await open()
     await rest()
     const memory = sampleMemory()
     const span = measure(this.#lines.count)
-    delay.enable()
+    const loop = watchEventLoop(2)
     await job.runToEnd()
     const taken = span()
-    delay.disable()
+    loop.stop()
+    const { p99, max } = loop.delay()
     const rssMb = memory()
     const { outputs, deadLetters, commits, checkpoints, keys } = job.progress()
     await job.close()
@@ -152,7 +151,7 @@ export class StreamCoreBench {
         checkpoints,
         keys,
         restoreSeconds,
-        eventLoopDelayMs: { p99: rounded(delay.percentile(99) / 1e6), max: rounded(delay.max / 1e6) },
+        eventLoopDelayMs: { p99: rounded(p99), max: rounded(max) },
         plain,
         ofPlain: rounded(taken.perCpuSecond / plain.perCpuSecond),
       },

@@ -21,14 +21,17 @@ export interface EventLoopDelay {
   readonly max: number
 }
 
-const delayResolutionMs = 5
-
-/** Watches the event loop of this thread until it is told to stop. Source: Node's monitorEventLoopDelay. */
-export const watchEventLoop = (): { readonly delay: () => EventLoopDelay; readonly stop: () => void } => {
-  const histogram = monitorEventLoopDelay({ resolution: delayResolutionMs })
+/**
+ * Watches the event loop of this thread until it is told to stop, by a timer of `resolutionMs`: the finer, the more it
+ * sees and takes. Source: Node's monitorEventLoopDelay.
+ */
+export const watchEventLoop = (
+  resolutionMs = 5,
+): { readonly delay: () => EventLoopDelay; readonly stop: () => void } => {
+  const histogram = monitorEventLoopDelay({ resolution: resolutionMs })
   histogram.enable()
   // Its timer is late by nothing when it fires after its own resolution.
-  const lateMs = (ns: number) => (histogram.count === 0 ? 0 : Math.max(0, ns / 1e6 - delayResolutionMs))
+  const lateMs = (ns: number) => (histogram.count === 0 ? 0 : Math.max(0, ns / 1e6 - resolutionMs))
   return {
     delay: () => ({
       p50: lateMs(histogram.percentile(50)),
