@@ -9,6 +9,7 @@ import {
   valueState,
   type KeyedBroadcastProcessFunction,
 } from '../index.ts'
+import { restartSuite } from '../../testing/restart.suite.ts'
 import {
   afterHistory,
   emitted,
@@ -106,20 +107,7 @@ describe('broadcast', () => {
     )
   })
 
-  test('property: a process that restarts anywhere in a history finds rules and keys again', async () => {
-    await fc.assert(
-      fc.asyncProperty(forkedHistory, fc.nat(100), async ({ stormy }, at) => {
-        const [driver, plain] = [driverOf(byRules), driverOf(byRules)]
-        driver.push('in', ...stormy.slice(0, at))
-        await driver.restore(await driver.checkpoint())
-        driver.push('in', ...stormy.slice(at))
-        plain.push('in', ...stormy)
-        for (const one of [driver, plain]) one.end()
-        expect(driver.outputs()).toEqual(plain.outputs())
-      }),
-      { numRuns: 50 },
-    )
-  })
+  restartSuite(fc.constant(byRules), driverOf)
 
   test('behavior: a rule is applied to the keys that have the state it names, not to those that have another', () => {
     const driver = driverOf({

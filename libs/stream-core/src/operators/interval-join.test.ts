@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { outputTag, StreamBuilder, stringKey, TopologyError, type DurationMs, type JoinContext } from '../index.ts'
+import { restartSuite } from '../../testing/restart.suite.ts'
 import {
   afterHistory,
   forkedHistory,
@@ -103,6 +104,8 @@ describe('intervalJoin', () => {
       }),
     )
   })
+
+  restartSuite(anyBounds, joined)
 
   test('error: bounds that no pair can be between', () => {
     const builder = new StreamBuilder({ job: 'job', version: '1' })

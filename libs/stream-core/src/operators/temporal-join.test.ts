@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { outputTag } from '../index.ts'
+import { restartSuite } from '../../testing/restart.suite.ts'
 import {
   afterHistory,
   emitted,
@@ -122,20 +123,7 @@ describe('temporalJoin', () => {
     )
   })
 
-  test('property: a process that restarts anywhere in a history joins the same', async () => {
-    await fc.assert(
-      fc.asyncProperty(forkedHistory, fc.nat(100), async ({ stormy }, at) => {
-        const [driver, plain] = [outer(), outer()]
-        driver.push('in', ...stormy.slice(0, at))
-        await driver.restore(await driver.checkpoint())
-        driver.push('in', ...stormy.slice(at))
-        plain.push('in', ...stormy)
-        for (const one of [driver, plain]) one.end()
-        expect(driver.outputs()).toEqual(plain.outputs())
-      }),
-      { numRuns: 50 },
-    )
-  })
+  restartSuite(fc.constantFrom(inner, outer), (create) => create())
 
   test('behavior: a function that fails loses its element alone', () => {
     const driver = sidedDriver((left, right) =>

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { outputTag, session, sliding, tumbling, type SidedElement, type WindowAssigner } from '../index.ts'
+import { restartSuite } from '../../testing/restart.suite.ts'
 import {
   afterHistory,
   emitted,
@@ -112,21 +113,7 @@ describe('coGroup', () => {
     )
   })
 
-  test('property: a process that restarts anywhere in a history groups the same', async () => {
-    await fc.assert(
-      fc.asyncProperty(forkedHistory, aligned, fc.nat(100), async ({ stormy }, shape, at) => {
-        const create = () => coGrouped(assignerOf(shape))
-        const [driver, plain] = [create(), create()]
-        driver.push('in', ...stormy.slice(0, at))
-        await driver.restore(await driver.checkpoint())
-        driver.push('in', ...stormy.slice(at))
-        plain.push('in', ...stormy)
-        for (const one of [driver, plain]) one.end()
-        expect(driver.outputs()).toEqual(plain.outputs())
-      }),
-      { numRuns: 50 },
-    )
-  })
+  restartSuite(aligned, (shape) => coGrouped(assignerOf(shape)))
 })
 
 describe('windowJoin', () => {
