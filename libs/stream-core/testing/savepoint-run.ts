@@ -8,22 +8,31 @@ import {
   type Topology,
 } from '../src/index.ts'
 import { appendJson, fillStormLog, storesByTask } from './storm-log.ts'
-import { stormTopology, type ChainRecord, type PriceRecord } from './storm.ts'
+import { stormTopology } from './storm.ts'
 
-/** The storm's job on a log, one run after the other, each with its own state and progress topic. */
+/** A job over a chain and prices, the storm's by default, one run after the other, each with its own state and progress topic. */
 export class StormRun {
   readonly log: SimulatedLog
+  readonly #topology: Topology
   #opened = 0
   #openStore = storesByTask()
 
-  private constructor(log: SimulatedLog) {
+  private constructor(log: SimulatedLog, topology: Topology) {
     this.log = log
+    this.#topology = topology
   }
 
-  static async on(chain: readonly ChainRecord[], prices: readonly (readonly PriceRecord[])[]): Promise<StormRun> {
+  static async on(
+    chain: readonly object[],
+    prices: readonly (readonly object[])[],
+    topology = stormTopology(),
+  ): Promise<StormRun> {
     const log = openSimulatedLog()
     await fillStormLog(log, chain, prices)
-    return new StormRun(log)
+    for (const topic of sinkTopicsOf(topology)) {
+      if (topic !== 'findings') await log.createTopics([{ topic, partitions: 1 }])
+    }
+    return new StormRun(log, topology)
   }
 
   append(topic: string, partition: number, records: readonly object[]): Promise<void> {
@@ -34,7 +43,7 @@ export class StormRun {
   async open(
     shards: number | null,
     {
-      topology = stormTopology(),
+      topology = this.#topology,
       savepoint = null,
       match = {},
       isAgain = false,
@@ -84,14 +93,19 @@ export class StormRun {
   }
 
   /** What the sinks have told of each id, in order. */
-  written(): ReadonlyMap<string, readonly string[]> {
-    const byKey = new Map<string, string[]>()
-    for (const partition of [0, 1, 2]) {
-      for (const { key, value } of this.log.records({ topic: 'findings', partition })) {
-        const id = key === null ? '' : Buffer.from(key).toString()
-        byKey.set(id, [...(byKey.get(id) ?? []), Buffer.from(value).toString()])
+  async written(): Promise<ReadonlyMap<string, readonly Uint8Array[]>> {
+    const byKey = new Map<string, Uint8Array[]>()
+    for (const topic of sinkTopicsOf(this.#topology)) {
+      for (let partition = 0; partition < (await this.log.partitions(topic)); partition += 1) {
+        for (const { key, value } of this.log.records({ topic, partition })) {
+          const id = key === null ? '' : Buffer.from(key).toString()
+          byKey.set(id, [...(byKey.get(id) ?? []), value])
+        }
       }
     }
     return byKey
   }
 }
+
+const sinkTopicsOf = ({ nodes }: Topology): ReadonlySet<string> =>
+  new Set(nodes.flatMap(({ sink }) => sink?.topic ?? []))

@@ -2,7 +2,6 @@ import type { EventLog } from '@tocsin/event-log'
 import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../src/state/memory-store.ts'
 import type { StateStore } from '../src/state/state-store.ts'
 import { interposedStore } from './interposed-store.ts'
-import type { ChainRecord, PriceRecord } from './storm.ts'
 
 /** Appends records as the JSON of themselves. */
 export const appendJson = async (
@@ -20,8 +19,8 @@ export const appendJson = async (
 /** The storm's topics, and in them its history. */
 export const fillStormLog = async (
   log: EventLog,
-  chain: readonly ChainRecord[],
-  prices: readonly (readonly PriceRecord[])[],
+  chain: readonly object[],
+  prices: readonly (readonly object[])[],
 ): Promise<void> => {
   await log.createTopics([
     { topic: 'chain', partitions: 1 },
