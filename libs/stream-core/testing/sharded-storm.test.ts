@@ -7,11 +7,12 @@ const runs = Number(process.env['STREAM_RUNS'] ?? 8)
 
 describe('openShardedJob', () => {
   test('property: through any coming and going of processes, each key’s outputs are those of one that nothing befell', async () => {
+    const histories = [storm, fc.tuple(priceHistory(0), priceHistory(1))] as const
+    const known = fc.sample(fc.tuple(...histories), { seed: 1, numRuns: 1 })
     const met = new Map<string, number>()
     await fc.assert(
       fc.asyncProperty(
-        storm,
-        fc.tuple(priceHistory(0), priceHistory(1)),
+        ...histories,
         fc.record({
           seed: fc.nat(),
           shards: fc.constantFrom(1, 2, 3, 4),
@@ -26,7 +27,8 @@ describe('openShardedJob', () => {
           for (const kind of [...events, ...faults]) met.set(kind, (met.get(kind) ?? 0) + 1)
         },
       ),
-      { numRuns: runs },
+      // One that is known to meet them all; what befalls others is up to chance.
+      { numRuns: runs, examples: known.map((one) => [...one, { seed: 1, shards: 2, standbys: 1, faults: 25 }]) },
     )
     expect([...met.keys()]).toEqual(expect.arrayContaining(['taken', 'released', 'standing-by', 'crash', 'stop']))
   })

