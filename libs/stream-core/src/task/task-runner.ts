@@ -3,7 +3,6 @@ import {
   ProducerFencedError,
   type EventLog,
   type Position,
-  type Reader,
   type TopicPartition,
 } from '@tocsin/event-log'
 import { FrameBuffer } from '../distributed/frame-buffer.ts'
@@ -22,6 +21,7 @@ import { CommitPace } from './commit-pace.ts'
 import { Commits, type CommitReport, type Retrying } from './commits.ts'
 import { DeterminismError, StateLostError } from './errors.ts'
 import { nodeEventLoop, type EventLoop } from './event-loop.ts'
+import { InputReader } from './input-reader.ts'
 import type { ProgressMarker } from './marker.ts'
 import { Durations, TimeAccount, type DurationSummary, type TimeShares } from './measures.ts'
 import type { OperatorProgress } from './operator-progress.ts'
@@ -45,9 +45,7 @@ const defaults = {
 const maxPendingOutputs = 10_000
 /** So many checkpoints at most, where there would be one, when state needs room. */
 const earlyCheckpoints = 10
-const maxQueuedBytes = 16 << 20
 const pollWaitMs = 100
-const endsIntervalMs = 1000
 const longestRetryWaitMs = 5000
 
 /** When a task reads, commits and checkpoints. Each has a default; results depend on none of them. */
@@ -157,11 +155,7 @@ export class TaskRunner {
   readonly #replay: Replay
   /** Null where nothing of the task asks the world. */
   readonly #requests: AsyncRequests | null
-  #reader: Reader | null
-  readonly #paused = new Set<number>()
-  /** Returns of the task up to which the reader stands right. */
-  #returnsRead = 0
-  readonly #ends: number[]
+  readonly #reader: InputReader
   /** By input: up to here nothing waits to be committed. */
   #committed: readonly number[]
   /** By input: below it the log of an exchange was trimmed. */
@@ -180,7 +174,6 @@ export class TaskRunner {
   readonly #commitDurations = new Durations()
   readonly #checkpointDurations = new Durations()
   #lastCommit: CommitReport | null = null
-  #endsAt: number
   #checkpoints = 0
   #failedCheckpoints = 0
   #lastCheckpoint: CheckpointReport | null = null
@@ -197,8 +190,7 @@ export class TaskRunner {
       readonly starts: readonly number[]
       readonly commits: Commits
       readonly replay: Replay
-      readonly reader: Reader
-      readonly ends: number[]
+      readonly reader: InputReader
     },
   ) {
     const { commitIntervalMs, checkpointIntervalMs, batchSize, sliceMs, progressIntervalMs, retryWaitMs } = options
@@ -224,7 +216,6 @@ export class TaskRunner {
     this.#commits = parts.commits
     this.#replay = parts.replay
     this.#reader = parts.reader
-    this.#ends = parts.ends
     this.#committed = offsetsOf(parts.task)
     this.#requests =
       parts.task.enrichments.size === 0
@@ -237,7 +228,7 @@ export class TaskRunner {
     this.#checkpointSteps = parts.task.steps
     this.#pace = new CommitPace(this.#settings.commitIntervalMs)
     this.#time = new TimeAccount(options.clock)
-    this.#checkpointAt = this.#endsAt = options.clock()
+    this.#checkpointAt = options.clock()
   }
 
   /**
@@ -286,8 +277,8 @@ export class TaskRunner {
         throw new StateLostError(`${names[index]} ends at ${end}, but the job had read it to ${mustReach}.`)
       }
     })
-    const reader = await log.openReader(positionsOf(task))
     const { clock } = options
+    const reader = await InputReader.open({ log, task, clock, ends: ranges.map(({ end }) => end) })
     const outputs: TopicPartition[] = [{ topic: deadLetters.topic, partition: 0 }]
     for (const topic of new Set(topology.nodes.flatMap(({ sink }) => sink?.topic ?? []))) {
       for (let partition = 0; partition < (partitions.get(topic) ?? 1); partition += 1)
@@ -311,7 +302,6 @@ export class TaskRunner {
         answerEnds: uses.map(({ index, offset }) => ({ used: index + 1, end: offset + 1 })),
       }),
       replay: new Replay({ log, topology, markers, from: { steps: task.steps, sent: task.outputs.sent() } }),
-      ends: ranges.map(({ end }) => end),
     })
   }
 
@@ -321,7 +311,7 @@ export class TaskRunner {
       while (!signal.aborted) {
         await this.#read(this.#waitMs(), signal)
         await this.#fold(signal)
-        await this.#keepPace(signal, this.#hasMoreToRead)
+        await this.#keepPace(signal, this.#reader.hasMore)
       }
     }, signal)
   }
@@ -331,19 +321,12 @@ export class TaskRunner {
     const { signal } = new AbortController()
     await this.#running(async () => {
       const { inputs } = this.#task
-      const ends = await this.#retrying(() =>
-        Promise.all(
-          inputs.map(({ source, partition }) => this.#options.log.offsets({ topic: source.topic, partition })),
-        ),
-      )
-      ends.forEach(({ end }, index) => (this.#ends[index] = Math.max(this.#ends[index] ?? 0, end)))
+      const ends = await this.#retrying(() => this.#reader.readEnds())
       for (;;) {
         const taken = await this.#fold(signal)
-        await this.#keepPace(signal, this.#hasMoreToRead)
-        const waiting = this.#task.inputsToPause(maxQueuedBytes)
-        const isRead = inputs.every(
-          ({ fetchOffset }, index) => fetchOffset >= (ends[index]?.end ?? 0) || waiting.has(index),
-        )
+        await this.#keepPace(signal, this.#reader.hasMore)
+        const waiting = this.#reader.toPause
+        const isRead = inputs.every(({ fetchOffset }, index) => fetchOffset >= (ends[index] ?? 0) || waiting.has(index))
         if (isRead && taken === 0) {
           if (this.#isReplaying) await this.#verifyReplayCanGoOn()
           return
@@ -415,8 +398,8 @@ export class TaskRunner {
         partition,
         position: position.offset,
         committed: this.#committed[index] ?? 0,
-        end: this.#ends[index] ?? 0,
-        lag: Math.max(0, (this.#ends[index] ?? 0) - position.offset),
+        end: this.#reader.ends[index] ?? 0,
+        lag: Math.max(0, (this.#reader.ends[index] ?? 0) - position.offset),
         watermark: watermark === minTimestamp ? null : watermark,
         idle: isIdle || isSilent,
       })),
@@ -440,7 +423,7 @@ export class TaskRunner {
     this.#requests?.close()
     await this.#checkpointing
     try {
-      await this.#reader?.close()
+      await this.#reader.close()
       await this.#commits.close()
     } finally {
       await this.#store.close()
@@ -487,46 +470,10 @@ export class TaskRunner {
   }
 
   async #read(waitMs: number, signal: AbortSignal): Promise<void> {
-    const { inputs } = this.#task
-    const toPause = this.#task.inputsToPause(maxQueuedBytes)
-    inputs.forEach(({ source, partition }, index) => {
-      const at = { topic: source.topic, partition }
-      const [shouldPause, isPaused] = [toPause.has(index), this.#paused.has(index)]
-      if (shouldPause && !isPaused) this.#reader?.pause(at)
-      if (!shouldPause && isPaused) this.#reader?.resume(at)
-      if (shouldPause) this.#paused.add(index)
-      else this.#paused.delete(index)
-    })
-    await this.#lookAtEnds(signal)
-    if (this.#task.returns !== this.#returnsRead) {
-      // What was read is to be read again.
-      this.#returnsRead = this.#task.returns
-      await this.#reader?.close()
-      this.#reader = null
-    }
     this.#time.spendOn('idle')
-    const batches = await this.#retrying(async () => {
-      if (this.#reader === null) {
-        this.#reader = await this.#options.log.openReader(positionsOf(this.#task))
-        this.#paused.clear()
-      }
-      try {
-        return await this.#reader.poll(waitMs)
-      } catch (error) {
-        // What a failed reader has delivered is not known: a new one goes on where the inputs stand.
-        const failed = this.#reader
-        this.#reader = null
-        await failed.close().catch(() => undefined)
-        throw error
-      }
-    }, signal)
+    const hasCome = await this.#reader.read(waitMs, this.#retryingUntil(signal))
     this.#time.spendOn('busy')
-    for (const { topic, partition, records, nextOffset } of batches) {
-      const index = inputs.findIndex((input) => input.source.topic === topic && input.partition === partition)
-      inputs[index]?.offer(records, nextOffset)
-      this.#ends[index] = Math.max(this.#ends[index] ?? 0, nextOffset)
-    }
-    if (batches.length === 0 && this.#isReplaying) await this.#verifyReplayCanGoOn()
+    if (!hasCome && this.#isReplaying) await this.#verifyReplayCanGoOn()
   }
 
   /** Folds what has been read, in slices, until the merge needs more. A step once begun is ended. @returns how many */
@@ -563,7 +510,7 @@ export class TaskRunner {
     const requests = this.#requests
     if (requests === null) throw new Error('assertion: only what asks waits for answers')
     requests.send(this.#task.requestsToAsk())
-    await this.#keepPace(signal, this.#hasMoreToRead)
+    await this.#keepPace(signal, this.#reader.hasMore)
     this.#time.spendOn('idle')
     await requests.news(this.#waitMs(), signal)
     this.#time.spendOn('busy')
@@ -610,7 +557,7 @@ export class TaskRunner {
   #waitMs(): number {
     const { pendingSince } = this.#commits
     if (pendingSince === null) return pollWaitMs
-    const due = pendingSince + this.#pace.intervalMs(this.#hasMoreToRead) - this.#options.clock()
+    const due = pendingSince + this.#pace.intervalMs(this.#reader.hasMore) - this.#options.clock()
     return Math.max(0, Math.min(pollWaitMs, due))
   }
 
@@ -706,32 +653,10 @@ export class TaskRunner {
     }
   }
 
-  /** The log has more than was read. */
-  get #hasMoreToRead(): boolean {
-    return this.#task.inputs.some(
-      ({ fetchOffset }, index) => fetchOffset < (this.#ends[index] ?? 0) && !this.#paused.has(index),
-    )
-  }
-
-  /** Where the inputs end, now and then: it tells how far behind the task is. */
-  async #lookAtEnds(signal: AbortSignal): Promise<void> {
-    const { log, clock } = this.#options
-    if (clock() - this.#endsAt < endsIntervalMs) return
-    const { inputs } = this.#task
-    const ends = await this.#retrying(
-      () => Promise.all(inputs.map(({ source: { topic }, partition }) => log.offsets({ topic, partition }))),
-      signal,
-    )
-    ends.forEach(({ end }, index) => (this.#ends[index] = Math.max(this.#ends[index] ?? 0, end)))
-    this.#endsAt = clock()
-  }
-
   async #verifyReplayCanGoOn(): Promise<void> {
     const { inputs } = this.#task
-    const ends = await Promise.all(
-      inputs.map(({ source, partition }) => this.#options.log.offsets({ topic: source.topic, partition })),
-    )
-    if (inputs.some(({ fetchOffset }, index) => fetchOffset < (ends[index]?.end ?? 0))) return
+    const ends = await this.#reader.readEnds()
+    if (inputs.some(({ fetchOffset }, index) => fetchOffset < (ends[index] ?? 0))) return
     const steps = this.#replay.next?.steps ?? 0
     throw new StateLostError(
       `The inputs end at step ${this.#task.steps}, but the job had gone to step ${steps} before: records are missing.`,
@@ -778,9 +703,6 @@ export class TaskRunner {
     onProgress(this.progress())
   }
 }
-
-const positionsOf = (task: Task): readonly Position[] =>
-  task.inputs.map(({ source, partition, fetchOffset }) => ({ topic: source.topic, partition, offset: fetchOffset }))
 
 const offsetsOf = ({ inputs }: Task): readonly number[] => inputs.map(({ position }) => position.offset)
 
