@@ -4,7 +4,8 @@ import type { StateStore, StoredCell } from '../state/state-store.ts'
 import { StateMismatchError } from './errors.ts'
 import type { EventLoop } from './event-loop.ts'
 import { Slice } from './slice.ts'
-import type { StoredTableInfo, Task, TaskSnapshot } from './task.ts'
+import type { StoredTableInfo } from './task-tables.ts'
+import type { Task, TaskSnapshot } from './task.ts'
 
 /** Raised with what a checkpoint holds; there is no way from one to the next but a replay. */
 const format = 6

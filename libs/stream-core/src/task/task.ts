@@ -17,10 +17,7 @@ import type { TaskPart } from '../distributed/task-part.ts'
 import type { Outcome, TopologyEnrichment } from '../enrichment.ts'
 import { Output, type LifecycleSink, type Operator, type OperatorContext } from '../operators/operator.ts'
 import type { CheckpointedTable } from '../state/checkpointed-table.ts'
-import type { TableLayout } from '../state/state-cells.ts'
 import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
-import { Schedule } from '../schedule.ts'
-import { Timers } from '../timers.ts'
 import { inWatermarkOrder, nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
 import { watermarkAfter } from '../watermark-strategy.ts'
 import { WatermarkMultiplexer } from '../watermark-multiplexer.ts'
@@ -37,6 +34,7 @@ import type { OperatorProgress } from './operator-progress.ts'
 import { nextInSequence, placeOf, type Placed } from './place.ts'
 import type { InputPosition } from './record-queue.ts'
 import { UndoLog } from './rewind.ts'
+import { TaskTables, type StoredState, type StoredTableInfo } from './task-tables.ts'
 import type { SpillStore } from './undo-spill.ts'
 
 export interface TaskDeadLetter {
@@ -110,20 +108,6 @@ export interface Resumption {
   readonly input: number
 }
 
-/** How a table lies in a checkpoint, and how many keys it has there. */
-export interface StoredTableInfo {
-  readonly layout: TableLayout
-  readonly size: number
-}
-
-/** The newest checkpoint's cells, read one by one, and what tables it has. */
-export interface StoredState {
-  readonly tables: Readonly<Record<string, StoredTableInfo>>
-  read(table: string, key: string, sub: string | null): Uint8Array | undefined
-  /** Undo that was moved to the store. */
-  readSpill(name: string): Uint8Array | undefined
-}
-
 /** An input that is a partition of a source, and the last record that was taken from it. */
 interface SourceStep {
   readonly input: Input
@@ -188,9 +172,7 @@ export class Task {
   /** Null where nothing of it asks the world. */
   readonly #answers: Answers | null
   readonly #lookAhead: LookAhead
-  readonly #tables = new Map<string, CheckpointedTable>()
-  #stored: StoredState | null = null
-  #tablesInCheckpoint: readonly CheckpointedTable[] = []
+  readonly #tables = new TaskTables()
   /** Ends of epochs that can be returned to, oldest first; the first is the base, which no revert goes below. */
   #marks: TaskSnapshot[]
   /** Of the input with epochs, among all; -1 if there is none. */
@@ -347,29 +329,15 @@ export class Task {
     return lowest === minTimestamp ? null : lowest
   }
   get keys(): number {
-    let keys = 0
-    for (const table of this.#tables.values()) {
-      if (!(table instanceof Timers || table instanceof Schedule)) keys += table.size
-    }
-    return keys
+    return this.#tables.keys
   }
   get timers(): number {
-    let timers = 0
-    for (const table of this.#tables.values()) if (table instanceof Timers) timers += table.count
-    return timers
+    return this.#tables.timers
   }
   /** By node of this task. Adds up what is counted anyway: meant for a look now and then. */
   get operators(): readonly OperatorProgress[] {
     const written = this.outputs.counts()
-    const sizes = new Map<string, { keys: number; bytesInMemory: number; timers: number }>()
-    for (const [name, table] of this.#tables) {
-      const operator = name.slice(0, -table.name.length - 1)
-      const size = sizes.get(operator) ?? { keys: 0, bytesInMemory: 0, timers: 0 }
-      sizes.set(operator, size)
-      size.bytesInMemory += table.bytesInMemory
-      if (table instanceof Timers) size.timers += table.count
-      else if (!(table instanceof Schedule)) size.keys += table.size
-    }
+    const sizes = this.#tables.sizes()
     return this.#nodes
       .filter(({ isHere }) => isHere)
       .map(({ spec, name, valve, main, sides }) => {
@@ -395,7 +363,7 @@ export class Task {
   }
   /** State by operator and name: `uid` and the table's own name, joined by `/`. */
   get tables(): ReadonlyMap<string, CheckpointedTable> {
-    return this.#tables
+    return this.#tables.byName
   }
   /** Those to read no further for now. */
   inputsToPause(maxQueuedBytes: number): ReadonlySet<number> {
@@ -566,9 +534,8 @@ export class Task {
 
   /** The state that is not in memory is read from there. Call before anything is offered. */
   attach(stored: StoredState): void {
-    this.#stored = stored
     this.#undo.attach((name) => stored.readSpill(name))
-    for (const [name, table] of this.#tables) this.#attach(name, table)
+    this.#tables.attach(stored)
   }
 
   /** Moves the undo of the oldest open epochs to the store, until that of at most `max` is in memory. Between steps. */
@@ -578,7 +545,7 @@ export class Task {
 
   /** Of the checkpoint that the task began with. */
   get restoredTables(): Readonly<Record<string, StoredTableInfo>> {
-    return this.#stored?.tables ?? {}
+    return this.#tables.restored
   }
 
   /** What a checkpoint of now would hold besides state. */
@@ -588,12 +555,13 @@ export class Task {
     return base
   }
   /** A checkpoint of the base begins: what it holds besides the cells, and the tables that have them. */
-  beginCheckpoint(): { readonly snapshot: TaskSnapshot; readonly tables: readonly [string, CheckpointedTable][] } {
+  beginCheckpoint(): {
+    readonly snapshot: TaskSnapshot
+    readonly tables: readonly (readonly [string, CheckpointedTable])[]
+  } {
     if (this.isInStep) throw new Error('A checkpoint was asked for in the middle of a step.')
     const { base } = this
-    const tables = [...this.#tables]
-    this.#tablesInCheckpoint = tables.map(([, table]) => table)
-    for (const table of this.#tablesInCheckpoint) table.beginCheckpoint()
+    const tables = this.#tables.beginCheckpoint()
     this.#undo.beginNotes()
     return { snapshot: base, tables }
   }
@@ -606,8 +574,7 @@ export class Task {
   }
   *endCheckpoint(isDurable: boolean): Generator<void> {
     this.#undo.endNotes()
-    for (const table of this.#tablesInCheckpoint) yield* table.endCheckpoint(isDurable)
-    this.#tablesInCheckpoint = []
+    yield* this.#tables.endCheckpoint(isDurable)
   }
 
   /** Starts from a checkpoint. Call before anything is offered. */
@@ -687,7 +654,7 @@ export class Task {
       get segment() {
         return task.#undo.open
       },
-      register: (table) => this.#register(`${name}/${table.name}`, table),
+      register: (table) => this.#tables.register(`${name}/${table.name}`, table),
       registerSink: (sink) => this.#sinks.push(sink),
       freeze: this.#options.freeze ?? ((value) => value),
       fires: (time, key, namespace = '') => this.#exchange?.fires(time, key, namespace),
@@ -726,16 +693,6 @@ export class Task {
     const node: Node = { spec, rank, turn: -1, name, valve, operator, main, side, sides, isHere }
     this.#nodes.push(node)
     return node
-  }
-
-  #register(name: string, table: CheckpointedTable): void {
-    this.#tables.set(name, table)
-    this.#attach(name, table)
-  }
-  #attach(name: string, table: CheckpointedTable): void {
-    const stored = this.#stored
-    if (stored === null) return
-    table.attach({ size: stored.tables[name]?.size ?? 0, read: (key, sub) => stored.read(name, key, sub) })
   }
 
   #next(): Placed | undefined {
