@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { pricesCodec, parseAddress } from '@tocsin/chain-model'
+import { mempoolCodec, pricesCodec, parseAddress, parseHash, type MempoolRecord } from '@tocsin/chain-model'
 
 test('default: a price survives the wire', () => {
   const tick = {
@@ -12,4 +12,26 @@ test('default: a price survives the wire', () => {
     maxAge: null,
   } as const
   expect(pricesCodec.decode(pricesCodec.encode(tick))).toEqual(tick)
+})
+
+test('default: a pending transaction and its end survive the wire', () => {
+  const hash = parseHash(`0x${'7'.repeat(64)}`)
+  const from = parseAddress(`0x${'a'.repeat(40)}`)
+  const about = { chainId: 1, from, nonce: 7, hash, firstSeen: 1_000 }
+  const pending: MempoolRecord = {
+    type: 'pending',
+    ...about,
+    time: 1_000,
+    to: null,
+    value: 10n ** 30n,
+    input: '0x6001',
+    gas: 21_000n,
+    maxFeePerGas: 2n * 10n ** 9n,
+    maxPriorityFeePerGas: 0n,
+    source: 'wss://node.example',
+    labels: [],
+  }
+  const block = { number: 9, hash }
+  const mined: MempoolRecord = { type: 'mined-same', ...about, time: 13_000, minedAs: hash, block, status: 'success' }
+  for (const record of [pending, mined]) expect(mempoolCodec.decode(mempoolCodec.encode(record))).toEqual(record)
 })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { alertSchema } from './alert.ts'
 import { controlSchema } from './control.ts'
 import { deadLetterSchema } from './dead-letter.ts'
+import { pendingTransactionSchema } from './pending-transaction.ts'
 import { priceTickSchema } from './price.ts'
 import { chainTransactionSchema } from './transaction.ts'
 
@@ -61,6 +62,9 @@ export function jsonCodec<T>(name: string, schema: z.ZodType<T>): JsonCodec<T> {
 /** A record of `<p>.<chain>.transactions`: a transaction, or control in order with it. */
 export const transactionsRecordSchema = z.discriminatedUnion('type', [chainTransactionSchema, controlSchema])
 export type TransactionsRecord = Readonly<z.output<typeof transactionsRecordSchema>>
+/** A record of `<p>.<chain>.mempool`: the state of a pending transaction, or control in order with it. */
+export const mempoolRecordSchema = z.discriminatedUnion('type', [pendingTransactionSchema, controlSchema])
+export type MempoolRecord = Readonly<z.output<typeof mempoolRecordSchema>>
 /** A record of `<p>.prices`. */
 export const pricesRecordSchema = z.discriminatedUnion('type', [priceTickSchema, controlSchema])
 export type PricesRecord = Readonly<z.output<typeof pricesRecordSchema>>
@@ -69,6 +73,7 @@ export const transactionsCodec = jsonCodec<TransactionsRecord>(
   'a record of a transactions topic',
   transactionsRecordSchema,
 )
+export const mempoolCodec = jsonCodec<MempoolRecord>('a record of a mempool topic', mempoolRecordSchema)
 export const pricesCodec = jsonCodec<PricesRecord>('a record of the prices topic', pricesRecordSchema)
 export const alertCodec = jsonCodec('an alert', alertSchema)
 export const deadLetterCodec = jsonCodec('a dead letter', deadLetterSchema)

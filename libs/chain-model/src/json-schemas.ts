@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { alertSchema } from './alert.ts'
-import { pricesRecordSchema, transactionsRecordSchema } from './codec.ts'
+import { mempoolRecordSchema, pricesRecordSchema, transactionsRecordSchema } from './codec.ts'
 import { deadLetterSchema } from './dead-letter.ts'
 
 /** The JSON Schemas (draft 2020-12) of the public topics' records, by file name: what stands on the wire. */
@@ -8,6 +8,10 @@ export const jsonSchemas = (): Readonly<Record<string, object>> => ({
   'transactions-record.json': describe(
     transactionsRecordSchema,
     'A record of <prefix>.<chain>.transactions: a decoded transaction, or control in order with it.',
+  ),
+  'mempool-record.json': describe(
+    mempoolRecordSchema,
+    'A record of <prefix>.<chain>.mempool: the state of a pending transaction, or control in order with it.',
   ),
   'prices-record.json': describe(
     pricesRecordSchema,
