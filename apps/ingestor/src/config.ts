@@ -52,6 +52,41 @@ export const ingestorSettings = defineSettings({
     min: 10,
     default: 15_000,
   }),
+  mempool: setting.choice({
+    env: 'TOCSIN_MEMPOOL',
+    flag: 'mempool',
+    doc: 'Pending transactions: none, as the node can show them, by its subscription, or its pool read again and again.',
+    choices: ['off', 'auto', 'subscribe', 'poll'],
+    default: 'off',
+  }),
+  mempoolRpc: setting.url({
+    env: 'TOCSIN_MEMPOOL_RPC',
+    flag: 'mempool-rpc',
+    doc: 'Whose pool is followed. Not given: the endpoint of --rpc-heads, else the first WebSocket of --rpc, else the first.',
+    protocols: ['http', 'https', 'ws', 'wss'],
+    default: null,
+  }),
+  mempoolPollInterval: setting.duration({
+    env: 'TOCSIN_MEMPOOL_POLL_INTERVAL',
+    flag: 'mempool-poll-interval',
+    doc: 'How often the pool is read where the node does not push it.',
+    min: 100,
+    default: 2_000,
+  }),
+  mempoolMax: setting.integer({
+    env: 'TOCSIN_MEMPOOL_MAX',
+    flag: 'mempool-max',
+    doc: 'Pending transactions that are watched, at most; above, the oldest are evicted and that is told.',
+    min: 1,
+    default: 50_000,
+  }),
+  mempoolDropAfter: setting.duration({
+    env: 'TOCSIN_MEMPOOL_DROP_AFTER',
+    flag: 'mempool-drop-after',
+    doc: 'A pending transaction that the node has had no more for so long, and that is in no block, counts as dropped.',
+    min: 100,
+    default: 30_000,
+  }),
   traces: setting.choice({
     env: 'TOCSIN_TRACES',
     flag: 'traces',
@@ -127,6 +162,16 @@ export type IngestorConfig = SettingsOf<typeof ingestorSettings>
 export const fallbackFinalityDepth = 64
 export const priceHeartbeatMs = 1_000
 export const maxWaitingPrices = 10_000
+export const mempoolHeartbeatMs = 1_000
+export const mempoolIdleAfterMs = 60_000
+/** What is pending and takes more memory is evicted, whatever its number: call data is up to 128 KiB each. */
+export const maxMempoolBytes = 256 << 20
+/** Deeper reorgs put no transaction back into the mempool topic. */
+export const maxMempoolBlocks = 256
+/** How long a replaced or dropped transaction is remembered, in case that it is mined all the same. */
+export const mempoolForgetAfterMs = 600_000
+export const maxWaitingPending = 10_000
+export const maxPendingAsked = 1_000
 /** Blocks that are asked for at once while the log is behind the head. */
 export const maxBlocksInFlight = 16
 export const maxCallsInFlight = 16

@@ -60,6 +60,15 @@ export const ingestorMetrics = (metrics: Metrics) => ({
     name: 'tocsin_ingestor_untraced_blocks_total',
     help: 'Blocks taken without call frames, because a node that has traces gave none of them.',
   }),
+  mempoolSize: metrics.gauge({
+    name: 'tocsin_ingestor_mempool_transactions',
+    help: 'Transactions that are pending now, of those that are watched.',
+  }),
+  mempoolStates: metrics.counter({
+    name: 'tocsin_ingestor_mempool_states_total',
+    help: 'Pending transactions by what became of them: pending, replaced, dropped, evicted, mined-same, mined-different.',
+    labels: ['state'],
+  }),
   prices: metrics.counter({ name: 'tocsin_ingestor_prices_total', help: 'Price ticks taken in.' }),
 })
 

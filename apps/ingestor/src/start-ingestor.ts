@@ -25,6 +25,8 @@ import { chainFacts } from './knowledge/chains.ts'
 import { contractFacts, contractsOf } from './knowledge/contract-facts.ts'
 import { wrappedNativeOf } from './knowledge/token-list.ts'
 import { followChain, type FollowObserver } from './ledger/follow.ts'
+import type { LedgerNews } from './mempool/follow-mempool.ts'
+import { minedIn, startMempool } from './mempool/start-mempool.ts'
 import { ingestorMetrics, type IngestorMetrics } from './metrics.ts'
 import { httpPriceSource } from './prices/http-price-source.ts'
 import { declareNoPrices, followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
@@ -340,8 +342,22 @@ async function followNode(
     },
   }
   logger.info(`following ${chain.name} (chain ${chainId}) at ${source.name}`)
+  const over = new AbortController()
+  const both = AbortSignal.any([signal, over.signal])
+  const now = deps.now ?? Date.now
+  const mempool = startMempool(
+    config,
+    {
+      ...{ chainId, log: deps.log, logger: deps.logger, prefix: deps.prefix, now, labels: knowledge.labels, metrics },
+      ...{ observe: endpointObserver(metrics, null), wait: waitFor },
+    },
+    both,
+  )
+  const decode = liveDecoder(source, knowledge)
+  const follower = observer(metrics, told, logger, now)
+  const following = mempool === null ? { decode, observe: follower } : tellingMempool(mempool, decode, follower)
   try {
-    await followChain(
+    const chainFollowed = followChain(
       {
         prefix: deps.prefix,
         from: config.from ?? 'latest',
@@ -353,15 +369,47 @@ async function followNode(
       {
         source,
         log: deps.log,
-        decode: liveDecoder(source, knowledge),
-        observe: observer(metrics, told, logger, deps.now ?? Date.now),
+        ...following,
         wait: waitFor,
         backOffMs: (attempt) => backOffDelay(attempt, Math.random(), { initialDelayMs: 200, maxDelayMs: 15_000 }),
       },
-      signal,
+      both,
     )
+    await Promise.all([chainFollowed, mempool?.done])
   } finally {
-    await Promise.all([pool.close(), heads?.close()])
+    over.abort()
+    await Promise.all([pool.close(), heads?.close(), mempool?.done.catch(() => {})])
+  }
+}
+
+type Decode = ReturnType<typeof liveDecoder>
+
+/** Tells the mempool what is in the log: the blocks with the call data that only their source holds. */
+function tellingMempool(
+  mempool: LedgerNews,
+  decode: Decode,
+  observe: FollowObserver,
+): { readonly decode: Decode; readonly observe: FollowObserver } {
+  const sources = new WeakMap<DecodedBlock, TimedBlock>()
+  return {
+    decode: async (block, signal) => {
+      const decoded = await decode(block, signal)
+      sources.set(decoded, block)
+      return decoded
+    },
+    observe: {
+      ...observe,
+      appended(block, at) {
+        observe.appended(block, at)
+        const { number, hash } = block.seal.block
+        const source = sources.get(block)
+        if (hash !== null && source !== undefined) mempool.sealed({ number, hash }, minedIn(source), at.reverted)
+      },
+      finalized(number) {
+        observe.finalized(number)
+        mempool.finalized(number)
+      },
+    },
   }
 }
 
@@ -419,7 +467,7 @@ function observer(metrics: IngestorMetrics, health: Health, logger: Logger, now:
       metrics.lag.set(Math.max(0, head.number - (newest?.number ?? head.number)))
       if (newest !== null) metrics.lagSeconds.set(Math.max(0, (now() - newest.timestamp) / 1000))
     },
-    appended({ seal }, { revertedBlocks, head }) {
+    appended({ seal }, { reverted, head }) {
       if (!isQuarantined) health.well()
       metrics.blocks.inc()
       metrics.transactions.inc(seal.transactions)
@@ -427,9 +475,9 @@ function observer(metrics: IngestorMetrics, health: Health, logger: Logger, now:
       metrics.headBlock.set(seal.block.number)
       metrics.lag.set(Math.max(0, head.number - seal.block.number))
       metrics.lagSeconds.set(Math.max(0, (now() - seal.block.timestamp) / 1000))
-      if (revertedBlocks === 0) return
-      metrics.reorgDepth.observe(revertedBlocks)
-      logger.info(`reorg: ${revertedBlocks} blocks reverted`, { newBlock: seal.block.number })
+      if (reverted.length === 0) return
+      metrics.reorgDepth.observe(reverted.length)
+      logger.info(`reorg: ${reverted.length} blocks reverted`, { newBlock: seal.block.number })
     },
     finalized: (number) => metrics.finalBlock.set(number),
     failed: (error) => health.failing(error),

@@ -45,7 +45,7 @@ export const replacedSchema = z.object({ type: z.literal('replaced'), ...pooled,
 /** The node has it no more, and nothing of this sender and nonce was mined: it expired, or was pushed out. */
 export const droppedSchema = z.object({ type: z.literal('dropped'), ...pooled })
 
-/** Watched no longer, because more is pending than is kept (`--mempool-max`): what becomes of it is not told. */
+/** Watched no longer, because more is pending than is kept (`--mempool-max`): what becomes of it further is not told. */
 export const evictedSchema = z.object({ type: z.literal('evicted'), ...pooled })
 
 const mined = {

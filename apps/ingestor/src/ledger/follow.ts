@@ -40,7 +40,8 @@ export interface FollowDeps {
 export interface FollowObserver {
   /** The source has answered; `newest` is the newest block in the log, null where it is empty. */
   looked(at: { readonly head: BlockHeader; readonly newest: ChainLink | null }): void
-  appended(block: DecodedBlock, at: { readonly revertedBlocks: number; readonly head: BlockHeader }): void
+  /** `reverted`: what the block took the place of, newest first. */
+  appended(block: DecodedBlock, at: { readonly reverted: readonly ChainLink[]; readonly head: BlockHeader }): void
   finalized(number: number): void
   /** An error that will be tried again, or that quarantines an endpoint's branch: loud, and never the end. */
   failed(error: unknown, next: { readonly attempt: number; readonly delayMs: number }): void
@@ -324,7 +325,7 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
     const final = finalLink(after, rule)
     await ledger.append(decoded, { header, revert, final })
     if (revert.length > 0) flips = afterReorg(flips, revert, linkOf(header))
-    observe.appended(decoded, { revertedBlocks: revert.length, head: tip.head })
+    observe.appended(decoded, { reverted: revert, head: tip.head })
     if (final !== null) becameFinal(final)
   }
 

@@ -86,8 +86,8 @@ interface RememberedBlock extends PoolBlock {
  * method is told the time (ms, never backwards) and answers the transitions that follow, in order; their fold by hash is
  * what the pool itself knows. Pure: no clock, no I/O.
  *
- * Memory is bounded. At a limit those seen first are evicted, of these that pay least first; an evicted one that was
- * pending says so.
+ * Memory is bounded. At a limit those seen first are evicted, of these that pay least first; one that was pending, or in a
+ * block that is not final, says so.
  */
 export class PendingPool {
   readonly #limits: PendingPoolLimits
@@ -162,6 +162,13 @@ export class PendingPool {
     for (const [slot, by] of mined)
       for (const tracked of this.#slots.get(slot) ?? []) this.#mine(tracked, by, block, now, told)
     return told
+  }
+
+  /** The node says that it is in this block, which the pool was told nothing of. */
+  minedLate(hash: Hash, block: PoolBlock, now: number): readonly Transition[] {
+    const tracked = this.#byHash.get(hash)
+    if (tracked === undefined || isEnded(tracked.state)) return []
+    return this.sealed(block, [{ ...tracked.transaction, status: 'unknown' }], now)
   }
 
   /** The block is no longer of the chain: what it ended is as it was before. */
@@ -326,7 +333,9 @@ export class PendingPool {
       if (first === undefined) return
       if (this.#byHash.get(first.transaction.hash) !== first) continue // forgotten meanwhile
       const { transaction, firstSeen } = first
-      if (first.state.type === 'pending') told.push({ transaction, firstSeen, state: { type: 'evicted' } })
+      // One in a block is watched too, as long as a reorg may take the block back.
+      if (first.state.type === 'pending' || isEnded(first.state))
+        told.push({ transaction, firstSeen, state: { type: 'evicted' } })
       this.#forget(first)
     }
     // Forgotten ones stay in the queue until they come up; they must not be more than those that are left.

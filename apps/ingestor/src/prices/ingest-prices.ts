@@ -10,6 +10,7 @@ import {
 } from '@tocsin/chain-model'
 import type { EventLog, NewRecord } from '@tocsin/event-log'
 import { retry } from '@tocsin/service-kit'
+import { openFeedProducer } from '../feeds/feed-producer.ts'
 import { LedgerBrokenError } from '../ledger/resume-point.ts'
 import { BadPriceError, type PriceFile } from './price-file.ts'
 import type { PriceSource } from './price-source.ts'
@@ -228,7 +229,7 @@ export async function followPrices(
   const again = { signal, random: deps.random, onRetry: deps.onError }
   await retry(() => createTopics(log, prefix), again)
   const running = source.run(push, failed, signal)
-  let producer = await retry(() => log.openProducer(pricesTransactionalId(prefix)), again)
+  const producer = await openFeedProducer({ log, transactionalId: pricesTransactionalId(prefix), ...again })
   try {
     while (!signal.aborted) {
       const hasPrices = waiting.some(({ topic, key }) => topic === pricesTopic(prefix) && key !== null)
@@ -244,13 +245,7 @@ export async function followPrices(
           records.push(priceRecord(prefix, { type: 'watermark', watermark }))
         }
       }
-      if (records.length > 0) {
-        await retry(async (attempt) => {
-          // After an unknown commit the prices may be there twice: a tick says the same both times.
-          if (attempt > 1) producer = await log.openProducer(pricesTransactionalId(prefix))
-          await producer.append(records)
-        }, again)
-      }
+      await producer.append(records)
       if (waiting.length > 0) continue
       const over = new AbortController()
       const news = new Promise<void>((resolve) => {

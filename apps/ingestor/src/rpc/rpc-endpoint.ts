@@ -107,8 +107,8 @@ export class RpcEndpoint {
   }
 
   /** See {@link RpcTransport.subscribe}. */
-  subscribe(params: readonly unknown[], listener: (result: unknown) => void): (() => void) | null {
-    return this.#options.transport.subscribe(params, listener)
+  subscribe(...about: Parameters<RpcTransport['subscribe']>): (() => void) | null {
+    return this.#options.transport.subscribe(...about)
   }
 
   failed(how: Failing): void {

@@ -1,4 +1,4 @@
-import type { RpcRequest } from './json-rpc.ts'
+import type { RpcAnswer, RpcRequest } from './json-rpc.ts'
 
 /** What came back for a request or a batch of them. */
 export interface RpcReply {
@@ -19,9 +19,14 @@ export interface RpcTransport {
   /**
    * `eth_subscribe` with these parameters, again after each reconnection; null where the way has no push. The listener
    * gets each notification's result, and undefined when the connection is there (again): there may have been news.
+   * `refused` is told when the node answers with an error: it has no such subscription.
    * @returns how to stop
    */
-  subscribe(params: readonly unknown[], listener: (result: unknown) => void): (() => void) | null
+  subscribe(
+    params: readonly unknown[],
+    listener: (result: unknown) => void,
+    refused?: (answer: RpcAnswer) => void,
+  ): (() => void) | null
   close(): Promise<void>
 }
 

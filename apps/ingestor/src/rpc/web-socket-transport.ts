@@ -1,6 +1,6 @@
 import { WebSocket, type RawData } from 'ws'
 import { isObject } from '../sources/parse-block.ts'
-import { answerId, type RpcRequest } from './json-rpc.ts'
+import { answerId, rpcAnswer, type RpcAnswer, type RpcRequest } from './json-rpc.ts'
 import { parsedJson, payloadOf, reasonOf, TransportError, type RpcReply, type RpcTransport } from './rpc-transport.ts'
 
 const reconnectDelayMs = 1000
@@ -16,6 +16,7 @@ interface Waiting {
 interface Subscription {
   readonly params: readonly unknown[]
   readonly listener: (result: unknown) => void
+  readonly refused: ((answer: RpcAnswer) => void) | undefined
   id: unknown
 }
 
@@ -78,6 +79,8 @@ export function webSocketTransport(url: string): RpcTransport {
     const own = [...subscriptions].find(({ id }) => id === ids[0])
     if (own !== undefined && isObject(body)) {
       own.id = body['result']
+      const answer = rpcAnswer(body)
+      if (answer?.type === 'error') own.refused?.(answer)
       return
     }
     // Without an id it refuses all of a batch; whose it is can be told only while there is one.
@@ -120,8 +123,8 @@ export function webSocketTransport(url: string): RpcTransport {
         signal.removeEventListener('abort', giveUp)
       }
     },
-    subscribe(params, listener) {
-      const subscription: Subscription = { params, listener, id: undefined }
+    subscribe(params, listener, refused) {
+      const subscription: Subscription = { params, listener, refused, id: undefined }
       subscriptions.add(subscription)
       if (socket.readyState === WebSocket.OPEN) subscribe(subscription)
       return () => subscriptions.delete(subscription)
