@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
@@ -594,6 +595,40 @@ describe('enrich while the chain turns back', () => {
     expect(waited).toEqual(await taken('calm', true))
     expect(waited.told.slice(-1)).toEqual([['spent-ann', 23, 1, 'retracted', 2]])
     expect(waited.after.at(-1)).toEqual(['spent-ann', 23, 1, 'added', 3])
+    await rm(folder, { recursive: true })
+  })
+
+  test('behavior: a savepoint taken where the next element awaits its answer takes back all that is open', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'enrich-'))
+    const log = openSimulatedLog()
+    const topics = ['chain', 'prices', 'findings', 'dead']
+    await log.createTopics(topics.map((topic) => ({ topic, partitions: 1 })))
+    await appendJson(log, 'prices', 0, [{ type: 'watermark', watermark: Number.MAX_SAFE_INTEGER }])
+    const records = [...block(1, 9), { type: 'finalized', epoch: 1 }, ...block(2, 14), ...block(3, 5)] as const
+    await appendJson(log, 'chain', 0, records)
+    const through = <T>(uid: string, stream: DataStream<T>): DataStream<T> => {
+      if (uid !== 'asked-blocks') return stream
+      const options: EnrichOptions<T, string, string> = {
+        requestOf: (value) => JSON.stringify(value),
+        ask: (request) => (request.includes('"amount":5') ? new Promise(() => undefined) : Promise.resolve(request)),
+        requestCodec: stringCodec,
+        answerCodec: stringCodec,
+        timeoutMs: 60_000,
+      }
+      return stream.enrich<string, string, T>(uid, options, (value, _, emit) => emit(value))
+    }
+    const job = await openJob(jobOptions(log, stormTopology({ through })))
+    const stop = new AbortController()
+    const running = job.run(stop.signal)
+    while (job.progress().elements < 1 + records.length - 2) await turn()
+    stop.abort()
+    await running
+    await job.savepoint(join(folder, 'savepoint'))
+    await job.close()
+    expect(spentOf(log)).toEqual([
+      ['spent-ann', 23, 1, 'added', 1],
+      ['spent-ann', 23, 1, 'retracted', 2],
+    ])
     await rm(folder, { recursive: true })
   })
 })

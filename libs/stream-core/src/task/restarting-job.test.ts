@@ -166,6 +166,24 @@ describe('openJob', () => {
     await stopping.close()
     await job.close()
   })
+
+  test('behavior: told to stop while it is not known whether its commit is there, it finds out before it goes on', async () => {
+    for (const fate of ['commit-unknown', 'lost'] as const) {
+      const stop = new AbortController()
+      const fates = (index: number): AppendFate => (index === 0 ? fate : 'committed')
+      const { log, job } = await setUp(fates, { commitIntervalMs: 1e9 }) // the first commit is that of the end
+      const running = job.run(stop.signal)
+      while (job.progress().elements < 3) await setImmediate()
+      stop.abort()
+      await running
+      const producer = await log.openProducer('writer')
+      const value = Buffer.from(JSON.stringify({ type: 'element', timestamp: 2, value: 'cyd' }))
+      await producer.append([{ topic: 'names', partition: 0, key: null, value }])
+      await job.runToEnd()
+      await job.close()
+      expect(counts(log)).toEqual(['ann 1', 'bob 1', 'ann 2', 'cyd 1'])
+    }
+  })
 })
 
 const bound = (log: EventLog): EventLog => ({

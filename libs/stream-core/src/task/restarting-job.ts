@@ -107,6 +107,7 @@ export class RestartingJob implements TaskJob {
         this.#nextRestartAt = null
         await work(this.#runner)
         this.#isSettled = true
+        if (this.#runner.isInDoubt) await this.#dropRunner()
         return
       } catch (error) {
         const wait = isStopping(error) ? null : this.#backoff.next(clock() - began)
@@ -117,8 +118,7 @@ export class RestartingJob implements TaskJob {
           this.#options.onProgress(this.progress())
           throw error
         }
-        this.#last = this.#runner?.progress() ?? this.#last
-        await this.#closeRunner().catch(() => undefined) // it failed already; what it still holds shows when it is opened
+        await this.#dropRunner()
         this.#restarts += 1
         this.#nextRestartAt = clock() + wait
         this.#options.onProgress(this.progress())
@@ -137,7 +137,12 @@ export class RestartingJob implements TaskJob {
   async #stopped<T>(work: (runner: TaskRunner) => Promise<T>): Promise<T> {
     if (!this.#isSettled) throw new SavepointError('The job runs: stop it first.')
     this.#runner ??= await this.#options.open((progress) => this.#tell(progress))
-    return work(this.#runner)
+    try {
+      return await work(this.#runner)
+    } catch (error) {
+      if (!(error instanceof SavepointError)) await this.#dropRunner()
+      throw error
+    }
   }
 
   #tell(progress: TaskProgress): void {
@@ -145,6 +150,10 @@ export class RestartingJob implements TaskJob {
     this.#options.onProgress(this.progress())
   }
 
+  /** What it holds is not to be gone on with. Where closing it fails as well, that shows when the next one is opened. */
+  async #dropRunner(): Promise<void> {
+    await this.#closeRunner().catch(() => undefined)
+  }
   async #closeRunner(): Promise<void> {
     const runner = this.#runner
     this.#runner = null

@@ -182,6 +182,7 @@ export class TaskRunner {
   #checkpointOutcome: CheckpointOutcome | null = null
   #divergences = 0
   #progressAt = -Infinity
+  #isInDoubt = false
 
   private constructor(
     options: TaskRunnerOptions,
@@ -380,6 +381,11 @@ export class TaskRunner {
     return writeTaskPart(path, this.#task, this.#store)
   }
 
+  /** It was told to stop in the middle of a commit: what it holds may be in the log. Another one finds out. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt
+  }
+
   progress(): TaskProgress {
     const task = this.#task
     return {
@@ -453,6 +459,7 @@ export class TaskRunner {
       this.#time.spendOn('idle')
       // Told to stop while it waited for the log: what is not committed is folded again by the next start.
       if (signal.aborted && isRetryable(error)) {
+        this.#isInDoubt = true
         this.#setStatus('stopped', reasonOf(error))
         return
       }

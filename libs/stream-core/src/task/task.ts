@@ -750,6 +750,7 @@ export class Task {
   #beginReturn(): void {
     const [base] = this.#marks
     const place = base?.place ?? minTimestamp
+    this.#answers?.begin() // it waits for none: what the next element lacked will be read again
     this.#steps += 1
     this.#returns = [...this.#returns, this.#steps]
     this.#current = null
