@@ -1,4 +1,5 @@
 import { defineSettings, setting, type SettingsOf } from '@tocsin/service-kit'
+import { parsePriceFeed } from './prices/price-feeds.ts'
 
 /** Every setting of the ingestor, once. Either an endpoint is followed or recordings are read. */
 export const ingestorSettings = defineSettings({
@@ -141,6 +142,35 @@ export const ingestorSettings = defineSettings({
     min: 100,
     default: 5_000,
   }),
+  priceFeeds: setting.list({
+    env: 'TOCSIN_PRICE_FEEDS',
+    flag: 'price-feed',
+    doc: 'Products of exchanges that are the USD price of an asset: coinbase:ETH-USD=native, kraken:USDC/USD=0x….',
+    default: [],
+    refusals: (feeds) =>
+      feeds.flatMap((feed) => {
+        try {
+          parsePriceFeed(feed)
+          return []
+        } catch (error) {
+          return [error instanceof Error ? error.message : String(error)]
+        }
+      }),
+  }),
+  coinbaseUrl: setting.url({
+    env: 'TOCSIN_COINBASE_URL',
+    flag: 'coinbase-url',
+    doc: 'The WebSocket feed of Coinbase Exchange, or a relay of it.',
+    protocols: ['ws', 'wss'],
+    default: 'wss://ws-feed.exchange.coinbase.com',
+  }),
+  krakenUrl: setting.url({
+    env: 'TOCSIN_KRAKEN_URL',
+    flag: 'kraken-url',
+    doc: 'The WebSocket v2 of Kraken, or a relay of it.',
+    protocols: ['ws', 'wss'],
+    default: 'wss://ws.kraken.com/v2',
+  }),
   priceOutOfOrderness: setting.duration({
     env: 'TOCSIN_PRICE_OUT_OF_ORDERNESS',
     flag: 'price-out-of-orderness',
@@ -161,6 +191,10 @@ export type IngestorConfig = SettingsOf<typeof ingestorSettings>
 /** Used where the node has no `finalized` tag and no depth is set: Ethereum's own finality is about as deep. */
 export const fallbackFinalityDepth = 64
 export const priceHeartbeatMs = 1_000
+/** How long a price of an exchange may be used. */
+export const exchangePriceMaxAgeMs = 60_000
+/** Both exchanges say something each second. */
+export const exchangeSilentAfterMs = 10_000
 export const maxWaitingPrices = 10_000
 export const mempoolHeartbeatMs = 1_000
 export const mempoolIdleAfterMs = 60_000

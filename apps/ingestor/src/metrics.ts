@@ -70,6 +70,10 @@ export const ingestorMetrics = (metrics: Metrics) => ({
     labels: ['state'],
   }),
   prices: metrics.counter({ name: 'tocsin_ingestor_prices_total', help: 'Price ticks taken in.' }),
+  outliers: metrics.counter({
+    name: 'tocsin_ingestor_price_outliers_total',
+    help: 'Price ticks of these that were marked: far from the ones before.',
+  }),
 })
 
 export type IngestorMetrics = ReturnType<typeof ingestorMetrics>

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Address } from '@tocsin/chain-model'
 import type { EventLog } from '@tocsin/event-log'
 import {
   backOffDelay,
@@ -11,6 +12,8 @@ import {
   type Metrics,
 } from '@tocsin/service-kit'
 import {
+  exchangePriceMaxAgeMs,
+  exchangeSilentAfterMs,
   fallbackFinalityDepth,
   maxBlocksInFlight,
   maxCallsInFlight,
@@ -29,7 +32,9 @@ import type { LedgerNews } from './mempool/follow-mempool.ts'
 import { minedIn, startMempool } from './mempool/start-mempool.ts'
 import { ingestorMetrics, type IngestorMetrics } from './metrics.ts'
 import { httpPriceSource } from './prices/http-price-source.ts'
+import { exchangePriceSource } from './prices/exchange-price-source.ts'
 import { declareNoPrices, followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
+import { exchanges, parsePriceFeed, productsOf } from './prices/price-feeds.ts'
 import { readPriceFile } from './prices/price-file.ts'
 import type { PriceSource } from './prices/price-source.ts'
 import { systemClock } from './rpc/clock.ts'
@@ -164,7 +169,7 @@ async function run(
 ): Promise<void> {
   const { log, prefix, logger } = deps
   const priceFile = config.prices
-  const livePrices = deps.priceSource !== undefined || config.pricesUrl !== null
+  const livePrices = deps.priceSource !== undefined || config.pricesUrl !== null || config.priceFeeds.length > 0
   if (config.rpc.length === 0 && config.recordings.length === 0 && priceFile === null && !livePrices)
     throw new NothingToIngestError()
   const knowledge = await loadKnowledge({ tokens: config.tokens, labels: config.labels })
@@ -190,10 +195,14 @@ async function run(
     for (const { code } of file.bad) metrics.failures.inc({ code })
     parts.push(ingestPriceFile({ file, log, prefix, signal: all, onRetry: failed }).then(outage.over))
   } else {
-    const source = deps.priceSource ?? httpSource(config, chainId, deps)
-    if (source !== undefined) parts.push(followLivePrices(source, config, deps, metrics, all))
+    const wrapped = wrappedNativeOf(knowledge.tokens, chainId)
+    const given = deps.priceSource === undefined ? [] : [deps.priceSource]
+    const sources = [...given, ...httpSource(config, chainId, deps), ...exchangeSources(config, chainId, wrapped, deps)]
+    if (sources.length > 0) parts.push(followLivePrices(sources, config, deps, metrics, all))
     else {
-      logger.warn('without --prices or --prices-url nothing can be valued in USD; rules in USD stay silent')
+      logger.warn(
+        'without --prices, --prices-url or --price-feed nothing can be valued in USD; rules in USD stay silent',
+      )
       parts.push(declareNoPrices({ log, prefix, now: deps.now ?? Date.now, signal: all }))
     }
   }
@@ -243,20 +252,33 @@ async function readRecordings(
   })
 }
 
-function httpSource(config: IngestorConfig, chainId: number, deps: IngestorDeps): PriceSource | undefined {
-  if (config.pricesUrl === null) return undefined
-  return httpPriceSource({
-    url: config.pricesUrl,
-    chainId,
-    intervalMs: config.pricesPollInterval,
-    timeoutMs: config.requestTimeout,
-    wait: waitFor,
-    now: deps.now ?? Date.now,
+function httpSource(config: IngestorConfig, chainId: number, deps: IngestorDeps): readonly PriceSource[] {
+  if (config.pricesUrl === null) return []
+  const [intervalMs, timeoutMs] = [config.pricesPollInterval, config.requestTimeout]
+  const now = deps.now ?? Date.now
+  return [httpPriceSource({ url: config.pricesUrl, chainId, intervalMs, timeoutMs, wait: waitFor, now })]
+}
+
+/** One for each exchange that a feed names. */
+function exchangeSources(
+  config: IngestorConfig,
+  chainId: number,
+  wrappedNative: Address | undefined,
+  deps: IngestorDeps,
+): readonly PriceSource[] {
+  const feeds = config.priceFeeds.map(parsePriceFeed)
+  const urls = { coinbase: config.coinbaseUrl, kraken: config.krakenUrl }
+  return exchanges.flatMap((exchange) => {
+    const products = productsOf(feeds, exchange.name, wrappedNative)
+    if (products.size === 0) return []
+    const [maxAgeMs, silentAfterMs] = [exchangePriceMaxAgeMs, exchangeSilentAfterMs]
+    const about = { exchange, url: urls[exchange.name], chainId, products, maxAgeMs, silentAfterMs }
+    return [exchangePriceSource({ ...about, random: Math.random, now: deps.now ?? Date.now, wait: waitFor })]
   })
 }
 
 const followLivePrices = (
-  source: PriceSource,
+  sources: readonly PriceSource[],
   config: IngestorConfig,
   deps: IngestorDeps,
   metrics: IngestorMetrics,
@@ -275,13 +297,14 @@ const followLivePrices = (
       maxWaiting: maxWaitingPrices,
     },
     {
-      source,
+      sources,
       log: deps.log,
       now: deps.now ?? Date.now,
       wait: waitFor,
       random: Math.random,
-      onPrice: () => {
+      onPrice: ({ outlier }) => {
         metrics.prices.inc()
+        if (outlier === true) metrics.outliers.inc()
         outage.over()
       },
       onError: (error) => {

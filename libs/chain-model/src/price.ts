@@ -18,5 +18,7 @@ export const priceTickSchema = z.object({
   time: z.int().nonnegative(),
   /** How long after `time` it may be used, in ms; null: for ever (a constant). */
   maxAge: z.int().positive().nullable(),
+  /** It does not fit the prices before it, see docs/connectors.md. It is there as it was told; who reads it decides. */
+  outlier: z.literal(true).optional(),
 })
 export type PriceTick = Readonly<z.output<typeof priceTickSchema>>

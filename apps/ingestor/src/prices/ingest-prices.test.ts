@@ -12,13 +12,13 @@ import { describe, expect, test } from 'vitest'
 import { unreachableOnce } from '../testing/unreachable-once.ts'
 import { declareNoPrices, followPrices, ingestPriceFile } from './ingest-prices.ts'
 import { BadPriceError } from './price-file.ts'
-import { pushPriceSource } from './price-source.ts'
+import { pushPriceSource, type PriceProgress, type PriceSource } from './price-source.ts'
 
 const tick = (time: number): PriceTick => ({
   type: 'price',
   chainId: 1,
   asset: 'native',
-  price8: BigInt(time + 1),
+  price8: 100_000n + BigInt(time),
   source: 'test',
   time,
   maxAge: 60_000,
@@ -93,7 +93,7 @@ describe('followPrices', () => {
     await followPrices(
       { prefix: 'test', outOfOrdernessMs: 500, heartbeatMs: 1000, idleAfterMs: 5000, maxWaiting: 3 },
       {
-        source,
+        sources: [source],
         log,
         now: () => time,
         wait: async () => {
@@ -137,12 +137,60 @@ describe('followPrices', () => {
     ])
   })
 
+  test('behavior: a source that tells its time holds the watermark back, until it is away or silent for long', async () => {
+    const log = openSimulatedLog()
+    const stop = new AbortController()
+    let time = 10_000
+    let turn = 0
+    let told: PriceProgress | undefined
+    const source: PriceSource = {
+      name: 'exchange',
+      run: (_push, _failed, signal, progress) => {
+        told = progress
+        progress?.reached(9_000)
+        return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      },
+    }
+    const steps: readonly (readonly [number, () => void])[] = [
+      [11_000, () => {}],
+      [12_000, () => told?.reached(11_700)],
+      [13_000, () => told?.reached(11_600)], // never backwards
+      [14_000, () => told?.silent()],
+      [15_000, () => told?.reached(14_900)],
+      [20_000, () => {}], // 5 s without a word
+    ]
+    await followPrices(
+      { prefix: 'test', outOfOrdernessMs: 500, heartbeatMs: 1000, idleAfterMs: 5000, maxWaiting: 3 },
+      {
+        sources: [source, pushPriceSource('market')],
+        log,
+        now: () => time,
+        wait: async () => {
+          const step = steps[turn++]
+          if (step === undefined) return stop.abort()
+          time = step[0]
+          step[1]()
+        },
+        random: () => 0,
+        onError: () => {},
+      },
+      stop.signal,
+    )
+    expect(pricesIn(log)).toEqual([
+      { type: 'watermark', watermark: 8_499 },
+      { type: 'watermark', watermark: 11_199 },
+      { type: 'watermark', watermark: 13_499 },
+      { type: 'watermark', watermark: 14_399 },
+      { type: 'idle', time: 20_000 },
+    ])
+  })
+
   test('error: more prices than may wait are told and left out, none silently', async () => {
     const { records, errors } = await play((turn, _set, push) => {
       if (turn === 0) for (let time = 0; time < 5; time++) push(tick(time))
       return turn < 1
     })
     expect(records.filter(({ type }) => type === 'price').length).toBe(3)
-    expect(errors).toEqual(Array.from({ length: 2 }, () => '3 prices of market wait to be written; one was left out.'))
+    expect(errors).toEqual(Array.from({ length: 2 }, () => '3 prices wait to be written; one of test was left out.'))
   })
 })

@@ -12,7 +12,9 @@ import type { EventLog, NewRecord } from '@tocsin/event-log'
 import { retry } from '@tocsin/service-kit'
 import { openFeedProducer } from '../feeds/feed-producer.ts'
 import { LedgerBrokenError } from '../ledger/resume-point.ts'
+import { PriceGapError } from './exchange-price-source.ts'
 import { BadPriceError, type PriceFile } from './price-file.ts'
+import { outlierMarker } from './outliers.ts'
 import type { PriceSource } from './price-source.ts'
 
 const utf8 = new TextEncoder()
@@ -24,8 +26,8 @@ function priceRecord(prefix: string, record: PricesRecord): NewRecord {
   return { topic: pricesTopic(prefix), partition: 0, key, value: pricesCodec.encode(record) }
 }
 
-/** What could not be read as a price, kept whole (cut at 64 KiB). */
-const deadLetter = (prefix: string, { code, message, origin, text }: BadPriceError): NewRecord => ({
+/** What could not be read as a price, or is known to be missing, kept whole (cut at 64 KiB). */
+const deadLetter = (prefix: string, { code, message, origin, text }: BadPriceError | PriceGapError): NewRecord => ({
   topic: deadLettersTopic(prefix),
   partition: 0,
   key: utf8.encode('ingestor/prices'),
@@ -48,7 +50,7 @@ const createTopics = (log: EventLog, prefix: string) =>
 const pricesPerAppend = 1000
 
 /**
- * Writes a price file to the prices topic: its ticks by time, its bad lines to the dead letters, and at the end the
+ * Writes a price file to the prices topic: its ticks by time, outliers marked, its bad lines to the dead letters, and at the end the
  * highest watermark. A second call goes on where the first one ended.
  * @throws {LedgerBrokenError} if the topic holds more than this file.
  */
@@ -62,7 +64,7 @@ export async function ingestPriceFile(options: {
 }): Promise<void> {
   const { file, log, prefix } = options
   const signal = options.signal ?? new AbortController().signal
-  const records = withWatermarks(file.ticks)
+  const records = withWatermarks(file.ticks.map(outlierMarker()))
   await retry(
     async () => {
       await createTopics(log, prefix)
@@ -173,7 +175,7 @@ export interface FollowPricesConfig {
 }
 
 export interface FollowPricesDeps {
-  readonly source: PriceSource
+  readonly sources: readonly PriceSource[]
   readonly log: EventLog
   /** Ms; a clock at the edge: what it decides is written into the log. */
   readonly now: () => number
@@ -190,16 +192,19 @@ export class PriceFloodError extends Error {
 }
 
 /**
- * Writes a live feed to the prices topic: ticks as they come, a watermark every heartbeat (now less the allowed
- * out-of-orderness, never backwards), and `idle` after silence; the next tick ends that. Bad prices go to the dead
- * letters. Runs until the signal is aborted.
+ * Writes live sources to the prices topic: ticks as they come, outliers marked; a watermark every heartbeat (the least
+ * time that the sources have reached, or now, less the allowed out-of-orderness, never backwards), and `idle` after
+ * silence of all; the next tick ends that. Bad prices go to the dead letters. Runs until the signal is aborted.
  */
 export async function followPrices(
   config: FollowPricesConfig,
   deps: FollowPricesDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, now, source } = deps
+  const { log, now, sources } = deps
+  const marked = outlierMarker()
+  /** How far each source has come that tells it. */
+  const clocks = new Map<PriceSource, { readonly reached: number; readonly heardAt: number }>()
   const { prefix } = config
   const waiting: NewRecord[] = []
   let lastPriceAt = now()
@@ -214,21 +219,38 @@ export async function followPrices(
   const push = (tick: PriceTick) => {
     if (waiting.length >= config.maxWaiting) {
       deps.onError(
-        new PriceFloodError(`${waiting.length} prices of ${source.name} wait to be written; one was left out.`),
+        new PriceFloodError(`${waiting.length} prices wait to be written; one of ${tick.source} was left out.`),
       )
       return
     }
     lastPriceAt = now()
-    put(priceRecord(prefix, tick))
-    deps.onPrice?.(tick)
+    const told = marked(tick)
+    put(priceRecord(prefix, told))
+    deps.onPrice?.(told)
   }
   const failed = (error: unknown) => {
     deps.onError(error)
-    if (error instanceof BadPriceError && waiting.length < config.maxWaiting) put(deadLetter(prefix, error))
+    const isToBeKept = error instanceof BadPriceError || error instanceof PriceGapError
+    if (isToBeKept && waiting.length < config.maxWaiting) put(deadLetter(prefix, error))
   }
   const again = { signal, random: deps.random, onRetry: deps.onError }
   await retry(() => createTopics(log, prefix), again)
-  const running = source.run(push, failed, signal)
+  const running = Promise.all(
+    sources.map((source) =>
+      source.run(push, failed, signal, {
+        reached: (time) => {
+          lastPriceAt = now()
+          clocks.set(source, { reached: Math.max(time, clocks.get(source)?.reached ?? 0), heardAt: lastPriceAt })
+        },
+        silent: () => clocks.delete(source),
+      }),
+    ),
+  )
+  /** Of all sources: none of them comes with an older price, but for the out-of-orderness. */
+  const reachedBy = (time: number) =>
+    [...clocks.values()]
+      .filter(({ heardAt }) => time - heardAt < config.idleAfterMs)
+      .reduce((least, { reached }) => Math.min(least, reached), time)
   const producer = await openFeedProducer({ log, transactionalId: pricesTransactionalId(prefix), ...again })
   try {
     while (!signal.aborted) {
@@ -239,9 +261,9 @@ export async function followPrices(
         const time = now()
         idle = !hasPrices && time - lastPriceAt >= config.idleAfterMs
         if (idle) records.push(priceRecord(prefix, { type: 'idle', time }))
-        else if (time >= nextHeartbeatAt && time - config.outOfOrdernessMs - 1 > watermark) {
+        else if (time >= nextHeartbeatAt && reachedBy(time) - config.outOfOrdernessMs - 1 > watermark) {
           nextHeartbeatAt = time + config.heartbeatMs
-          watermark = time - config.outOfOrdernessMs - 1
+          watermark = reachedBy(time) - config.outOfOrdernessMs - 1
           records.push(priceRecord(prefix, { type: 'watermark', watermark }))
         }
       }
