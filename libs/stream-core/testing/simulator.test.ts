@@ -18,7 +18,7 @@ describe('simulator', () => {
     process.stdout.write(`simulator ${JSON.stringify(tally)}\n`)
     if (tally.seeds < 1000) return
     // The laws would hold of runs in which nothing happens.
-    for (const kind of [...faultKinds, 'crash within a start', 'disk lost'])
+    for (const kind of [...faultKinds, 'crash within a start', 'disk lost', 'savepoint taken'])
       expect(tally.met, kind).toHaveProperty([kind])
     for (const what of finders) expect(tally.covered, what).toHaveProperty([what])
   }, 600_000)
@@ -36,6 +36,7 @@ const faultKinds = [
   'pause',
   'second-owner',
   'restart',
+  'savepoint',
   'log-away',
   'log-full',
   'commit-unknown',
@@ -44,5 +45,5 @@ const faultKinds = [
 const finders = [
   ...['spent', 'big', 'quiet', 'received', 'late', 'level', 'priced', 'ticks', 'at', 'visit', 'memory', 'triple'],
   ...['met', 'watched', 'valued', 'ruled', 'told', 'rated'],
-  ...['retracted', 'reverts', 'resumptions', 'dead letters', 'spills', 'jobs of many tasks'],
+  ...['retracted', 'reverts', 'resumptions', 'returns', 'dead letters', 'spills', 'jobs of many tasks'],
 ]

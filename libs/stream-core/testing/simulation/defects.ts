@@ -14,7 +14,7 @@ import type { StateStore } from '../../src/state/state-store.ts'
 import type { CheckpointMeta } from '../../src/task/checkpoint.ts'
 import { Input } from '../../src/task/input.ts'
 import { OutputBuffer } from '../../src/task/output-buffer.ts'
-import { decodeMarker, encodeMarker } from '../../src/task/marker.ts'
+import { decodeMarker, encodeMarker, type ProgressMarker } from '../../src/task/marker.ts'
 import { Schedule } from '../../src/schedule.ts'
 import { MemoryBudget } from '../../src/state/memory-budget.ts'
 import { ValueTable } from '../../src/state/value-table.ts'
@@ -196,15 +196,11 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'the end of idleness not written down',
-    log: appending((producer, records) =>
-      producer.append(
-        records.map((record) =>
-          isMarker(record)
-            ? { ...record, value: encodeMarker({ ...decodeMarker(record.value), resumptions: [] }) }
-            : record,
-        ),
-      ),
-    ),
+    log: marking((marker) => ({ ...marker, resumptions: [] })),
+  },
+  {
+    name: 'a return to what is final, for a savepoint, not written down',
+    log: marking((marker) => ({ ...marker, returns: [] })),
   },
   {
     name: 'versions of a temporal join that no checkpoint holds',
@@ -310,6 +306,16 @@ function appending(
       return { ...producer, append: (records) => append(producer, records) }
     },
   })
+}
+
+function marking(of: (marker: ProgressMarker) => ProgressMarker): (log: EventLog, owner: string) => EventLog {
+  return appending((producer, records) =>
+    producer.append(
+      records.map((record) =>
+        isMarker(record) ? { ...record, value: encodeMarker(of(decodeMarker(record.value))) } : record,
+      ),
+    ),
+  )
 }
 
 function changing(

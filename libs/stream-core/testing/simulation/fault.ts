@@ -23,6 +23,8 @@ export type Fault =
   | { readonly type: 'second-owner'; readonly job: number; readonly turn: number }
   /** It is told to stop, and started again. */
   | { readonly type: 'restart'; readonly job: number; readonly turn: number }
+  /** It is told to stop, takes a savepoint, and is started again. */
+  | { readonly type: 'savepoint'; readonly job: number; readonly turn: number }
   /** The log cannot be reached. */
   | { readonly type: 'log-away'; readonly job: number; readonly turn: number }
   | { readonly type: 'log-full'; readonly job: number; readonly append: number; readonly times: number }
@@ -68,9 +70,17 @@ export const faults = ({ jobs, mayLoseDisk, isMany }: FaultRange): fc.Arbitrary<
     }),
   ]
   if (mayLoseDisk) others.push(fc.record({ type: fc.constant('second-owner' as const), job, turn }))
+  // Where the job went back for one is in the progress markers since the newest checkpoint alone. One that has read nothing
+  // yet has nothing to save.
+  const savepoint = fc.record({
+    type: fc.constant('savepoint' as const),
+    job,
+    turn: fc.noBias(fc.integer({ min: 30, max: 300 })),
+  })
   const fault = fc.oneof<[fc.WeightedArbitrary<Fault>, ...fc.WeightedArbitrary<Fault>[]]>(
     { weight: 6, arbitrary: crash },
     { weight: isMany ? 6 : 1, arbitrary: fc.record({ type: fc.constant('task-crash' as const), job, turn }) },
+    { weight: mayLoseDisk ? 0 : 3, arbitrary: savepoint },
     ...others.map((arbitrary) => ({ weight: 1, arbitrary })),
   )
   return fc.array(fault, { maxLength: 16, size: 'max' })

@@ -27,6 +27,7 @@ export const verifyExactlyOnce = async (workload: Workload, run: SimulatedRun): 
       partitions: (topic) => partitions.get(topic) ?? 1,
       records: (at) => run.log.records(at),
       resumptions: left.resumptions,
+      returns: left.returns,
       answers,
     })
     await verifyCheckpoint(name, left, expected)
@@ -114,6 +115,8 @@ const standing = ({ outputs }: Result, read: (value: Uint8Array) => ReadOutput):
  * brought about, so of many tasks some may stand a little earlier than the fold of all: their outputs must do.
  */
 const verifyCheckpoint = async (job: string, left: SimulatedJob, expected: Result): Promise<void> => {
+  // One that is taken behind the end makes a base of what needs none.
+  if (left.savepoints > 0) return
   const contents = left.disk.get('')
   if (left.shards > 1 || contents?.meta === undefined) return // no checkpoint is one of nothing
   const { state, snapshot } = await checkpointOf(contents)

@@ -54,6 +54,10 @@ export class Owner {
   readonly host: number
   readonly stop = new AbortController()
   turns = 0
+  /** It takes a savepoint when it has stopped. */
+  takesSavepoint = false
+  /** Rejects when it crashes. */
+  readonly crash = Promise.withResolvers<never>()
   isCrashed = false
   hasEnded = false
   pausedUntil = 0
@@ -67,6 +71,7 @@ export class Owner {
     this.host = at.host
     this.#disk = at.disk
     this.#around = at.around
+    this.crash.promise.catch(() => undefined) // who waits for it has it
   }
 
   get isAlive(): boolean {
@@ -124,6 +129,11 @@ export class Owner {
         }),
       readMeta: () => this.#askDisk('read the head of the checkpoint', () => store.readMeta()),
       async *cells(...of) {
+        // Nothing befalls it while it writes its savepoint: the file would be left open.
+        if (owner.takesSavepoint) {
+          yield* store.cells(...of)
+          return
+        }
         await owner.turn('read cells of the checkpoint')
         yield* store.cells(...of)
         await owner.turn('have read cells of the checkpoint')

@@ -26,6 +26,7 @@ export const runPlainly = async (
     readonly partitions: (topic: string) => number
     readonly records: (at: { readonly topic: string; readonly partition: number }) => readonly LogRecord[]
     readonly resumptions: readonly Resumption[]
+    readonly returns: readonly number[]
     readonly answers: GivenAnswers
   },
 ): Promise<Result> => {
@@ -40,12 +41,15 @@ export const runPlainly = async (
   })
   task.attach({ tables: {}, read: () => undefined, readSpill: () => undefined })
   task.start(task.inputs.map(() => 0))
-  task.replay(inputs.resumptions, Infinity)
-  for (const input of task.inputs) {
-    const records = inputs.records({ topic: input.source.topic, partition: input.partition })
-    input.offer(records, records.length)
+  task.replay(inputs.resumptions, Infinity, inputs.returns)
+  for (let returns = -1; returns < task.returns;) {
+    returns = task.returns // what it went back behind is read again
+    for (const input of task.inputs) {
+      const records = inputs.records({ topic: input.source.topic, partition: input.partition })
+      input.offer(records, records.length)
+    }
+    task.advance(Infinity)
   }
-  task.advance(Infinity)
   const outputs = new Map<string, Uint8Array[]>()
   for (const { record } of task.outputs.drain()) {
     const at = `${record.topic}/${record.partition}`

@@ -82,7 +82,7 @@ export interface SimulatedRun {
   readonly jobs: readonly SimulatedJob[]
   /** What happened, one line each, oldest first. */
   readonly trace: readonly string[]
-  /** How many faults met their moment, by kind, with the crashes within a start and the spills beside them. */
+  /** How many faults met their moment, by kind, with the crashes within a start, the savepoints that were taken and the spills beside them. */
   readonly met: Readonly<Record<string, number>>
   readonly events: number
 }
@@ -97,6 +97,10 @@ export interface SimulatedJob {
   readonly savepoint: () => Promise<string>
   /** From all markers that were committed: where idle inputs went on, which the logs alone do not say. */
   readonly resumptions: readonly Resumption[]
+  /** From the same markers: steps that went back to what was final, for a savepoint. */
+  readonly returns: readonly number[]
+  /** Taken while it ran. */
+  readonly savepoints: number
 }
 
 /** A promise was broken. */
@@ -239,6 +243,8 @@ class Supervisor {
   readonly #disks = Array.from({ length: hosts }, (): Disk => new Map())
   readonly #owners: Owner[] = []
   readonly #resumptions = new Map<number, Resumption>()
+  readonly #returns = new Set<number>()
+  #savepoints = 0
   #turns = 0
   #appends = 0
   #writes = 0
@@ -291,7 +297,8 @@ class Supervisor {
     const { name, pace } = this.#options
     const resumptions = [...this.#resumptions.values()].sort((a, b) => a.step - b.step)
     const disk = this.#diskOf(this.#lastHost)
-    return { name, disk, shards: pace.shards, resumptions, savepoint: () => this.#savepoint(disk) }
+    const [returns, savepoints] = [[...this.#returns], this.#savepoints]
+    return { name, disk, shards: pace.shards, resumptions, returns, savepoints, savepoint: () => this.#savepoint(disk) }
   }
 
   /** In the time of the machine, for savepoints are files. @throws {BrokenLawError} if there is none to be had */
@@ -344,6 +351,7 @@ class Supervisor {
         eventLoop: owner.eventLoop(),
       })
       await (toEnd ? job.runToEnd() : job.run(owner.stop.signal))
+      if (owner.takesSavepoint) await this.#trySavepoint(owner, job)
       await job.close()
       note(`${owner.name} has stopped`)
     } catch (error) {
@@ -352,6 +360,21 @@ class Supervisor {
     }
     owner.hasEnded = true
     this.#replaceLast()
+  }
+
+  /** Weather may befall it here too: then there is none, and whoever comes next goes on all the same. */
+  async #trySavepoint(owner: Owner, job: Job): Promise<void> {
+    const { note, count } = this.#options
+    try {
+      await savepointBytes((file) => Promise.race([job.savepoint(file), owner.crash.promise]))
+      note(`${owner.name} has taken a savepoint`)
+      count('savepoint taken')
+      this.#savepoints += 1
+    } catch (error) {
+      if (owner.isCrashed) return new Promise(() => undefined) // nothing of it goes on
+      if (!isOrdinary(error) && !isWeather(textOf(error))) throw error
+      note(`${owner.name} takes no savepoint: ${textOf(error)}`)
+    }
   }
 
   async #open(of: {
@@ -399,8 +422,10 @@ class Supervisor {
   #appended(): void {
     const { name, log } = this.#options
     const last = log.records({ topic: progressTopicOf(name), partition: 0 }).at(-1)
-    const resumptions = last === undefined ? [] : decodeMarker(last.value).resumptions
+    if (last === undefined) return
+    const { resumptions, returns } = decodeMarker(last.value)
     for (const resumption of resumptions) this.#resumptions.set(resumption.step, resumption)
+    for (const step of returns) this.#returns.add(step)
   }
 
   #meet(owner: Owner, what: string): void {
@@ -435,6 +460,11 @@ class Supervisor {
           note(`${owner.name} is told to stop at: ${what}`)
           owner.stop.abort()
           break
+        case 'savepoint':
+          note(`${owner.name} is told to stop and to take a savepoint at: ${what}`)
+          owner.takesSavepoint = true
+          owner.stop.abort()
+          break
         case 'log-away':
           note(`${owner.name} cannot reach the log at: ${what}`)
           owner.failure = new LogUnavailableError(what)
@@ -449,6 +479,7 @@ class Supervisor {
   #crash(owner: Owner, what: string, then: { readonly downMs: number; readonly again: readonly number[] }): void {
     this.#options.note(`${owner.name} crashes at: ${what}`)
     owner.isCrashed = true
+    owner.crash.reject(new Error('The process is gone.'))
     this.#again = then.again
     this.#replaceLast(then.downMs)
   }

@@ -35,8 +35,9 @@ export class VirtualTime {
   /** @returns false when nothing is left that could ever happen, or `maxEvents` have. */
   async runUntil(isDone: () => boolean, maxEvents: number): Promise<boolean> {
     for (let left = maxEvents; ; left -= 1) {
-      // What waits for no event, promises alone, is through when Node turns to its immediates.
-      await new Promise((resolve) => setImmediate(resolve))
+      // What waits for no event, promises alone, is through when Node turns to its immediates; files take longer.
+      do await new Promise((resolve) => setImmediate(resolve))
+      while (process.getActiveResourcesInfo().some((resource) => /^FS|^CloseReq$/.test(resource)))
       if (isDone()) return true
       const next = this.#earliest()
       if (next === undefined || left <= 0) return false
