@@ -18,6 +18,7 @@ const begun: Readonly<Record<string, string>> = {
   detect: '--kafka-brokers 127.0.0.1:1',
   serve: '--kafka-brokers 127.0.0.1:1',
   topics: '--kafka-brokers 127.0.0.1:1',
+  ledger: '--kafka-brokers 127.0.0.1:1',
   decode: '--recording blocks',
   replay: '--recording blocks',
   verify: 'alerts.ndjson --recording blocks',

@@ -46,6 +46,11 @@ const groups: readonly { readonly title: string; readonly commands: readonly Lis
         summary: 'List, check, create and repair the topics that they meet in.',
         load: async () => (await import('./commands/topics.ts')).topics,
       },
+      {
+        name: 'ledger',
+        summary: 'Prove that the log holds every block of a chain, or say what is missing.',
+        load: async () => (await import('./commands/ledger.ts')).ledger,
+      },
     ],
   },
   {
