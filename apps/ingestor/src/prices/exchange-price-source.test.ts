@@ -134,18 +134,21 @@ describe('exchangePriceSource', () => {
       })
     const { until, told, waits } = await follow(coinbase, 'ETH-USD', (socket, connection) => {
       if (connection === 0) socket.send('no json')
-      if (connection === 0 || connection === 3) socket.send(match(connection + 1))
-      if (connection < 3) socket.close()
+      if (connection === 0 || connection >= 3) socket.send(match(connection + 1))
+      if (connection < 4) socket.close()
     })
-    await until(() => told.filter((what) => what.includes(' at ')).length === 2)
+    await until(() => told.filter((what) => what.includes(' at ')).length === 3)
     const lost = ['silent', 'coinbase is not connected: the connection ended.']
     expect(told.filter((what) => !what.startsWith('coinbase, a message: ') && !what.startsWith('reached'))).toEqual([
       '200000000 at 9',
       ...[...lost, ...lost, ...lost],
       'coinbase left out 2 trades of ETH-USD after trade 1.',
       '200000000 at 9',
+      ...lost,
+      '200000000 at 9',
     ])
-    expect(waits).toEqual([1_000, 2_000, 4_000])
+    // What was said ends the row of failures.
+    expect(waits).toEqual([1_000, 2_000, 4_000, 1_000])
   })
 
   test('behavior: a connection that says nothing is given up', async () => {
