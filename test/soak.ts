@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { soakChaos } from './soak/chaos.ts'
-import { soakIngest } from './soak/ingest.ts'
+import { soakIngest, soakIngestKills } from './soak/ingest.ts'
 import { soakKafka } from './soak/kafka.ts'
 import { soakKills, soakReorgs, soakSimulator } from './soak/stream-core.ts'
 import { soakTakeover } from './soak/takeover.ts'
@@ -11,6 +11,7 @@ const usage = `Usage: npm run soak -- <what> [options]
       --steps M            events in each, default 40
   ingest                 the ingestor over simulated nodes: reorgs to depth 64, forks that flip, lies, silence, crashes
       --seeds N            how many, default 10000
+  ingest --kills N       kill -9 of a real process that follows a node into the embedded log, N times
   kafka                  storms over processes, a broker and PostgreSQL: kill -9, stops, cuts, restarts, full disks
       --faults N           how many, in storms of 40; default 200
       --preload MODULE     what each process loads before all else, to break it on purpose
@@ -58,6 +59,7 @@ const soak = async (): Promise<boolean> => {
     case 'chaos':
       return soakChaos({ rounds: count('rounds', values.rounds), steps: count('steps', values.steps), seed })
     case 'ingest':
+      if (values.kills !== undefined) return soakIngestKills({ kills: count('kills', values.kills), seed })
       return soakIngest({ seeds: count('seeds', values.seeds), seed })
     case 'kafka':
       return soakKafka({ faults: count('faults', values.faults), seed, preload: values.preload })

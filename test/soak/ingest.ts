@@ -1,4 +1,6 @@
-import { BrokenIngestError, runIngestStorm } from '@tocsin/ingestor/testing'
+import { randomInt } from 'node:crypto'
+import { BrokenIngestError, runIngestKillStorm, runIngestStorm } from '@tocsin/ingestor/testing'
+import { createProgressBar } from '@tocsin/service-kit'
 import { soakSeeds } from './soak-seeds.ts'
 
 /** Storms of the ingestor over simulated nodes with fresh seeds in a row, or the one that is given. @returns whether all held */
@@ -36,4 +38,33 @@ export async function soakIngest(options: {
   ] as const
   process.stdout.write(rows.map(([name, value]) => `${name.padEnd(40)}${String(value).padStart(12)}\n`).join(''))
   return true
+}
+
+/** `kill -9` of a real process that follows a node. @returns whether its log is that of one left alone */
+export async function soakIngestKills(options: {
+  readonly kills: number
+  readonly seed: number | undefined
+}): Promise<boolean> {
+  const { kills, seed = randomInt(2 ** 31) } = options
+  const bar = createProgressBar({
+    stream: process.stderr,
+    now: () => performance.now(),
+    label: 'kill -9',
+    unit: 'kills',
+  })
+  try {
+    const report = await runIngestKillStorm({ seed, kills, onKill: (done) => bar.update({ done, total: kills }) })
+    bar.end()
+    const { hits, blocks, records } = report
+    process.stdout.write(
+      `SEED=${seed}: held, ${hits} of ${kills} processes killed, ${blocks} blocks, ${records} records, as of one left alone\n`,
+    )
+    return true
+  } catch (error) {
+    bar.end()
+    process.stderr.write(
+      `BROKEN ${String(error)}\nPlay it again: npm run soak -- ingest --kills ${kills} --seed ${seed}\n`,
+    )
+    return false
+  }
 }

@@ -95,6 +95,18 @@ describe('ledgerFold', () => {
     expect(tried).toBeGreaterThan(20)
   })
 
+  test('error: one transaction twice in place of another is told', async () => {
+    const { records } = await written()
+    const at = records.findIndex((record, index) => {
+      return record.type === 'transaction' && records[index + 1]?.type === 'transaction'
+    })
+    const [first] = records.slice(at)
+    if (first === undefined) throw new Error('assertion: a block has two transactions')
+    expect(foldOf(records.with(at + 1, first)).faults.map(({ what }) => what)).toEqual([
+      'its transactions are not in order',
+    ])
+  })
+
   test('error: a seal that counts otherwise, or another parent, is told', async () => {
     const { records } = await written()
     const at = records.findIndex((record) => record.type === 'sealed' && record.block.number === 2)

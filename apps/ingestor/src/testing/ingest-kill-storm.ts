@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { transactionsTopic, type Hash } from '@tocsin/chain-model'
+import { openEmbeddedLog } from '@tocsin/event-log'
+import { readTo, textOf } from '@tocsin/event-log/testing'
+import { seededRandom } from '@tocsin/stream-core/testing'
+import { proveLedger } from '../ledger/prove-ledger.ts'
+import { systemClock } from '../rpc/clock.ts'
+import { serveNode } from './serve-node.ts'
+import { SimulatedChain } from './simulated-chain.ts'
+import { SimulatedNode, honest, type ChainView } from './simulated-node.ts'
+
+const child = resolve(import.meta.dirname, 'ingest-until-killed.ts')
+const blocksAKill = 16
+const longestStartMs = 900
+const longestLifeMs = 150
+
+export interface IngestKillReport {
+  /** How many processes were still there to be killed. */
+  readonly hits: number
+  readonly blocks: number
+  readonly records: number
+}
+
+/**
+ * Follows a node that serves a growing chain in a process of its own, kills it with `kill -9` at random moments, also while
+ * it starts, starts it again on the same log, and at the end holds the log to one that was written in one go, record by
+ * record. At first half of the chain is there: the log is behind, and then follows. @throws {Error} they differ
+ */
+export async function runIngestKillStorm(options: {
+  readonly seed: number
+  readonly kills: number
+  readonly onKill?: (done: number) => void
+}): Promise<IngestKillReport> {
+  const { seed, kills } = options
+  const random = seededRandom(seed)
+  const chain = new SimulatedChain({ chainId: 31337, realHashes: true, random })
+  const views: ChainView[] = []
+  let canonical: readonly Hash[] = [chain.first.header.hash]
+  const mine = (count: number) => {
+    for (let left = count; left > 0; left--)
+      canonical = [
+        ...canonical,
+        chain.mine(chain.at(canonical.at(-1) ?? chain.first.header.hash).header, 12_000).header.hash,
+      ]
+    views.push({ canonical, finalized: 0 })
+  }
+  mine((kills * blocksAKill) / 2)
+  const node = new SimulatedNode({
+    chain,
+    abilities: { receipts: 'block', traces: 'none', finalizedTag: false, maxBatch: 1000, headsPushed: false },
+    random,
+    clock: systemClock,
+    views: () => views,
+  })
+  node.manners = honest
+  const served = await serveNode(node)
+  const root = await mkdtemp(join(tmpdir(), 'ingest-kill-'))
+  const [killed, calm] = [join(root, 'killed'), join(root, 'calm')]
+  try {
+    let hits = 0
+    for (let kill = 0; kill < kills; kill++) {
+      mine(blocksAKill / 2)
+      const after = random.fraction() < 0.3 ? 'start' : 'opening'
+      const ms = random.integer(0, after === 'start' ? longestStartMs : longestLifeMs)
+      if (await live([killed, served.httpUrl, '1000000000'], { after, ms })) hits++
+      options.onKill?.(kill + 1)
+    }
+    const head = String(canonical.length - 1)
+    await live([killed, served.httpUrl, head])
+    await live([calm, served.httpUrl, head])
+    const [found, expected] = [await recordsIn(killed), await recordsIn(calm)]
+    const at = expected.findIndex((record, index) => record !== found[index])
+    if (at !== -1 || found.length !== expected.length)
+      throw new Error(
+        `SEED=${seed}: ${found.length} records, not ${expected.length}; they differ from ${at} on; see ${root}`,
+      )
+    await rm(root, { recursive: true, force: true }) // what differs stays there to be looked at
+    return { hits, blocks: canonical.length - 1, records: expected.length }
+  } finally {
+    await served.close()
+  }
+}
+
+/** Runs the process to its end, or kills it. @returns whether it was killed */
+const live = (
+  args: readonly string[],
+  kill?: { readonly after: 'start' | 'opening'; readonly ms: number },
+): Promise<boolean> =>
+  new Promise((ended, failed) => {
+    const running = spawn(process.execPath, ['--conditions=@tocsin/source', child, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const killSoon = () => setTimeout(() => running.kill('SIGKILL'), kill?.ms)
+    if (kill?.after === 'start') killSoon()
+    if (kill?.after === 'opening') running.stdout.once('data', killSoon)
+    let errors = ''
+    running.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()))
+    running.on('exit', (code, signal) => {
+      if (code !== 0 && signal !== 'SIGKILL') failed(new Error(`The process failed: ${errors}`))
+      else ended(signal === 'SIGKILL')
+    })
+  })
+
+async function recordsIn(folder: string): Promise<readonly string[]> {
+  const log = await openEmbeddedLog(folder)
+  try {
+    const { faults } = await proveLedger(
+      log,
+      { prefix: 'kill', chainId: 31337 },
+      { signal: new AbortController().signal },
+    )
+    if (faults.length > 0) throw new Error(`the ledger in ${folder} does not hold: ${JSON.stringify(faults[0])}`)
+    const at = { topic: transactionsTopic('kill', 31337), partition: 0 }
+    const { end } = await log.offsets(at)
+    return (await readTo(log, { ...at, offset: 0 }, end)).map(textOf)
+  } finally {
+    await log.close()
+  }
+}
