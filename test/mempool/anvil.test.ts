@@ -203,6 +203,7 @@ describe.each(['subscribe', 'poll'] as const)('the mempool of anvil, by %s', (ho
     await chain.mine()
     await chain.mine()
     await tells(second, 'pending', 'mined-same')
+    await isAtHead()
     await rpc('anvil_reorg', 2, [
       [call(6, 3), 0],
       [call(8, 3, nonce + 1), 1],
