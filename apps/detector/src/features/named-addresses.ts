@@ -1,4 +1,4 @@
-import { parseAddress, type Address, type ChainEvent, type ChainTransaction } from '@tocsin/chain-model'
+import { addressesOf, parseAddress, type Address, type ChainEvent, type ChainTransaction } from '@tocsin/chain-model'
 
 /**
  * Every address that the transaction names, each once, in order of the text: sender, callee, created contract, emitters,
@@ -23,13 +23,11 @@ export function namedAddresses(transaction: ChainTransaction): readonly Address[
   return [...named].sort()
 }
 
-const addressShape = /^0x[0-9a-f]{40}$/
 /** A topic that may be an address: twelve zero bytes, then not as many zeros as a small number has. */
 const addressTopic = /^0x0{24}(?!0{12})[0-9a-f]{40}$/
 
 function addressesIn(event: ChainEvent): readonly Address[] {
   if (event.type === 'log')
     return event.topics.filter((topic) => addressTopic.test(topic)).map((topic) => parseAddress(`0x${topic.slice(26)}`))
-  // Only branded addresses have this shape in a typed event: amounts are bigint, hashes longer.
-  return Object.values(event).filter((value): value is Address => typeof value === 'string' && addressShape.test(value))
+  return addressesOf(event)
 }

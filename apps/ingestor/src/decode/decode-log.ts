@@ -2,7 +2,7 @@ import type { ChainEvent, Hash } from '@tocsin/chain-model'
 import type { SourceLog } from '../sources/source-block.ts'
 import { topic0Of } from './abi.ts'
 import { LogReader } from './log-reader.ts'
-import { emitted, type EventDecoder } from './protocol.ts'
+import type { EventDecoder } from './protocol.ts'
 import { protocols } from './protocols.ts'
 
 const decoders = new Map<Hash | undefined, EventDecoder[]>()
@@ -13,14 +13,16 @@ for (const decoder of protocols.flatMap(({ events }) => events)) {
 
 /** A log as a typed event, or as a raw `log` where no protocol claims it or its words do not fit. Never throws. */
 export function decodeLog(log: SourceLog): ChainEvent {
-  const words = (log.data.length - 2) / 64
-  const decoder = decoders
-    .get(log.topics[0])
-    ?.find((candidate) => candidate.topics === log.topics.length && (candidate.words ?? words) === words)
-  if (decoder !== undefined) {
-    const read = new LogReader(log)
-    const event = decoder.decode(read, log)
-    if (read.fits) return event
+  const candidates = decoders.get(log.topics[0])
+  if (candidates !== undefined) {
+    const words = (log.data.length - 2) / 64
+    for (const { topics, words: expected, decode } of candidates) {
+      if (topics !== log.topics.length || (expected !== null && expected !== words)) continue
+      const read = new LogReader(log)
+      const event = decode(read, log)
+      if (read.fits) return event
+      break
+    }
   }
-  return { type: 'log', ...emitted(log), topics: [...log.topics], data: log.data }
+  return { type: 'log', logIndex: log.logIndex, address: log.address, topics: [...log.topics], data: log.data }
 }

@@ -1,4 +1,14 @@
-import type { Address, BlockRef, ChainEvent, ChainTransaction, Frame, Hex, Label, TokenInfo } from '@tocsin/chain-model'
+import {
+  addressesOf,
+  type Address,
+  type BlockRef,
+  type ChainEvent,
+  type ChainTransaction,
+  type Frame,
+  type Hex,
+  type Label,
+  type TokenInfo,
+} from '@tocsin/chain-model'
 import type { SourceTransaction } from '../sources/source-block.ts'
 import { decodeLog } from './decode-log.ts'
 import { withPoolTokens, type PoolTable } from './pool-tokens.ts'
@@ -21,7 +31,7 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
   const { envelope, outcome, frames } = tx
   const events = withPoolTokens((tx.logs ?? []).map(decodeLog), context.pools)
   const created = outcome?.contractAddress ?? null
-  const named = addressesOf(events, frames ?? [], [envelope?.from ?? null, envelope?.to ?? null, created])
+  const named = namedIn(events, frames ?? [], [envelope?.from ?? null, envelope?.to ?? null, created])
   return {
     type: 'transaction',
     chainId: context.chainId,
@@ -69,15 +79,23 @@ function tokensOf(events: readonly ChainEvent[]): readonly Address[] {
   const tokens = new Set<Address>()
   for (const event of events) {
     if (isTokenEvent(event)) tokens.add(event.address)
-    if (!('token0' in event)) continue
-    if (event.token0 !== null) tokens.add(event.token0)
-    if (event.token1 !== null) tokens.add(event.token1)
+    for (const token of tokensIn(event)) if (token !== null) tokens.add(token)
   }
   return [...tokens].sort(compare)
 }
 
+/** Beside the emitter, the tokens that an event names. */
+function tokensIn(event: ChainEvent): readonly (Address | null)[] {
+  if ('token0' in event) return [event.token0, event.token1]
+  if ('tokenIn' in event) return [event.tokenIn, event.tokenOut]
+  if ('token' in event) return [event.token]
+  if (event.type === 'balancer-v2-liquidity') return event.changes.map(({ token }) => token)
+  if (event.type === 'flash-loan') return [event.asset]
+  return event.type === 'aave-liquidation' ? [event.collateralAsset, event.debtAsset] : []
+}
+
 /** Every address that the transaction names, in order. Raw logs name their emitter only: their words have no type. */
-function addressesOf(
+function namedIn(
   events: readonly ChainEvent[],
   frames: readonly Frame[],
   more: readonly (Address | null)[],
@@ -91,74 +109,6 @@ function addressesOf(
     add(frame.from)
     add(frame.to)
   }
-  for (const event of events) {
-    add(event.address)
-    switch (event.type) {
-      case 'erc20-transfer':
-      case 'erc721-transfer':
-        add(event.from)
-        add(event.to)
-        break
-      case 'erc1155-transfer':
-        add(event.operator)
-        add(event.from)
-        add(event.to)
-        break
-      case 'erc20-approval':
-      case 'erc721-approval':
-        add(event.owner)
-        add(event.spender)
-        break
-      case 'approval-for-all':
-        add(event.owner)
-        add(event.operator)
-        break
-      case 'weth-deposit':
-        add(event.to)
-        break
-      case 'weth-withdrawal':
-        add(event.from)
-        break
-      case 'uniswap-v2-pair-created':
-        add(event.pair)
-        break
-      case 'uniswap-v3-pool-created':
-        add(event.pool)
-        break
-      case 'uniswap-v2-swap':
-      case 'uniswap-v2-burn':
-        add(event.sender)
-        add(event.to)
-        break
-      case 'uniswap-v2-mint':
-        add(event.sender)
-        break
-      case 'uniswap-v3-swap':
-        add(event.sender)
-        add(event.recipient)
-        break
-      case 'uniswap-v3-mint':
-        add(event.sender)
-        add(event.owner)
-        break
-      case 'uniswap-v3-burn':
-        add(event.owner)
-        break
-      case 'uniswap-v3-collect':
-        add(event.owner)
-        add(event.recipient)
-        break
-      case 'uniswap-v2-sync':
-      case 'chainlink-answer':
-      case 'log':
-        break
-      default:
-        event satisfies never
-    }
-    if ('token0' in event) {
-      add(event.token0)
-      add(event.token1)
-    }
-  }
+  for (const event of events) for (const address of addressesOf(event)) add(address)
   return [...named].sort(compare)
 }

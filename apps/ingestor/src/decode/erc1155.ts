@@ -1,32 +1,28 @@
-import type { ChainEvent } from '@tocsin/chain-model'
-import type { SourceLog } from '../sources/source-block.ts'
 import type { LogReader } from './log-reader.ts'
-import { emitted, type Protocol } from './protocol.ts'
+import { event, type Protocol } from './protocol.ts'
 
 /** EIP-1155. A batch whose ids and values differ in number does not fit. */
 export const erc1155: Protocol = {
   name: 'ERC-1155',
   events: [
-    {
-      signature: 'TransferSingle(address,address,address,uint256,uint256)',
-      topics: 4,
-      words: 2,
-      decode: (read, log) => transfer(read, log, [read.uint(0)], [read.uint(1)]),
-    },
-    {
-      signature: 'TransferBatch(address,address,address,uint256[],uint256[])',
-      topics: 4,
-      words: null,
-      decode: (read, log) => transfer(read, log, read.uints(0), read.uints(1)),
-    },
+    event(
+      'erc1155-transfer',
+      'TransferSingle(address,address,address,uint256,uint256)',
+      { topics: 4, words: 2 },
+      (read) => transfer(read, [read.uint(0)], [read.uint(1)]),
+    ),
+    event(
+      'erc1155-transfer',
+      'TransferBatch(address,address,address,uint256[],uint256[])',
+      { topics: 4, words: null },
+      (read) => transfer(read, read.uints(0), read.uints(1)),
+    ),
   ],
 }
 
-function transfer(read: LogReader, log: SourceLog, ids: readonly bigint[], values: readonly bigint[]): ChainEvent {
-  if (ids.length !== values.length) read.fits = false
+function transfer(read: LogReader, ids: readonly bigint[], values: readonly bigint[]) {
+  if (ids.length !== values.length) read.refuse()
   return {
-    type: 'erc1155-transfer',
-    ...emitted(log),
     operator: read.topicAddress(1),
     from: read.topicAddress(2),
     to: read.topicAddress(3),

@@ -1,19 +1,33 @@
-import { zeroAddress, type Address } from '@tocsin/chain-model'
+import { zeroAddress, type Address, type Hash, type Hex } from '@tocsin/chain-model'
 import type { SourceLog } from '../sources/source-block.ts'
 
+const zeroHash = `0x${'0'.repeat(64)}` as Hash // 64 digits
+const addressPadding = '0'.repeat(24)
+/** The last second whose milliseconds are a safe integer: later ones are no time. */
+const lastSecond = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
+
 /**
- * Reads the words of one log. A word that does not hold what is asked for (an address with dirty high bytes, a `bool`
- * of 2) gives a placeholder and clears `fits`: the log is then kept raw, since nothing in a log may make decoding throw.
+ * Reads ABI-encoded words: of a log, or of call data behind its selector. A word that does not hold what is asked for (an
+ * address with dirty high bytes, a `bool` of 2, an offset past the end) gives a placeholder and clears `fits`: what is
+ * read is then kept raw, since nothing that a stranger wrote may make decoding throw.
  * Source: Solidity's contract ABI specification. Strict where it says "padded": a hostile contract may emit anything.
  */
 export class LogReader {
   readonly #topics: readonly string[]
   readonly #data: string
+  /** Where the data begin in their text: behind `0x`, and of a call behind the selector. */
+  readonly #from: number
   fits = true
 
-  constructor(log: SourceLog) {
-    this.#topics = log.topics
-    this.#data = log.data
+  constructor({ topics, data }: Pick<SourceLog, 'topics' | 'data'>, from = 2) {
+    this.#topics = topics
+    this.#data = data
+    this.#from = from
+  }
+
+  /** Whole words there are. */
+  get words(): number {
+    return Math.floor((this.#data.length - this.#from) / 64)
   }
 
   /** The topic at `index` as 64 hex digits; 0 is the signature's hash. */
@@ -23,7 +37,7 @@ export class LogReader {
 
   /** The word at `index` of the data as 64 hex digits, shorter past its end. */
   #word(index: number): string {
-    return this.#data.slice(2 + index * 64, 66 + index * 64)
+    return this.#data.slice(this.#from + index * 64, this.#from + 64 + index * 64)
   }
 
   #misfit<T>(placeholder: T): T {
@@ -31,8 +45,13 @@ export class LogReader {
     return placeholder
   }
 
+  /** For a decoder that finds the values to contradict each other. */
+  refuse(): void {
+    this.fits = false
+  }
+
   #address(word: string): Address {
-    if (word.length !== 64 || !word.startsWith('000000000000000000000000')) return this.#misfit(zeroAddress)
+    if (word.length !== 64 || !word.startsWith(addressPadding)) return this.#misfit(zeroAddress)
     return `0x${word.slice(24)}` as Address // 40 lower-case hex digits: parsed data, cut to its last 20 bytes
   }
 
@@ -40,12 +59,32 @@ export class LogReader {
     return word.length === 64 ? BigInt(`0x${word}`) : this.#misfit(0n)
   }
 
-  #small(value: bigint, low: bigint, high: bigint): number {
-    return value >= low && value <= high ? Number(value) : this.#misfit(0)
+  #hash(word: string): Hash {
+    return word.length === 64 ? (`0x${word}` as Hash) : this.#misfit(zeroHash) // 64 digits of parsed hex
+  }
+
+  /** A number that is small by its meaning, without a bigint: at most `high`, which is below 2^52. */
+  #number(word: string, high: number): number {
+    if (word.length !== 64 || !word.startsWith('000000000000000000000000000000000000000000000000000'))
+      return this.#misfit(0)
+    const value = Number.parseInt(word.slice(51), 16)
+    return value <= high ? value : this.#misfit(0)
+  }
+
+  #int24(word: string): number {
+    if (word.length !== 64) return this.#misfit(0)
+    const value = Number.parseInt(word.slice(58), 16)
+    const negative = value >= 0x800000
+    if (!word.startsWith((negative ? 'f' : '0').repeat(58))) return this.#misfit(0)
+    return negative ? value - 0x1000000 : value
   }
 
   topicAddress(index: number): Address {
     return this.#address(this.#topic(index))
+  }
+
+  topicHash(index: number): Hash {
+    return this.#hash(this.#topic(index))
   }
 
   topicUint(index: number): bigint {
@@ -58,11 +97,19 @@ export class LogReader {
 
   /** An int24 in a topic: a Uniswap v3 tick. */
   topicInt24(index: number): number {
-    return this.#small(this.topicInt(index), -(2n ** 23n), 2n ** 23n - 1n)
+    return this.#int24(this.#topic(index))
+  }
+
+  topicNumber(index: number, high: number): number {
+    return this.#number(this.#topic(index), high)
   }
 
   address(index: number): Address {
     return this.#address(this.#word(index))
+  }
+
+  hash(index: number): Hash {
+    return this.#hash(this.#word(index))
   }
 
   uint(index: number): bigint {
@@ -74,30 +121,87 @@ export class LogReader {
   }
 
   int24(index: number): number {
-    return this.#small(this.int(index), -(2n ** 23n), 2n ** 23n - 1n)
+    return this.#int24(this.#word(index))
   }
 
   bool(index: number): boolean {
-    return this.#small(this.uint(index), 0n, 1n) === 1
+    return this.#number(this.#word(index), 1) === 1
   }
 
-  /** A unsigned number that is small by its meaning, such as a fee or Unix seconds: at most `high`. */
-  topicNumber(index: number, high: number): number {
-    return this.#small(this.topicUint(index), 0n, BigInt(high))
-  }
-
+  /** An unsigned number that is small by its meaning, such as a fee: at most `high`. */
   number(index: number, high: number): number {
-    return this.#small(this.uint(index), 0n, BigInt(high))
+    return this.#number(this.#word(index), high)
   }
 
-  /** The `uint256[]` whose offset stands in the word at `index`. */
-  uints(index: number): readonly bigint[] {
-    const words = (this.#data.length - 2) / 64
-    const offset = this.uint(index)
-    if (offset % 32n !== 0n || offset / 32n >= BigInt(words)) return this.#misfit([])
-    const start = Number(offset / 32n)
-    const length = this.uint(start)
-    if (length > BigInt(words - start - 1)) return this.#misfit([])
-    return Array.from({ length: Number(length) }, (_, item) => this.uint(start + 1 + item))
+  /** Unix seconds as ms. */
+  time(index: number): number {
+    return this.number(index, lastSecond) * 1000
+  }
+
+  /** Unix seconds as ms; null for what is later than any date. */
+  deadline(index: number): number | null {
+    const seconds = this.uint(index)
+    return seconds > BigInt(lastSecond) ? null : Number(seconds) * 1000
+  }
+
+  /** `bytes4`, which is padded on the right. */
+  bytes4(index: number): Hex {
+    const word = this.#word(index)
+    return word.length === 64 && /^0*$/.test(word.slice(8)) ? `0x${word.slice(0, 8)}` : this.#misfit('0x')
+  }
+
+  /** The word at which the value begins whose offset, counted from word `base`, stands in the word at `index`. */
+  start(index: number, base = 0): number {
+    const word = this.#word(index)
+    if (word.length !== 64 || !word.startsWith('00000000000000000000000000000000000000000000000000000000'))
+      return this.#misfit(this.words)
+    const offset = Number.parseInt(word.slice(56), 16)
+    const start = base + offset / 32
+    return offset % 32 === 0 && start < this.words ? start : this.#misfit(this.words)
+  }
+
+  /** The items, `size` words each, of the list whose offset, counted from word `base`, stands in the word at `index`. */
+  list<T>(index: number, item: (at: number) => T, size = 1, base = 0): T[] {
+    const start = this.start(index, base)
+    const length = this.number(start, 0xffff_ffff)
+    if (length * size > this.words - start - 1) return this.#misfit([])
+    return Array.from({ length }, (_, n) => item(start + 1 + n * size))
+  }
+
+  uints(index: number, base = 0): bigint[] {
+    return this.list(index, (at) => this.uint(at), 1, base)
+  }
+
+  addresses(index: number, base = 0): Address[] {
+    return this.list(index, (at) => this.address(at), 1, base)
+  }
+
+  /** The list of items that are themselves dynamic: each is told the word at which it begins. */
+  dynamicList<T>(index: number, item: (start: number) => T, base = 0): T[] {
+    const first = this.start(index, base) + 1
+    return this.list(index, (at) => item(this.start(at, first)), 1, base)
+  }
+
+  /** The `bytes` or `string` whose offset, counted from word `base`, stands in the word at `index`. */
+  bytes(index: number, base = 0): Hex {
+    return this.bytesAt(this.start(index, base))
+  }
+
+  /** The `bytes` or `string` that begins, with its length, at this word. */
+  bytesAt(start: number): Hex {
+    const length = this.number(start, 0xffff_ffff)
+    const from = this.#from + (start + 1) * 64
+    const text = this.#data.slice(from, from + length * 2)
+    return text.length === length * 2 ? `0x${text}` : this.#misfit('0x')
+  }
+
+  /** The first four bytes of such `bytes`; `0x` where there are fewer. */
+  selector(index: number): Hex {
+    return this.selectorAt(this.start(index))
+  }
+
+  selectorAt(start: number): Hex {
+    const bytes = this.bytesAt(start)
+    return bytes.length >= 10 ? (bytes.slice(0, 10) as Hex) : '0x'
   }
 }

@@ -13,13 +13,16 @@ export interface PoolTokens {
 export type PoolTable = ReadonlyMap<Address, PoolTokens & { readonly proven: boolean }>
 
 type Creation = ChainEventOf<'uniswap-v2-pair-created' | 'uniswap-v3-pool-created'>
-type PoolEvent = Exclude<Extract<ChainEvent, { token0: Address | null }>, Creation>
+/** Pools of v4 have no address of their own, and settle net of each other: transfers do not tell their tokens. */
+type Unaddressed = ChainEventOf<'uniswap-v4-initialize' | 'uniswap-v4-swap' | 'uniswap-v4-modify-liquidity'>
+type PoolEvent = Exclude<Extract<ChainEvent, { token0: Address | null }>, Creation | Unaddressed>
 
 const isCreation = (event: ChainEvent): event is Creation =>
   event.type === 'uniswap-v2-pair-created' || event.type === 'uniswap-v3-pool-created'
 
 /** Whether the event is a pool's own, and its tokens are to be filled in. */
-export const isPoolEvent = (event: ChainEvent): event is PoolEvent => 'token0' in event && !isCreation(event)
+export const isPoolEvent = (event: ChainEvent): event is PoolEvent =>
+  'token0' in event && !('poolId' in event) && !isCreation(event)
 
 type Pair = readonly [bigint, bigint]
 const none: Pair = [0n, 0n]
@@ -41,6 +44,8 @@ function moved(event: PoolEvent): { readonly into: Pair; readonly outOf: Pair } 
     case 'uniswap-v2-burn':
     case 'uniswap-v3-collect':
       return { into: none, outOf: [event.amount0, event.amount1] }
+    case 'uniswap-v3-flash':
+      return { into: [event.amount0 + event.paid0, event.amount1 + event.paid1], outOf: [event.amount0, event.amount1] }
     case 'uniswap-v3-burn':
       return { into: none, outOf: none } // only credits the owner; Collect pays out
     default:

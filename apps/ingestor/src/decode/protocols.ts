@@ -1,11 +1,54 @@
+import { balancer } from './balancer.ts'
 import { chainlink } from './chainlink.ts'
+import { curve } from './curve.ts'
 import { erc1155 } from './erc1155.ts'
 import { erc20 } from './erc20.ts'
+import { erc4337 } from './erc4337.ts'
 import { erc721 } from './erc721.ts'
+import { flashLoans } from './flash-loans.ts'
+import { governance } from './governance.ts'
+import { liquidations } from './liquidations.ts'
+import { opBridge } from './op-bridge.ts'
+import { ownership } from './ownership.ts'
+import { permit2 } from './permit2.ts'
+import { polygon } from './polygon.ts'
 import type { Protocol } from './protocol.ts'
-import { uniswapV2 } from './uniswap-v2.ts'
+import { proxies } from './proxies.ts'
+import { safe } from './safe.ts'
+import { sanctions } from './sanctions.ts'
+import { seaport } from './seaport.ts'
+import { stablecoin } from './stablecoin.ts'
+import { tornado } from './tornado.ts'
+import { solidly, uniswapV2 } from './uniswap-v2.ts'
 import { uniswapV3 } from './uniswap-v3.ts'
+import { uniswapV4 } from './uniswap-v4.ts'
 import { weth } from './weth.ts'
 
 /** Every protocol that is decoded. No two of their events share first topic, number of topics and length of data. */
-export const protocols: readonly Protocol[] = [erc20, erc721, erc1155, weth, uniswapV2, uniswapV3, chainlink]
+export const protocols: readonly Protocol[] = [
+  erc20,
+  erc721,
+  erc1155,
+  permit2,
+  weth,
+  stablecoin,
+  sanctions,
+  polygon,
+  uniswapV2,
+  solidly,
+  uniswapV3,
+  uniswapV4,
+  curve,
+  balancer,
+  flashLoans,
+  liquidations,
+  chainlink,
+  proxies,
+  ownership,
+  safe,
+  governance,
+  erc4337,
+  tornado,
+  seaport,
+  opBridge,
+]

@@ -2,6 +2,7 @@ import type { Address, Hash, Hex, TokenInfo } from '@tocsin/chain-model'
 import type { DecodedBlock } from '../decode/decode-block.ts'
 import { isPoolEvent, type PoolTokens } from '../decode/pool-tokens.ts'
 import type { ChainSource } from '../sources/chain-source.ts'
+import { tamedText } from './tamed-text.ts'
 
 /** The contracts of a block of which calls could tell more: tokens with their decimals, pools with their tokens. */
 export function contractsOf(block: DecodedBlock): {
@@ -42,9 +43,12 @@ const wordOf = (answer: Hex | null): bigint | null => (answer?.length === 66 ? B
 const addressOf = (answer: Hex | null): Address | null =>
   answer?.length === 66 && answer.startsWith(`0x${'0'.repeat(24)}`) ? (`0x${answer.slice(26)}` as Address) : null // 20 bytes of parsed hex
 
+/** As many UTF-16 units as the model lets a symbol have. */
+const maxSymbol = 32
+
 /**
- * A symbol from `string` or, as early tokens have it, from `bytes32`. Cut at 32 characters; null where it is empty or no
- * UTF-8. Whatever it claims, it stays a stranger's word.
+ * A symbol from `string` or, as early tokens have it, from `bytes32`. Tamed and cut at 32 characters; null where nothing is
+ * left of it. Whatever it claims, it stays a stranger's word.
  */
 export function symbolOf(answer: Hex | null): string | null {
   if (answer === null) return null
@@ -59,18 +63,7 @@ export function symbolOf(answer: Hex | null): string | null {
     if (length > BigInt(bytes.length - 64)) return null
     text = bytes.subarray(64, 64 + Number(length))
   }
-  let symbol: string
-  try {
-    symbol = new TextDecoder('utf-8', { fatal: true }).decode(text)
-  } catch {
-    return null // told as unknown: a token is free to have no readable symbol
-  }
-  let cut = ''
-  for (const character of symbol) {
-    if (cut.length + character.length > 32) break
-    cut += character
-  }
-  return cut === '' ? null : cut
+  return tamedText(text, maxSymbol)
 }
 
 /** What was learned of contracts, bounded; the oldest is forgotten first, and asked for again when it is needed. */

@@ -57,7 +57,7 @@ describe('openRecording', () => {
         traced: new Set(transactions.filter(({ known }) => known.frames).map((tx) => tx.block.number)).size,
       }).toEqual({ transactions: 4145, logs: 8327, failed: 150, unknown: 0, traced: 18 })
       expect(counts(transactions.flatMap(({ events }) => events))).toEqual({
-        log: 1608,
+        log: 1511,
         'erc20-transfer': 4182,
         'erc20-approval': 515,
         'erc721-transfer': 184,
@@ -75,8 +75,25 @@ describe('openRecording', () => {
         'uniswap-v3-burn': 13,
         'uniswap-v3-collect': 10,
         'chainlink-answer': 29,
+        'aave-liquidation': 4,
+        'balancer-v1-swap': 13,
+        'balancer-v2-swap': 4,
+        'compound-liquidation': 1,
+        'curve-exchange': 8,
+        'delegate-votes-changed': 2,
+        'dydx-operation': 1,
+        'ownership-transferred': 3,
+        'permit2-approval': 22,
+        'proxy-upgraded': 1,
+        'safe-execution': 1,
+        'seaport-order-fulfilled': 32,
+        'stablecoin-mint': 1,
+        'uniswap-v4-modify-liquidity': 1,
+        'uniswap-v4-swap': 3,
       })
-      const swaps = transactions.flatMap(({ events }) => events).filter((event) => event.type.endsWith('-swap'))
+      const swaps = transactions
+        .flatMap(({ events }) => events)
+        .filter((event) => /^uniswap-v[23]-swap$/.test(event.type))
       expect(swaps.filter((swap) => 'token0' in swap && (swap.token0 === null || swap.token1 === null))).toEqual([])
       for (const record of records) expect(transactionsCodec.decode(transactionsCodec.encode(record))).toEqual(record)
     },
@@ -96,6 +113,43 @@ describe('openRecording', () => {
       expect(transactions.every((tx) => tx.status === 'success' && !tx.known.envelope && tx.from === null)).toBe(true)
       expect(transactions[0]?.block).toEqual({ number: 18426253, hash: null, timestamp: 1_698_224_783_000 })
       expect(transactions.at(-1)?.block.timestamp).toBe(1_698_225_383_000)
+    },
+  )
+
+  test.skipIf(noChainData)(
+    'default: the liquidations that mev-inspect asserts of a block with logs are its events',
+    async () => {
+      const asserted = JSON.parse(readFileSync(join(chainData, 'mev-inspect-py/expected-from-tests.json'), 'utf8')) as {
+        readonly cases: readonly { kind: string; block: number; expected: Readonly<Record<string, unknown>> }[]
+      }
+      const expected = asserted.cases.filter((one) => one.kind === 'liquidation' && one.block === 12498502)
+      expect(expected.length).toBe(3)
+      const transactions = transactionsOf(
+        await collect(decodeRecording(await open('eth-mainnet-blocks/12498502.json.gz'))),
+      )
+      const found = transactions.flatMap((transaction) =>
+        transaction.events.flatMap((event) =>
+          event.type !== 'aave-liquidation'
+            ? []
+            : {
+                transaction_hash: transaction.hash,
+                liquidated_user: event.borrower,
+                liquidator_user: event.liquidator,
+                debt_token_address: event.debtAsset,
+                debt_purchase_amount: String(event.debtRepaid),
+                received_token_address: event.collateralAsset,
+                received_amount: String(event.collateralSeized),
+              },
+        ),
+      )
+      for (const one of expected)
+        expect(found).toContainEqual(
+          Object.fromEntries(
+            Object.entries(one.expected).filter(
+              ([field]) => !['protocol', 'trace_address', 'block_number'].includes(field),
+            ),
+          ),
+        )
     },
   )
 
