@@ -1,4 +1,4 @@
-import { parseAddress, parseHash, type Address, type Hex } from '@tocsin/chain-model'
+import { chainEventSchema, parseAddress, parseHash, type Address, type Hex } from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { topic0Of } from './abi.ts'
@@ -293,5 +293,39 @@ describe('decodeLog', () => {
       },
     )
     expect(() => fc.assert(law, { numRuns: 2000 })).not.toThrow()
+  })
+
+  test('default: a diamond cut lists its facets and their functions', () => {
+    const bytes4 = BigInt('0xa9059cbb') << 224n
+    const facets = data(96n, bob, 256n, 1n, 32n, ann, 1n, 96n) + data(1n, bytes4, 0n, 0n).slice(2)
+    const cut = decodeLog(log('DiamondCut((address,uint8,bytes4[])[],address,bytes)', [], `0x${facets.slice(2)}`))
+    expect(cut).toMatchObject({
+      type: 'diamond-cut',
+      cuts: [{ facet: ann, action: 'replace', selectors: ['0xa9059cbb'] }],
+      init: bob,
+    })
+  })
+
+  test('property: each decoder gives what its schema says, whatever the words, or the log stays raw', () => {
+    const typed = new Set<string>()
+    const decoders = protocols.flatMap(({ events }) => events)
+    const anyWord = fc.oneof(
+      fc.bigInt({ min: 0n, max: 9n }).map((n) => n * 32n),
+      fc.bigInt({ min: 0n, max: 1n }),
+      fc.bigInt({ min: 0n, max: 2n ** 160n - 1n }),
+    )
+    const law = fc.property(
+      fc.constantFrom(...decoders),
+      fc.array(anyWord, { minLength: 16, maxLength: 16 }),
+      ({ signature, topics, words }, any) => {
+        const event = decodeLog(log(signature, any.slice(12, 11 + topics), data(...any.slice(0, words ?? 12))))
+        typed.add(event.type)
+        const text = JSON.stringify(event, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
+        const parsed = chainEventSchema.parse(JSON.parse(text))
+        expect(parsed).toEqual(event)
+      },
+    )
+    expect(() => fc.assert(law, { numRuns: 3000 })).not.toThrow()
+    expect(typed.size).toBeGreaterThan(50)
   })
 })
