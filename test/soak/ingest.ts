@@ -55,9 +55,9 @@ export async function soakIngestKills(options: {
   try {
     const report = await runIngestKillStorm({ seed, kills, onKill: (done) => bar.update({ done, total: kills }) })
     bar.end()
-    const { hits, blocks, records } = report
+    const { hits, wrote, blocks, records } = report
     process.stdout.write(
-      `SEED=${seed}: held, ${hits} of ${kills} processes killed, ${blocks} blocks, ${records} records, as of one left alone\n`,
+      `SEED=${seed}: held, ${hits} of ${kills} processes killed, ${wrote} after they had written, ${blocks} blocks, ${records} records, as of one left alone\n`,
     )
     return true
   } catch (error) {

@@ -7,6 +7,7 @@ import { openEmbeddedLog } from '@tocsin/event-log'
 import { readTo, textOf } from '@tocsin/event-log/testing'
 import { seededRandom } from '@tocsin/stream-core/testing'
 import { proveLedger } from '../ledger/prove-ledger.ts'
+import { readResumePoint } from '../ledger/resume-point.ts'
 import { systemClock } from '../rpc/clock.ts'
 import { serveNode } from './serve-node.ts'
 import { SimulatedChain } from './simulated-chain.ts'
@@ -15,11 +16,13 @@ import { SimulatedNode, honest, type ChainView } from './simulated-node.ts'
 const child = resolve(import.meta.dirname, 'ingest-until-killed.ts')
 const blocksAKill = 16
 const longestStartMs = 900
-const longestLifeMs = 150
+const longestLifeMs = 60
 
 export interface IngestKillReport {
   /** How many processes were still there to be killed. */
   readonly hits: number
+  /** How many of them had left blocks in the log since the kill before. */
+  readonly wrote: number
   readonly blocks: number
   readonly records: number
 }
@@ -60,12 +63,15 @@ export async function runIngestKillStorm(options: {
   const root = await mkdtemp(join(tmpdir(), 'ingest-kill-'))
   const [killed, calm] = [join(root, 'killed'), join(root, 'calm')]
   try {
-    let hits = 0
+    let [hits, wrote, left] = [0, 0, 0]
     for (let kill = 0; kill < kills; kill++) {
       mine(blocksAKill / 2)
-      const after = random.fraction() < 0.3 ? 'start' : 'opening'
+      const after = random.fraction() < 0.3 ? 'start' : 'writing'
       const ms = random.integer(0, after === 'start' ? longestStartMs : longestLifeMs)
       if (await live([killed, served.httpUrl, '1000000000'], { after, ms })) hits++
+      const blocks = after === 'writing' ? await blocksIn(killed) : left
+      if (blocks > left) wrote++
+      left = blocks
       options.onKill?.(kill + 1)
     }
     const head = String(canonical.length - 1)
@@ -78,7 +84,7 @@ export async function runIngestKillStorm(options: {
         `SEED=${seed}: ${found.length} records, not ${expected.length}; they differ from ${at} on; see ${root}`,
       )
     await rm(root, { recursive: true, force: true }) // what differs stays there to be looked at
-    return { hits, blocks: canonical.length - 1, records: expected.length }
+    return { hits, wrote, blocks: canonical.length - 1, records: expected.length }
   } finally {
     await served.close()
   }
@@ -87,7 +93,7 @@ export async function runIngestKillStorm(options: {
 /** Runs the process to its end, or kills it. @returns whether it was killed */
 const live = (
   args: readonly string[],
-  kill?: { readonly after: 'start' | 'opening'; readonly ms: number },
+  kill?: { readonly after: 'start' | 'writing'; readonly ms: number },
 ): Promise<boolean> =>
   new Promise((ended, failed) => {
     const running = spawn(process.execPath, ['--conditions=@tocsin/source', child, ...args], {
@@ -95,7 +101,7 @@ const live = (
     })
     const killSoon = () => setTimeout(() => running.kill('SIGKILL'), kill?.ms)
     if (kill?.after === 'start') killSoon()
-    if (kill?.after === 'opening') running.stdout.once('data', killSoon)
+    if (kill?.after === 'writing') running.stdout.once('data', killSoon)
     let errors = ''
     running.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()))
     running.on('exit', (code, signal) => {
@@ -103,6 +109,15 @@ const live = (
       else ended(signal === 'SIGKILL')
     })
   })
+
+async function blocksIn(folder: string): Promise<number> {
+  const log = await openEmbeddedLog(folder)
+  try {
+    return (await readResumePoint(log, 'kill', 31337)).nextSequence
+  } finally {
+    await log.close()
+  }
+}
 
 async function recordsIn(folder: string): Promise<readonly string[]> {
   const log = await openEmbeddedLog(folder)

@@ -9,7 +9,7 @@ import { jsonRpcSource } from '../sources/json-rpc-source.ts'
 import { pooledSource } from '../sources/pooled-source.ts'
 
 // The child process of the ingestor's `kill -9` storm: follows the node from block 1 on, or from where the log says, until
-// a block is in the log. Arguments: the log's folder, the node's URL, that block's number.
+// a block is in the log. Says `writing` when it has written a block, or has none to write. Arguments: the log's folder, the node's URL, that block's number.
 const chainId = 31337
 const [folder = '', url = '', until = ''] = process.argv.slice(2)
 const log = await openEmbeddedLog(folder)
@@ -20,7 +20,11 @@ const pool = pooledSource({ chainId, sources: [source], clock: systemClock })
 const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [] })
 const done = new AbortController()
 const nothing = () => {}
-process.stdout.write('open\n')
+let isTold = false
+const tell = () => {
+  if (!isTold) process.stdout.write('writing\n') // so that it is killed after that
+  isTold = true
+}
 try {
   await followChain(
     {
@@ -32,10 +36,11 @@ try {
       log,
       decode: async (block) => decoder.decode(block),
       observe: {
-        looked: ({ newest }) => {
+        looked: ({ head, newest }) => {
+          if (newest?.number === head.number) tell()
           if (newest !== null && newest.number >= Number(until)) done.abort()
         },
-        appended: nothing,
+        appended: tell,
         finalized: nothing,
         failed: (error) => process.stderr.write(`${String(error)}\n`),
         quarantined: nothing,
