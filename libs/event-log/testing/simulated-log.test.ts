@@ -3,18 +3,20 @@ import { CommitUnknownError, LogFullError } from '../src/errors.ts'
 import { eventLogSuite } from './event-log.suite.ts'
 import { type AppendFate, openSimulatedLog } from './simulated-log.ts'
 
-eventLogSuite(
-  'simulated',
-  async () => {
-    let log = openSimulatedLog()
-    return {
-      log,
-      reopen: async () => (log = log.reopen()),
-      dispose: () => log.close(),
-    }
-  },
-  { isInMemory: true },
-)
+for (const markers of [false, true]) {
+  eventLogSuite(
+    markers ? 'simulated, with markers' : 'simulated',
+    async () => {
+      let log = openSimulatedLog({ markers })
+      return {
+        log,
+        reopen: async () => (log = log.reopen()),
+        dispose: () => log.close(),
+      }
+    },
+    { isInMemory: true },
+  )
+}
 
 describe('openSimulatedLog', () => {
   const place = { topic: 'topic', partition: 0 }

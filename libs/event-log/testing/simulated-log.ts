@@ -47,16 +47,19 @@ export interface SimulatedLog extends EventLog {
   reopen(): SimulatedLog
 }
 
-export function openSimulatedLog(): SimulatedLog {
-  return new MemoryLog({ topics: new Map(), epochs: new Map() })
+/** `markers`: a commit takes an offset of each partition that it wrote to, as in Kafka; no reader sees a record there. */
+export function openSimulatedLog(options: { readonly markers?: boolean } = {}): SimulatedLog {
+  return new MemoryLog({ markers: options.markers ?? false, topics: new Map(), epochs: new Map() })
 }
 
 interface Partition {
   beginning: number
-  readonly records: LogRecord[]
+  /** By offset; null: a commit marker. */
+  readonly records: (LogRecord | null)[]
 }
 
 interface Memory {
+  readonly markers: boolean
   readonly topics: Map<string, { readonly cleanup: 'delete' | 'compact'; readonly partitions: readonly Partition[] }>
   readonly epochs: Map<string, number>
 }
@@ -79,7 +82,7 @@ class MemoryLog implements SimulatedLog, LocalPartitions {
 
   records(at: TopicPartition): readonly LogRecord[] {
     const { beginning, records } = this.#partition(at)
-    return records.filter(({ offset }) => offset >= beginning)
+    return records.flatMap((record) => (record !== null && record.offset >= beginning ? [record] : []))
   }
 
   reopen(): SimulatedLog {
@@ -144,13 +147,15 @@ class MemoryLog implements SimulatedLog, LocalPartitions {
   async read(at: TopicPartition, from: number, end: number, maxBytes: number): Promise<RecordBatch> {
     const all = this.#partition(at).records
     const records: LogRecord[] = []
-    for (let offset = from, bytes = 0; offset < end && bytes <= maxBytes; offset++) {
+    let offset = from
+    for (let bytes = 0; offset < end && bytes <= maxBytes; offset++) {
       const record = all[offset]
       if (record === undefined) break
+      if (record === null) continue
       records.push(record)
       bytes += record.value.length
     }
-    return { ...at, records, nextOffset: from + records.length }
+    return { ...at, records, nextOffset: offset }
   }
 
   #append(transactionalId: string, epoch: number, records: readonly NewRecord[]): Promise<readonly Position[]> {
@@ -179,6 +184,7 @@ class MemoryLog implements SimulatedLog, LocalPartitions {
         })
         ends.set(stored, { topic, partition, offset })
       }
+      if (this.#memory.markers) for (const { records: written } of ends.keys()) written.push(null)
       for (const reader of this.#readers) reader.wake()
       if (fate === 'commit-unknown') throw new CommitUnknownError(transactionalId)
       return [...ends.values()]

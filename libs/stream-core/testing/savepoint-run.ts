@@ -27,7 +27,7 @@ export class StormRun {
     prices: readonly (readonly object[])[],
     topology = stormTopology(),
   ): Promise<StormRun> {
-    const log = openSimulatedLog()
+    const log = openSimulatedLog({ markers: true }) // as on Kafka, so that a task that has caught up stands before the end
     await fillStormLog(log, chain, prices)
     for (const topic of sinkTopicsOf(topology)) {
       if (topic !== 'findings') await log.createTopics([{ topic, partitions: 1 }])

@@ -64,8 +64,7 @@ const history: readonly SourceRecord<unknown>[] = [
   pay(3, 'ann', 2),
 ]
 
-const setUp = async (more: Partial<JobOptions> = {}) => {
-  const log = openSimulatedLog()
+const setUp = async (more: Partial<JobOptions> = {}, log = openSimulatedLog()) => {
   await log.createTopics(['payments', 'lines', 'dead'].map((topic) => ({ topic, partitions: 1 })))
   const producer = await log.openProducer('writer')
   const values = history.map((record) => Buffer.from(JSON.stringify(record)))
@@ -177,6 +176,13 @@ describe('JobProgress', () => {
     await job.runToEnd()
     told.push(job.progress().inputs)
     expect(told).toMatchObject([[{ position: 7, committed: 0 }], [{ position: 7, committed: 7 }]])
+  })
+
+  test('behavior: the lag of a task that has caught up is 0 where the log ends with a commit marker, as on Kafka', async () => {
+    const { job } = await setUp({}, openSimulatedLog({ markers: true }))
+    expect(job.progress().inputs).toMatchObject([{ position: 0, end: 8, lag: 8 }])
+    await job.runToEnd()
+    expect(job.progress().inputs).toMatchObject([{ position: 7, end: 8, lag: 0 }])
   })
 
   test('behavior: time goes into commits where the log takes long, and is idle where there is nothing to read', async () => {

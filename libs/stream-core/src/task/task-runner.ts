@@ -116,7 +116,10 @@ export interface TaskProgress {
     /** Up to here all that came of it is committed, or nothing had to be; never beyond `position` but for a rewind. */
     readonly committed: number
     readonly end: number
-    /** Records behind the end; offsets that hold none for a reader count too. */
+    /**
+     * Records yet to be taken; 0 once it has caught up. Of those not even read, offsets count that turn out to hold none
+     * for a reader (Kafka's commit markers, what was aborted).
+     */
     readonly lag: number
     readonly watermark: number | null
     readonly idle: boolean
@@ -365,7 +368,7 @@ export class TaskRunner {
   async writeSavepointPart(path: string): Promise<SavepointSummary> {
     const { signal } = new AbortController()
     await this.#endReplay()
-    const waiting = this.#task.inputs.findIndex((input) => input.position.offset < input.fetchOffset)
+    const waiting = this.#task.inputs.findIndex(({ queuedRecords }) => queuedRecords > 0)
     if (this.#options.part !== undefined && this.#options.part.reads.length > 0 && waiting !== -1) {
       throw new SavepointError(
         `The sources stand at different places: ${inputNames(this.#task)[waiting]} holds what waits for others. ` +
@@ -399,15 +402,15 @@ export class TaskRunner {
       place: task.place,
       openEpochs: task.openEpochs,
       spilledEpochs: task.spilledEpochs,
-      inputs: task.inputs.map(({ source, partition, position, watermark, isIdle, isSilent }, index) => ({
-        topic: source.topic,
-        partition,
-        position: position.offset,
+      inputs: task.inputs.map((input, index) => ({
+        topic: input.source.topic,
+        partition: input.partition,
+        position: input.position.offset,
         committed: this.#committed[index] ?? 0,
         end: this.#reader.ends[index] ?? 0,
-        lag: Math.max(0, (this.#reader.ends[index] ?? 0) - position.offset),
-        watermark: watermark === minTimestamp ? null : watermark,
-        idle: isIdle || isSilent,
+        lag: input.queuedRecords + Math.max(0, (this.#reader.ends[index] ?? 0) - input.fetchOffset),
+        watermark: input.watermark === minTimestamp ? null : input.watermark,
+        idle: input.isIdle || input.isSilent,
       })),
       operators: task.operators,
       time: this.#time.shares(),
