@@ -32,13 +32,14 @@ export type ChainEventOf<Type extends ChainEvent['type']> = Extract<ChainEvent, 
 export function addressesOf(event: ChainEvent): readonly Address[] {
   if (event.type === 'log') return [event.address]
   const found: Address[] = []
-  collect(Object.values(event), found)
+  // A description is a stranger's text: an address in it is no party to the event.
+  collect(Object.values(event.type === 'governor-proposal' ? { ...event, description: '' } : event), found)
   return found
 }
 
 function collect(values: readonly unknown[], found: Address[]): void {
   for (const value of values) {
-    // Of texts in a typed event only addresses are 42 characters long and begin so: selectors and hashes are not.
+    // Of the others no text but an address is 42 characters long and begins so.
     if (typeof value === 'string') {
       if (value.length === 42 && /^0x[0-9a-f]{40}$/.test(value)) found.push(value as Address)
     } else if (typeof value === 'object' && value !== null) collect(Object.values(value), found)

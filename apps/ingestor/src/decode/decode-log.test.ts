@@ -306,6 +306,25 @@ describe('decodeLog', () => {
     })
   })
 
+  test('behavior: a cut whose facets all point at one long list of functions stays raw: it would fill the memory', () => {
+    const cuts = 1000
+    const functions = 1000
+    const bytes = data(
+      96n,
+      bob,
+      32n * (3n + 1n + BigInt(cuts) + 3n + 1n + BigInt(functions)),
+      BigInt(cuts),
+      ...Array.from({ length: cuts }, () => 32n * BigInt(cuts)),
+      ann,
+      0n,
+      96n,
+      BigInt(functions),
+      ...Array.from({ length: functions }, () => 0n),
+      0n,
+    )
+    expect(decodeLog(log('DiamondCut((address,uint8,bytes4[])[],address,bytes)', [], bytes)).type).toBe('log')
+  })
+
   test('property: each decoder gives what its schema says, whatever the words, or the log stays raw', () => {
     const typed = new Set<string>()
     const decoders = protocols.flatMap(({ events }) => events)

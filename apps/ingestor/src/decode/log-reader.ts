@@ -17,12 +17,15 @@ export class LogReader {
   readonly #data: string
   /** Where the data begin in their text: behind `0x`, and of a call behind the selector. */
   readonly #from: number
+  /** Words of lists and bytes yet to be read: encoders write each once, and whoever points at one often asks for memory. */
+  #wordsLeft: number
   fits = true
 
   constructor({ topics, data }: Pick<SourceLog, 'topics' | 'data'>, from = 2) {
     this.#topics = topics
     this.#data = data
     this.#from = from
+    this.#wordsLeft = this.words
   }
 
   /** Whole words there are. */
@@ -43,6 +46,11 @@ export class LogReader {
   #misfit<T>(placeholder: T): T {
     this.fits = false
     return placeholder
+  }
+
+  #take(words: number): boolean {
+    this.#wordsLeft -= words
+    return this.#wordsLeft >= 0
   }
 
   /** For a decoder that finds the values to contradict each other. */
@@ -164,7 +172,7 @@ export class LogReader {
   list<T>(index: number, item: (at: number) => T, size = 1, base = 0): T[] {
     const start = this.start(index, base)
     const length = this.number(start, 0xffff_ffff)
-    if (length * size > this.words - start - 1) return this.#misfit([])
+    if (length * size > this.words - start - 1 || !this.#take(length * size)) return this.#misfit([])
     return Array.from({ length }, (_, n) => item(start + 1 + n * size))
   }
 
@@ -190,6 +198,7 @@ export class LogReader {
   /** The `bytes` or `string` that begins, with its length, at this word. */
   bytesAt(start: number): Hex {
     const length = this.number(start, 0xffff_ffff)
+    if (!this.#take(Math.floor(length / 32))) return this.#misfit('0x')
     const from = this.#from + (start + 1) * 64
     const text = this.#data.slice(from, from + length * 2)
     return text.length === length * 2 ? `0x${text}` : this.#misfit('0x')
