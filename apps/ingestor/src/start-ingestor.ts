@@ -486,7 +486,10 @@ export function liveDecoder(
 function observer(metrics: IngestorMetrics, health: Health, logger: Logger, now: () => number): FollowObserver {
   let isQuarantined = false
   return {
-    looked({ head, newest }) {
+    looked({ head, newest, final }) {
+      // Told by the log already when the process starts again at the head, where it may be long until the next block.
+      if (newest !== null) metrics.headBlock.set(newest.number)
+      if (final !== null) metrics.finalBlock.set(final.number)
       metrics.lag.set(Math.max(0, head.number - (newest?.number ?? head.number)))
       if (newest !== null) metrics.lagSeconds.set(Math.max(0, (now() - newest.timestamp) / 1000))
     },

@@ -29,6 +29,8 @@ const config: FollowConfig = {
 }
 
 interface Watched {
+  /** At each look the newest block in the log and the final one, by number. */
+  readonly looks: (readonly [newest: number | undefined, final: number | undefined])[]
   readonly failures: string[]
   readonly finalized: number[]
   quarantined: boolean
@@ -46,7 +48,7 @@ async function follow(
   over: Partial<FollowConfig> = {},
 ) {
   const stop = new AbortController()
-  const watched: Watched = { failures: [], finalized: [], quarantined: false, quarantines: [] }
+  const watched: Watched = { looks: [], failures: [], finalized: [], quarantined: false, quarantines: [] }
   const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [] })
   let turn = 0
   const running = followChain(
@@ -56,7 +58,7 @@ async function follow(
       log,
       decode: async (block) => decoder.decode(block),
       observe: {
-        looked: () => {},
+        looked: ({ newest, final }) => watched.looks.push([newest?.number, final?.number]),
         appended: () => {},
         finalized: (number) => watched.finalized.push(number),
         failed: (error) => watched.failures.push(error instanceof Error ? error.message : String(error)),
@@ -181,6 +183,15 @@ describe('followChain', () => {
       fallbackFinalityDepth: 4,
     })
     expect([watched.finalized.at(-1), watched.failures]).toEqual([5, ['no finalized tag, depth 4']])
+  })
+
+  test('behavior: a process that starts again where nothing is new tells what is in the log, and what of it is final', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(9)
+    await follow(source, log, () => false)
+    const { looks } = await follow(source, log, () => false)
+    expect(looks).toEqual([[9, 3]])
   })
 
   test('behavior: a node that has told its final block and has none for now makes nothing final by depth', async () => {

@@ -38,8 +38,11 @@ export interface FollowDeps {
 
 /** Told of what happens, for metrics and the operator's log. */
 export interface FollowObserver {
-  /** The source has answered; `newest` is the newest block in the log, null where it is empty. */
-  looked(at: { readonly head: BlockHeader; readonly newest: ChainLink | null }): void
+  /**
+   * The source has answered; `newest` is the newest block in the log, or the one before the first that it is to hold, null
+   * before that is known; `final` the newest that is final there.
+   */
+  looked(at: { readonly head: BlockHeader; readonly newest: ChainLink | null; readonly final: ChainLink | null }): void
   /** `reverted`: what the block took the place of, newest first. */
   appended(block: DecodedBlock, at: { readonly reverted: readonly ChainLink[]; readonly head: BlockHeader }): void
   finalized(number: number): void
@@ -167,7 +170,7 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
       const tip = await source.tip(signal)
       const { head } = tip
       if (ledger.chain === null && !(await begin(ledger, tip, signal))) {
-        observe.looked({ head, newest: null })
+        observe.looked({ head, newest: null, final: null })
         return false
       }
       const [known] = chainOf(ledger)
@@ -179,7 +182,7 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
           'head',
           `its head is older than block ${known.number}, which is final in the log: it syncs, or follows another chain`,
         )
-      observe.looked({ head, newest: newest(chainOf(ledger)) })
+      observe.looked({ head, newest: newest(chainOf(ledger)), final: ledger.anchorIsFinal ? known : null })
       const rule = finality(tip)
       if (
         ledger.anchorIsFinal &&
