@@ -51,7 +51,10 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
   )
   const openEpochs = gauge('open_blocks', 'Blocks that may yet be reverted.')
   const lag = gauge('lag_records', 'Records of all inputs that are still to be read.')
-  const watermark = gauge('watermark_seconds', 'Event time up to which all was seen.')
+  const watermark = gauge(
+    'watermark_seconds',
+    'Event time up to which all was seen; 0 as long as nothing was, and on a process without a shard.',
+  )
   const keys = gauge('state_keys', 'Keys with state.')
   const timers = gauge('state_timers', 'Timers waiting.')
   const spilledEpochs = gauge('spilled_blocks', 'Of them, those whose undo is on disk: finality has stalled.')
@@ -109,13 +112,14 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
       waiting.set(progress.reason === null ? 0 : 1)
       failedCheckpoints.set(progress.failedCheckpoints)
       openEpochs.set(progress.openEpochs)
-      lag.set(progress.inputs.reduce((sum, { position, end }) => sum + Math.max(0, end - position), 0))
-      if (progress.watermark !== null) watermark.set(progress.watermark / 1000)
+      lag.set(progress.inputs.reduce((sum, { lag: behind }) => sum + behind, 0))
+      watermark.set((progress.watermark ?? 0) / 1000)
       keys.set(progress.keys)
       timers.set(progress.timers)
       latest = progress
       spilledEpochs.set(progress.spilledEpochs)
       divergences.set(progress.divergences)
+      inputLag.reset() // a shard that moved away took its inputs along
       for (const { topic, partition, lag: behind } of progress.inputs) inputLag.set({ topic, partition }, behind)
       const { busyTimeMsPerSecond, idleTimeMsPerSecond, backPressuredTimeMsPerSecond } = progress.time
       time.set({ use: 'busy' }, busyTimeMsPerSecond / 1000)

@@ -25,6 +25,18 @@ describe('createMetrics', () => {
     ])
   })
 
+  test('behavior: a gauge that is reset shows no labels of before', async () => {
+    const metrics = createMetrics()
+    const lag = metrics.gauge({ name: 'tocsin_test_lag_records', help: 'Lag.', labels: ['partition'] })
+    lag.set({ partition: 0 }, 7)
+    lag.set({ partition: 1 }, 8)
+    lag.reset()
+    lag.set({ partition: 1 }, 9)
+    const text = await metrics.exposition()
+    expect(text).toContain('tocsin_test_lag_records{partition="1"} 9')
+    expect(text).not.toContain('partition="0"')
+  })
+
   test('behavior: a histogram of what others have counted shows it as it is when it is asked for', async () => {
     const metrics = createMetrics()
     let counted: CountedObservations | null = null

@@ -24,6 +24,8 @@ export interface CounterMetric<Label extends string> {
 /** A value that goes up and down. */
 export interface GaugeMetric<Label extends string> {
   set(...args: Labelled<Label, [value: number]>): void
+  /** Forgets what was set: 0 without labels, and with labels shown no more, for what is measured elsewhere by now. */
+  reset(): void
 }
 
 /** How observed values spread over buckets. */
@@ -139,6 +141,7 @@ export function createMetrics(options: CreateMetricsOptions = {}): Metrics {
           if (labelValues === undefined) gauge.set(value)
           else gauge.set(labelValues, value)
         },
+        reset: () => gauge.reset(),
       }
     },
     histogram: <Label extends string = never>({
