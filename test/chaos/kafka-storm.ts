@@ -67,7 +67,8 @@ export async function runKafkaStorm(options: KafkaStormOptions): Promise<KafkaSt
   try {
     const { expected, head, founded } = cluster
     for (const [index, fault] of plan.entries()) {
-      cluster.showUpTo(founded + Math.ceil(((head - founded) * (index + 1)) / faults))
+      // One block is left for the end: who comes back from a pause finds out that it was replaced when it next writes.
+      cluster.showUpTo(founded + Math.ceil(((head - 1 - founded) * (index + 1)) / faults))
       events.push(describeFault(fault))
       await strike(fault, cluster)
       if (random.fraction() < 0.5) {
@@ -248,6 +249,10 @@ async function strike(fault: Fault, cluster: Cluster): Promise<void> {
       return processes[fault.role].continue()
     case 'zombie': {
       if (fault.role === 'ingest') {
+        // One that is stopped before it has opened its ledger would open it when it comes back, and be the newer one.
+        await until(cluster, 'the ingestor has opened its ledger', async () =>
+          ((await gauge(processes.ingest, 'tocsin_ingestor_head_block')) ?? 0) > 0 ? '' : 'it has not',
+        )
         const goOn = processes.ingest.replaceStopped()
         return recovered(cluster).finally(goOn)
       }
