@@ -1,5 +1,5 @@
 import { alertCodec, alertsTopic, type Alert } from '@tocsin/chain-model'
-import type { EventLog, LogRecord } from '@tocsin/event-log'
+import { readRange, type EventLog, type LogRecord } from '@tocsin/event-log'
 
 /** Canonical order: by event time, then id. */
 export const inCanonicalOrder = (alerts: Iterable<Alert>): readonly Alert[] =>
@@ -19,17 +19,7 @@ async function* readRecords(log: EventLog, prefix: string): AsyncGenerator<LogRe
   const topic = alertsTopic(prefix)
   for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
     const { beginning, end } = await log.offsets({ topic, partition })
-    const reader = await log.openReader([{ topic, partition, offset: beginning }])
-    try {
-      for (let position = beginning; position < end;) {
-        for (const { records, nextOffset } of await reader.poll(1_000)) {
-          for (const record of records) if (record.offset < end) yield record
-          position = nextOffset
-        }
-      }
-    } finally {
-      await reader.close()
-    }
+    for await (const { records } of readRange(log, { topic, partition, offset: beginning }, end)) yield* records
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type ConfiguredDetector,
   type DetectionResult,
 } from '@tocsin/detector'
-import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
+import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
 import {
   ingestPriceFile,
   ingestRecording,
@@ -244,21 +244,16 @@ async function countLog(log: EventLog, chainIds: readonly number[]): Promise<Cou
   for (const chainId of chainIds) {
     const topic = transactionsTopic(prefix, chainId)
     const { beginning, end } = await log.offsets({ topic, partition: 0 })
-    const reader = await log.openReader([{ topic, partition: 0, offset: beginning }])
-    for (let position = beginning; position < end;) {
-      for (const { records, nextOffset } of await reader.poll(1_000)) {
-        for (const { value } of records) {
-          if (sealedStart.some((byte, at) => value[at] !== byte)) continue
-          const seal = transactionsCodec.decode(value)
-          if (seal.type !== 'sealed') continue
-          blocks++
-          transactions += seal.transactions
-          events += seal.events
-        }
-        position = nextOffset
+    for await (const { records } of readRange(log, { topic, partition: 0, offset: beginning }, end)) {
+      for (const { value } of records) {
+        if (sealedStart.some((byte, at) => value[at] !== byte)) continue
+        const seal = transactionsCodec.decode(value)
+        if (seal.type !== 'sealed') continue
+        blocks++
+        transactions += seal.transactions
+        events += seal.events
       }
     }
-    await reader.close()
   }
   return { blocks, transactions, events }
 }

@@ -1,4 +1,4 @@
-import { CommitUnknownError, type EventLog, type NewRecord, type Producer } from '@tocsin/event-log'
+import { CommitUnknownError, readRange, type EventLog, type NewRecord, type Producer } from '@tocsin/event-log'
 import { retry } from '@tocsin/service-kit'
 
 export interface FeedProducer {
@@ -30,19 +30,9 @@ export async function openFeedProducer(options: FeedProducerOptions): Promise<Fe
 
   /** An append is there whole or not at all, so its first record tells. */
   async function isCommitted({ topic, partition, value }: NewRecord, from: number, end: number): Promise<boolean> {
-    if (from >= end) return false
-    const reader = await log.openReader([{ topic, partition, offset: from }])
-    try {
-      for (let offset = from; offset < end;) {
-        for (const { records, nextOffset } of await reader.poll(1000)) {
-          if (records.some((record) => Buffer.compare(record.value, value) === 0)) return true
-          offset = nextOffset
-        }
-      }
-      return false
-    } finally {
-      await reader.close()
-    }
+    for await (const { records } of readRange(log, { topic, partition, offset: from }, end))
+      if (records.some((record) => Buffer.compare(record.value, value) === 0)) return true
+    return false
   }
 
   return {

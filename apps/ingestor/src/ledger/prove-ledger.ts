@@ -4,7 +4,7 @@ import {
   transactionsTopic,
   type TransactionsRecord,
 } from '@tocsin/chain-model'
-import type { EventLog } from '@tocsin/event-log'
+import { readRange, type EventLog } from '@tocsin/event-log'
 
 /** A block that stands in the log and was not taken back. */
 export interface ProvenBlock {
@@ -152,18 +152,11 @@ export async function proveLedger(
   const partition = { topic: transactionsTopic(at.prefix, at.chainId), partition: 0 }
   const { beginning, end } = await log.offsets(partition)
   const fold = ledgerFold(options.range, beginning === 0)
-  const reader = await log.openReader([{ ...partition, offset: beginning }], { maxBytes: 4 << 20 })
-  try {
-    for (let next = beginning; next < end;) {
-      options.signal.throwIfAborted()
-      for (const batch of await reader.poll(1000)) {
-        for (const { offset, value } of batch.records) if (offset < end) fold.add(offset, recordIn(value))
-        next = batch.nextOffset
-      }
-      options.onProgress?.({ done: next - beginning, total: end - beginning })
-    }
-  } finally {
-    await reader.close()
+  const from = { ...partition, offset: beginning }
+  for await (const { records, nextOffset } of readRange(log, from, end, { maxBytes: 4 << 20 })) {
+    options.signal.throwIfAborted()
+    for (const { offset, value } of records) fold.add(offset, recordIn(value))
+    options.onProgress?.({ done: Math.min(nextOffset, end) - beginning, total: end - beginning })
   }
   return fold.proof()
 }

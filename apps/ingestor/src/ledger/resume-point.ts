@@ -7,7 +7,7 @@ import {
   type Hash,
   type Sealed,
 } from '@tocsin/chain-model'
-import { UnknownTopicError, type EventLog } from '@tocsin/event-log'
+import { readRange, UnknownTopicError, type EventLog } from '@tocsin/event-log'
 import type { CanonicalChain, ChainLink } from './advance.ts'
 
 /** Where a chain stands in the log, read from the log alone: there is no second source of truth. */
@@ -59,21 +59,12 @@ async function readControls(
   end: number,
 ): Promise<readonly Control[]> {
   const controls: Control[] = []
-  if (position.offset >= end) return controls
-  const reader = await log.openReader([position], { maxBytes: 4 << 20 })
-  try {
-    for (let offset = position.offset; offset < end;) {
-      for (const batch of await reader.poll(1000)) {
-        offset = batch.nextOffset
-        for (const { value } of batch.records) {
-          if (transactionStart.every((byte, index) => value[index] === byte)) continue
-          const control = controlOf(value)
-          if (control !== null) controls.push(control)
-        }
-      }
+  for await (const { records } of readRange(log, position, end, { maxBytes: 4 << 20 })) {
+    for (const { value } of records) {
+      if (transactionStart.every((byte, index) => value[index] === byte)) continue
+      const control = controlOf(value)
+      if (control !== null) controls.push(control)
     }
-  } finally {
-    await reader.close()
   }
   return controls
 }

@@ -7,7 +7,7 @@ import {
   type Label,
   type MempoolRecord,
 } from '@tocsin/chain-model'
-import type { EventLog, NewRecord } from '@tocsin/event-log'
+import { readRange, type EventLog, type NewRecord } from '@tocsin/event-log'
 import { retry } from '@tocsin/service-kit'
 import { openFeedProducer } from '../feeds/feed-producer.ts'
 import type { MempoolSource } from './mempool-source.ts'
@@ -164,30 +164,21 @@ export function followMempool(config: FollowMempoolConfig, deps: FollowMempoolDe
   async function restore(): Promise<void> {
     const { beginning, end } = await log.offsets({ topic, partition: 0 })
     const from = Math.max(beginning, end - readBackFactor * limits.maxTransactions)
-    if (from >= end) return
     const bodies = new Map<Hash, PooledTransaction>()
-    const reader = await log.openReader([{ topic, partition: 0, offset: from }])
-    try {
-      for (let offset = from; offset < end;) {
-        for (const { records, nextOffset } of await reader.poll(1000)) {
-          offset = nextOffset
-          for (const { value } of records) {
-            const known = decoded(value)
-            if (known === null) continue
-            if (known.type === 'watermark') lastTime = Math.max(lastTime, known.watermark + 1)
-            if (!('firstSeen' in known)) continue
-            lastTime = Math.max(lastTime, known.time)
-            if (known.type === 'pending') bodies.set(known.hash, pooledOf(known))
-            const transaction = bodies.get(known.hash)
-            // Told before what was read back: it ended long ago.
-            if (transaction === undefined) continue
-            pool.restore({ transaction, firstSeen: known.firstSeen, state: stateOf(known) }, known.time)
-            if (known.type === 'evicted') bodies.delete(known.hash)
-          }
-        }
+    for await (const { records } of readRange(log, { topic, partition: 0, offset: from }, end)) {
+      for (const { value } of records) {
+        const known = decoded(value)
+        if (known === null) continue
+        if (known.type === 'watermark') lastTime = Math.max(lastTime, known.watermark + 1)
+        if (!('firstSeen' in known)) continue
+        lastTime = Math.max(lastTime, known.time)
+        if (known.type === 'pending') bodies.set(known.hash, pooledOf(known))
+        const transaction = bodies.get(known.hash)
+        // Told before what was read back: it ended long ago.
+        if (transaction === undefined) continue
+        pool.restore({ transaction, firstSeen: known.firstSeen, state: stateOf(known) }, known.time)
+        if (known.type === 'evicted') bodies.delete(known.hash)
       }
-    } finally {
-      await reader.close()
     }
   }
 

@@ -8,7 +8,7 @@ import {
   type PricesRecord,
   type PriceTick,
 } from '@tocsin/chain-model'
-import type { EventLog, NewRecord } from '@tocsin/event-log'
+import { readRange, type EventLog, type NewRecord } from '@tocsin/event-log'
 import { retry } from '@tocsin/service-kit'
 import { openFeedProducer } from '../feeds/feed-producer.ts'
 import { LedgerBrokenError } from '../ledger/resume-point.ts'
@@ -146,20 +146,10 @@ function isOfFile(value: Uint8Array): boolean {
 /** Offsets may have gaps (a Kafka transaction leaves markers), so records are counted and not offsets. */
 async function countRecords(log: EventLog, topic: string): Promise<number> {
   const { beginning, end } = await log.offsets({ topic, partition: 0 })
-  if (beginning === end) return 0
-  const reader = await log.openReader([{ topic, partition: 0, offset: beginning }])
-  try {
-    let count = 0
-    for (let offset = beginning; offset < end;) {
-      for (const { records, nextOffset } of await reader.poll(1000)) {
-        count += records.filter(({ value }) => isOfFile(value)).length
-        offset = nextOffset
-      }
-    }
-    return count
-  } finally {
-    await reader.close()
-  }
+  let count = 0
+  for await (const { records } of readRange(log, { topic, partition: 0, offset: beginning }, end))
+    count += records.filter(({ value }) => isOfFile(value)).length
+  return count
 }
 
 export interface FollowPricesConfig {
