@@ -44,6 +44,7 @@ export async function openFeedProducer(options: FeedProducerOptions): Promise<Fe
         const from = ends.get(placeOf(first)) ?? (await log.offsets(first)).end
         ends.set(placeOf(first), from)
         if (isUnknown) {
+          await producer.close() // of no more use, and its connections would stay
           producer = await log.openProducer(transactionalId)
           const { end } = await log.offsets(first)
           const isThere = await isCommitted(first, from, end)
