@@ -73,6 +73,12 @@ describe('advance', () => {
     maxLength: 25,
   })
 
+  /** Two branches of 64 and 65 blocks above block 0, which take the lead by turns until one block of them is final. */
+  const twoBranches = [
+    [...Array.from({ length: 64 }, () => 0), 64, ...Array.from({ length: 64 }, () => 0)],
+    [64, 129, 64, 129, 64, 129, 64].map((pick, at) => ({ pick, finalize: at === 5 ? 0 : null })),
+  ] satisfies [readonly number[], unknown]
+
   /** Tells the tree's blocks as heads and carries out what `advance` says, `decide` being a stand-in for it. */
   function play(
     back: readonly number[],
@@ -146,7 +152,7 @@ describe('advance', () => {
         deepest = Math.max(deepest, played.deepest)
         for (const reason of played.quarantined) quarantined.add(reason)
       }),
-      { numRuns: 500 },
+      { numRuns: 500, examples: [twoBranches] },
     )
     // Else the law above was not put to the test.
     expect(deepest).toBeGreaterThanOrEqual(64)
