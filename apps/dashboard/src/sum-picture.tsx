@@ -5,6 +5,8 @@ import { useWidth } from './use-width.ts'
 
 const height = 132
 const pad = { left: 8, right: 8, top: 18, bottom: 20 }
+/** Of the limit's words, in pixels: enough for any of their digits. */
+const glyphWidth = 7
 
 /** The running sum as a staircase in event time, with the limit it crossed. */
 export function SumPicture({ sum }: { sum: RunningSum }) {
@@ -20,8 +22,10 @@ export function SumPicture({ sum }: { sum: RunningSum }) {
     pad.bottom -
     approximateRatio({ units: total8, scale: 8 }, { units: top8, scale: 8 }) * (height - pad.top - pad.bottom)
   const limitY = y(sum.limit8)
-  // At the right the stairs are above the limit, so its words stand free just below the line, or above where it lies low.
-  const limitTextY = height - pad.bottom - limitY >= 16 ? limitY + 12 : limitY - 4
+  // Left of the step that crosses the limit the stairs are below it: its words stand free above the line there.
+  const crossing = x(sum.steps.find(({ total8 }) => total8 > sum.limit8)?.timestamp ?? last)
+  const limitText = `limit ${formatUsd8(sum.limit8)}`
+  const fitsLeft = crossing - pad.left > limitText.length * glyphWidth
   const line = sum.steps.map(({ timestamp, total8 }, index) =>
     index === 0 ? `M${x(timestamp)} ${height - pad.bottom}V${y(total8)}` : `H${x(timestamp)}V${y(total8)}`,
   )
@@ -37,8 +41,13 @@ export function SumPicture({ sum }: { sum: RunningSum }) {
         <path className="sum-area" d={`${line.join('')}H${end}V${height - pad.bottom}Z`} />
         <path className="sum-line" d={`${line.join('')}H${end}`} />
         <line className="limit-line" x1={pad.left} x2={end} y1={limitY} y2={limitY} />
-        <text className="limit-text" x={end} y={limitTextY} textAnchor="end">
-          limit {formatUsd8(sum.limit8)}
+        <text
+          className="limit-text"
+          x={fitsLeft ? pad.left : end}
+          y={fitsLeft || height - pad.bottom - limitY < 18 ? limitY - 5 : limitY + 14}
+          textAnchor={fitsLeft ? 'start' : 'end'}
+        >
+          {limitText}
         </text>
         {sum.steps.map(({ timestamp, total8 }, index) => (
           <circle
