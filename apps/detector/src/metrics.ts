@@ -119,7 +119,9 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
       latest = progress
       spilledEpochs.set(progress.spilledEpochs)
       divergences.set(progress.divergences)
-      inputLag.reset() // a shard that moved away took its inputs along
+      // A shard that moved away took its inputs and operators along.
+      for (const ofShards of [inputLag, recordsIn, recordsOut, operatorLate, operatorKeys, operatorWatermark])
+        ofShards.reset()
       for (const { topic, partition, lag: behind } of progress.inputs) inputLag.set({ topic, partition }, behind)
       const { busyTimeMsPerSecond, idleTimeMsPerSecond, backPressuredTimeMsPerSecond } = progress.time
       time.set({ use: 'busy' }, busyTimeMsPerSecond / 1000)
