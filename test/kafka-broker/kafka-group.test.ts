@@ -59,11 +59,10 @@ describe.skipIf('missing' in broker)(`KafkaLog.group, ${originOf(broker)}`, () =
       [ann, bob, 'amy'],
       [bob, ann, 'ben'],
     ] as const) {
-      const decisions = other.told.length
       member.member.says = says
       member.group.rejoin()
-      await vi.waitFor(() => expect(other.told.length).toBeGreaterThan(decisions), patience)
-      expect(other.told.at(-1)).toContain(says)
+      // Not the next decision: that may still be one of before.
+      await vi.waitFor(() => expect(other.told.at(-1)).toContain(says), patience)
     }
     await Promise.all([ann.leave(), bob.leave()])
   })

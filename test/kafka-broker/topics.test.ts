@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { openKafkaLog, TopicMismatchError, TopicSettingsError } from '@tocsin/event-log'
 import type Kafkajs from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { originOf, sharedKafkaBroker } from './shared-broker.ts'
 
 const { Kafka, ConfigResourceTypes, logLevel } = createRequire(import.meta.url)('kafkajs') as typeof Kafkajs
@@ -19,6 +19,8 @@ describe.skipIf('missing' in broker)(`the topics of openKafkaLog, ${originOf(bro
       validateOnly: false,
       resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
     })
+    // A broker hears of it from its controller, a moment later.
+    await vi.waitFor(async () => expect(await settingsOf(topic)).toMatchObject(settings), { timeout: 20_000 })
   }
   const settingsOf = async (topic: string) => (await log.topics.describe([topic]))[0]?.settings ?? {}
 

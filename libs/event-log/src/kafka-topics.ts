@@ -16,10 +16,14 @@ export interface TopicAdmin {
   create(specs: readonly TopicSpec[]): Promise<readonly string[]>
   /**
    * Gives those that exist the settings they are created with, and leaves others that were set for them. Partitions and
-   * replicas stay. @returns the names of those that were changed @throws {LogUnavailableError}
+   * replicas stay. @returns the names of those that were changed, once a broker says so @throws {LogUnavailableError}
    */
   repair(specs: readonly TopicSpec[]): Promise<readonly string[]>
 }
+
+/** Brokers hear of a change from their controller, a moment after who made it. */
+const TOLD_DEADLINE_MS = 10_000
+const TOLD_INTERVAL_MS = 20
 
 /** ConfigSource.TOPIC_CONFIG: set for this topic, not a broker's default. */
 const SET_FOR_TOPIC = 1
@@ -104,16 +108,27 @@ export class KafkaTopics implements TopicAdmin {
       const changed: string[] = []
       for (const { topic, replication, settings } of states) {
         const wanted = settingsFor(specs.find((spec) => spec.topic === topic) ?? {}, replication)
-        if (Object.entries(wanted).every(([name, value]) => settings?.[name] === value)) continue
+        if (settings !== null && includesAll(settings, wanted)) continue
         // kafkajs has no incremental request: what is not sent goes back to the brokers' default.
         const kept = (own?.get(topic) ?? []).filter(({ source }) => source === SET_FOR_TOPIC)
         const all = { ...Object.fromEntries(kept.map(({ name, value }) => [name, value])), ...wanted }
         const resource = { type: loadKafkajs().ConfigResourceTypes.TOPIC, name: topic, configEntries: entriesOf(all) }
         await admin.alterConfigs({ validateOnly: false, resources: [resource] })
+        await this.#untilTold(topic, wanted)
         changed.push(topic)
       }
       return changed
     })
+  }
+
+  /** So that who looks next sees what was changed; a cluster that takes longer, or will not say, is not waited for. */
+  async #untilTold(topic: string, wanted: Readonly<Record<string, string>>): Promise<void> {
+    const start = performance.now()
+    while (performance.now() - start < TOLD_DEADLINE_MS) {
+      const [state] = await this.describe([topic])
+      if (state === undefined || state.settings === null || includesAll(state.settings, wanted)) return
+      await new Promise((resolve) => setTimeout(resolve, TOLD_INTERVAL_MS))
+    }
   }
 
   async #asking<T>(what: string, ask: () => Promise<T>): Promise<T> {
@@ -175,6 +190,9 @@ export function refuseProblems(specs: readonly TopicSpec[], problems: readonly T
   if (setting === 'partitions') throw new TopicMismatchError({ topic, existing: Number(value), wanted })
   throw new TopicSettingsError({ topic, problems: breaking.filter((problem) => problem.topic === topic) })
 }
+
+const includesAll = (settings: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>) =>
+  Object.entries(wanted).every(([name, value]) => settings[name] === value)
 
 const entriesOf = (settings: Readonly<Record<string, string>>) =>
   Object.entries(settings).map(([name, value]) => ({ name, value }))
