@@ -12,11 +12,17 @@ describe.skipIf('missing' in broker)(`tocsin topics, ${originOf(broker)}`, () =>
   const prefix = `topics-${crypto.randomUUID()}`
   const admin = new Kafka({ brokers, clientId: 'test-raw', logLevel: logLevel.NOTHING }).admin()
   const tocsin = async (...args: readonly string[]) => {
-    const env = { TOCSIN_KAFKA_BROKERS: brokers.join(','), TOCSIN_TOPIC_PREFIX: prefix, TOCSIN_OPS_PORT: '0' }
+    const env = {
+      TOCSIN_KAFKA_BROKERS: brokers.join(','),
+      TOCSIN_TOPIC_PREFIX: prefix,
+      TOCSIN_OPS_PORT: '0',
+      TOCSIN_DETECTORS: 'transfer-volume',
+    }
     const { code, stdout, stderr } = await startTocsin(args, { env }).finished
     return { code, stdout: stdout.replaceAll(prefix, 'p'), stderr: stderr.replaceAll(prefix, 'p') }
   }
-  const names = ['p.1.transactions', 'p.prices', 'p.1.detection.progress', 'p.alerts', 'p.dead-letters']
+  const met = ['p.1.transactions', 'p.prices', 'p.alerts', 'p.dead-letters']
+  const names = [...met, 'p.1.detection.progress', 'p.1.detection.progress.checkpoints']
   const oneBroker = 'risk: replication.factor is 1, needed is 3: with the disk of a broker the topic may be lost'
 
   beforeAll(() => admin.connect())
@@ -26,7 +32,7 @@ describe.skipIf('missing' in broker)(`tocsin topics, ${originOf(broker)}`, () =>
     const { code, stdout } = await tocsin('topics')
     expect(stdout.split('\n')).toEqual([
       ...names.map((name) => `${name}  missing: \`tocsin topics create\` creates it`),
-      '5 of 5 topics cannot be used.',
+      '6 of 6 topics cannot be used.',
       '',
     ])
     expect(code).toBe(1)
@@ -51,7 +57,10 @@ describe.skipIf('missing' in broker)(`tocsin topics, ${originOf(broker)}`, () =>
     expect(json).toMatchObject(
       names.map((topic) => ({
         topic,
-        state: { replication: 1, settings: { 'segment.bytes': '1073741824' } },
+        state: {
+          replication: 1,
+          settings: { 'segment.bytes': topic.includes('progress') ? '52428800' : '1073741824' },
+        },
         problems: [{ severity: 'risks', setting: 'replication.factor' }],
       })),
     )
@@ -80,6 +89,37 @@ describe.skipIf('missing' in broker)(`tocsin topics, ${originOf(broker)}`, () =>
     expect(repaired.stdout).toMatch(/^p\.1\.transactions was repaired\n/)
     expect(repaired.code).toBe(0)
     expect((await tocsin('topics', 'list', '--json')).stdout).toContain('"segment.bytes": "1048576"')
+  })
+
+  test('behavior: of a job in shards it makes and checks what its tasks tell each other; the detector refuses what breaks', async () => {
+    const internal = (name: string) => `p.20.detection.${name}`
+    const own = ['priced-transactions', 'transfer-volume-windows', 'transfer-volume-alerts', 'progress']
+    const sharded = [...own, 'progress.checkpoints'].map(internal)
+    const created = await tocsin('topics', 'create', '--chain-id', '20', '--shards', '2')
+    expect(created.stdout.split('\n').filter((line) => line.endsWith('was created'))).toEqual(
+      ['p.20.transactions', ...sharded].map((name) => `${name} was created`),
+    )
+    expect(created.code).toBe(0)
+
+    const resource = { type: ConfigResourceTypes.TOPIC, name: `${prefix}.20.detection.progress.checkpoints` }
+    const configEntries = [
+      { name: 'cleanup.policy', value: 'compact' },
+      { name: 'max.message.bytes', value: '16777216' },
+    ]
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] })
+    // As many as there are tasks: other shards are another job.
+    const checked = await tocsin('topics', 'check', '--chain-id', '20', '--shards', '3')
+    const why = 'state and positions belong to partitions; more or fewer move keys away from theirs'
+    expect(checked.stdout).toContain(
+      `${internal('transfer-volume-alerts')}  refused: partitions is 4, needed is 9: ${why}\n`,
+    )
+    expect(checked.stdout).toContain(`${internal('progress.checkpoints')}  refused: cleanup.policy is compact`)
+    expect(checked.code).toBe(1)
+    const detect = await tocsin('detect', '--chain-id', '20', '--shards', '2', '--state-folder', `/tmp/${prefix}-20`)
+    expect(detect.code).toBe(1)
+    expect(detect.stderr.trim().split('\n').at(-1)).toContain(
+      `[LOG_TOPIC_SETTINGS] The topic "${internal('progress.checkpoints')}" cannot keep what is promised`,
+    )
   })
 
   test('error: without brokers, and an action that there is not, it says what to do', async () => {

@@ -1,5 +1,5 @@
 import { deadLetterCodec, deadLettersTopic } from '@tocsin/chain-model'
-import type { EventLog, Group, KafkaGroupOptions } from '@tocsin/event-log'
+import type { EventLog, Group, KafkaGroupOptions, TopicSpec } from '@tocsin/event-log'
 import {
   createOutage,
   errorCode,
@@ -12,6 +12,7 @@ import {
 import {
   openJob,
   openShardedJob,
+  shardedJobTopics,
   type Job,
   type JobDeadLetter,
   type JobDefinition,
@@ -24,7 +25,7 @@ import type { detectorSettings } from './config.ts'
 import { configureDetectors } from './configure.ts'
 import { parseOverrides, type ConfiguredDetector, type Tally } from './detector.ts'
 import { detectionMetrics } from './metrics.ts'
-import { detectionProgressTopic, detectionTopics, pipelineTopics } from './topics.ts'
+import { detectionProgressTopic, detectionTopics, pipelineTopics, type TopicNames } from './topics.ts'
 import { detectionTopology } from './topology.ts'
 
 /** What one chain's detection runs on. */
@@ -76,7 +77,7 @@ export interface ShardedDetection extends Omit<DetectionJob, 'onProgress'> {
 /** This process's part in the detection of a chain. With one shard it goes on from what `openDetection` left. */
 export async function openShardedDetection(options: ShardedDetection): Promise<ShardedJob> {
   const { log, group, shards, standbys, stateFolder, prefix, chainId, onProgress, onEvent } = options
-  await log.createTopics(await pipelineTopics(log, { ...topicsOf(options), shards }))
+  await log.createTopics(await pipelineTopics(log, topicsOf(options)))
   return openShardedJob({
     ...paceOf(options),
     definition: definitionOf(options),
@@ -89,6 +90,20 @@ export async function openShardedDetection(options: ShardedDetection): Promise<S
     internalTopics: detectionTopics({ prefix, chainId }),
     ...(onProgress !== undefined && { onProgress }),
     ...(onEvent !== undefined && { onEvent }),
+  })
+}
+
+/** The topics of its own that the detection of a chain has, cut into so many shards; `pipeline` has those that it reads. */
+export function detectionJobTopics(
+  options: TopicNames & { readonly detectors: readonly ConfiguredDetector[]; readonly shards: number },
+  pipeline: readonly TopicSpec[],
+): readonly TopicSpec[] {
+  return shardedJobTopics({
+    topology: detectionTopology({ ...options, tally: silentTally }),
+    shards: options.shards,
+    progressTopic: detectionProgressTopic(options),
+    internalTopics: detectionTopics(options),
+    partitions: (topic) => pipeline.find((spec) => spec.topic === topic)?.partitions ?? 1,
   })
 }
 

@@ -15,21 +15,19 @@ export const detectionProgressTopic = ({ prefix, chainId }: TopicNames): string 
   progressTopic(prefix, chainId, 'detection')
 
 /**
- * All topics of one chain's pipeline, those of the ingestor and the alerts API too: detection reads and writes every one.
- * Where prices or alerts exist, whoever made them decided their partitions. A job of several shards makes those of its
- * tasks itself.
+ * The topics in which one chain's processes meet, those of the ingestor and the alerts API too: detection reads and
+ * writes every one. Where prices or alerts exist, whoever made them decided their partitions.
  */
 export async function pipelineTopics(
   log: Pick<EventLog, 'partitions'>,
-  options: TopicNames & { readonly alertPartitions: number; readonly shards?: number },
+  options: TopicNames & { readonly alertPartitions: number },
 ): Promise<readonly TopicSpec[]> {
-  const { prefix, chainId, alertPartitions, shards = 1 } = options
+  const { prefix, chainId, alertPartitions } = options
   const [prices, alerts] = [pricesTopic(prefix), alertsTopic(prefix)]
   return [
     // A chain has one order of its own.
     { topic: transactionsTopic(prefix, chainId), partitions: 1 },
     { topic: prices, partitions: await partitionsOr(1, log, prices) },
-    ...(shards === 1 ? [{ topic: detectionProgressTopic(options), partitions: 1 }] : []),
     { topic: alerts, partitions: await partitionsOr(alertPartitions, log, alerts) },
     { topic: deadLettersTopic(prefix), partitions: 1 },
   ]

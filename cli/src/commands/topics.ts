@@ -1,14 +1,39 @@
-import { detectorSettings, pipelineTopics } from '@tocsin/detector'
-import type { TopicProblem, TopicSpec, TopicState } from '@tocsin/event-log'
+import {
+  configureDetectors,
+  detectionJobTopics,
+  detectorSettings,
+  parseOverrides,
+  pipelineTopics,
+} from '@tocsin/detector'
+import type { EventLog, TopicProblem, TopicSpec, TopicState } from '@tocsin/event-log'
 import { defineSettings, exitCodes, nearest, setting, sharedSettings } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
 import { checkCluster, openClusterLog } from '../cluster-log.ts'
 import { clusterSettings } from '../cluster-settings.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, type Given } from '../command.ts'
 import { UsageError } from '../words.ts'
 
 const actions = ['list', 'check', 'create', 'repair'] as const
 type Action = (typeof actions)[number]
+
+const settings = {
+  shared: sharedSettings,
+  cluster: clusterSettings,
+  detector: {
+    chainId: detectorSettings.chainId,
+    alertPartitions: detectorSettings.alertPartitions,
+    detectors: detectorSettings.detectors,
+    parameters: detectorSettings.parameters,
+    shards: detectorSettings.shards,
+  },
+  topics: defineSettings({
+    json: setting.boolean({
+      flag: 'json',
+      doc: 'Print one JSON array instead of a table: a topic each, with its state and its problems.',
+      default: false,
+    }),
+  }),
+}
 
 export const topics = defineCommand(
   {
@@ -16,7 +41,9 @@ export const topics = defineCommand(
     runs: 'to-end',
     summary: 'List, check, create and repair the topics that they meet in.',
     about: [
-      'The topics of one chain’s pipeline: transactions, prices, alerts, dead letters, and the detector’s progress.',
+      'The topics of one chain’s pipeline: transactions, prices, alerts, dead letters; and those of the detector’s tasks:',
+      'progress, checkpoints and, with several shards, what the tasks tell each other. Which these are follows from the',
+      'detectors and the shards: give the same --detectors, --param and --shards as to tocsin detect.',
       '',
       '  check    says of each topic whether it is there and which of its settings break a promise: the setting, its value,',
       '           what is needed and why. Exit code 1 if a process would refuse to run on them, or one is missing.',
@@ -29,30 +56,19 @@ export const topics = defineCommand(
     examples: [
       'tocsin topics check --kafka-brokers localhost:9092',
       'tocsin topics create --kafka-brokers localhost:9092 --chain-id 1 --alert-partitions 8',
+      'tocsin topics create --shards 4 --kafka-brokers localhost:9092',
       'tocsin topics list --json | jq ".[].topic"',
     ],
     positional: { name: 'ACTION', doc: `one of ${actions.join(', ')}; check if none is given.`, count: 'optional' },
-    settings: {
-      shared: sharedSettings,
-      cluster: clusterSettings,
-      detector: { chainId: detectorSettings.chainId, alertPartitions: detectorSettings.alertPartitions },
-      topics: defineSettings({
-        json: setting.boolean({
-          flag: 'json',
-          doc: 'Print one JSON array instead of a table: a topic each, with its state and its problems.',
-          default: false,
-        }),
-      }),
-    },
-    check: ({ settings, word }) => {
+    settings,
+    check: ({ settings: given, word }) => {
       actionOf(word)
-      checkCluster(settings, 'topics')
+      checkCluster(given, 'topics')
     },
-    run: async ({ settings, word, lifecycle, io }) => {
+    run: async ({ settings: given, word, lifecycle, io }) => {
       const action = actionOf(word)
-      const { topicPrefix: prefix } = settings.shared
-      const log = openClusterLog(settings, 'topics', lifecycle)
-      const specs = await pipelineTopics(log, { prefix, ...settings.detector })
+      const log = openClusterLog(given, 'topics', lifecycle)
+      const specs = await wantedTopics(log, given)
       const changed = {
         list: async () => [],
         check: async () => [],
@@ -65,7 +81,7 @@ export const topics = defineCommand(
         await log.topics.describe(specs.map(({ topic }) => topic)),
         await log.topics.check(specs),
       )
-      if (settings.topics.json) await io.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+      if (given.topics.json) await io.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
       else {
         for (const name of names) await io.stdout.write(`${name} was ${action}${action === 'create' ? 'd' : 'ed'}\n`)
         await io.stdout.write(action === 'list' ? tableOf(report) : findingsOf(report))
@@ -75,6 +91,18 @@ export const topics = defineCommand(
   },
   knownSettings,
 )
+
+/** Those in which the processes meet, and those that the detector's tasks have among themselves. */
+async function wantedTopics(
+  log: EventLog,
+  { shared, detector }: Given<typeof settings>['settings'],
+): Promise<readonly TopicSpec[]> {
+  const { chainId, alertPartitions, shards, detectors: names, parameters } = detector
+  const at = { prefix: shared.topicPrefix, chainId }
+  const pipeline = await pipelineTopics(log, { ...at, alertPartitions })
+  const detectors = configureDetectors(names, parseOverrides(parameters))
+  return [...pipeline, ...detectionJobTopics({ ...at, detectors, shards }, pipeline)]
+}
 
 function actionOf(word = 'check'): Action {
   const found = actions.find((action) => action === word)

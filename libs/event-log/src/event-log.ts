@@ -45,6 +45,8 @@ export interface TopicSpec {
    * without a time limit.
    */
   readonly cleanup?: 'delete' | 'compact'
+  /** Whoever writes it trims it as it goes, so its room on disk should come back soon. Default: it is kept. */
+  readonly isTrimmed?: boolean
 }
 
 export interface TopicPartition {

@@ -42,6 +42,14 @@ describe('problemsOf', () => {
     expect(said({ settings: { [setting]: value } })).toEqual([['breaks', setting, value, needed]])
   })
 
+  test('behavior: a topic that is trimmed has small segments; larger ones hold on to the disk, in others they do no harm', () => {
+    const wanted = { ...spec, isTrimmed: true }
+    expect(said({ settings: settingsFor(wanted, 3) }, { wanted })).toEqual([])
+    const settings = { 'segment.bytes': '1073741824' }
+    expect(said({ settings }, { wanted })).toEqual([['risks', 'segment.bytes', '1073741824', 'at most 52428800']])
+    expect(said({ settings })).toEqual([])
+  })
+
   test('error: a compacted topic that is not', () => {
     expect(said({}, { wanted: { ...spec, cleanup: 'compact' } })).toEqual([
       ['breaks', 'cleanup.policy', 'delete', 'compact'],

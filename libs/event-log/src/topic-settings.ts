@@ -33,6 +33,11 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
  * EIP-7825 (2^24 gas a transaction) it is 4.2 MB on Ethereum itself.
  */
 const LEAST_MESSAGE_BYTES = 8 * 1024 * 1024
+/**
+ * 50 MiB, as Kafka Streams gives its repartition topics: what is trimmed leaves the disk a segment at a time, and never
+ * the newest one. Source: RepartitionTopicConfig.
+ */
+const SEGMENT_BYTES_OF_TRIMMED = 50 * 1024 * 1024
 /** Ours reads these; a broker that compresses anew otherwise writes what nobody of ours can read. */
 const READABLE_COMPRESSION = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd']
 
@@ -41,7 +46,7 @@ export const replicationFor = (brokers: number): number => Math.min(REPLICATION,
 
 /** All settings that a topic of `spec` is created with: nothing that matters is left to the brokers' defaults. */
 export function settingsFor(
-  { cleanup = 'delete' }: Pick<TopicSpec, 'cleanup'>,
+  { cleanup = 'delete', isTrimmed = false }: Pick<TopicSpec, 'cleanup' | 'isTrimmed'>,
   replication: number,
 ): Readonly<Record<string, string>> {
   return {
@@ -52,6 +57,7 @@ export function settingsFor(
     'min.insync.replicas': `${replication >= REPLICATION ? MIN_IN_SYNC : 1}`,
     'unclean.leader.election.enable': 'false',
     'compression.type': 'producer',
+    ...(isTrimmed ? { 'segment.bytes': `${SEGMENT_BYTES_OF_TRIMMED}` } : {}),
   }
 }
 
@@ -123,6 +129,16 @@ const rules: readonly Rule[] = [
       READABLE_COMPRESSION.includes(value)
         ? undefined
         : breaks('producer', 'the brokers would store records in a form that is not read here'),
+  },
+  {
+    setting: 'segment.bytes',
+    judge: (value, _found, { isTrimmed = false }) =>
+      !isTrimmed || Number(value) <= SEGMENT_BYTES_OF_TRIMMED
+        ? undefined
+        : risks(
+            `at most ${SEGMENT_BYTES_OF_TRIMMED}`,
+            'each partition keeps up to so much on disk of what was trimmed long ago',
+          ),
   },
 ]
 

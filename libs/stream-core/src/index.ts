@@ -11,6 +11,7 @@ export {
 } from './distributed/distributed-job.ts'
 export { EnrichmentError, type EnrichmentFailure, type EnrichOptions, type EnrichRetryStrategy } from './enrichment.ts'
 export { JobModuleError, type JobDefinition, type JobModule } from './distributed/job-definition.ts'
+export { shardedJobTopics, type JobTopicsOptions } from './distributed/job-topics.ts'
 export { FrameError } from './distributed/frame.ts'
 export {
   defaultMaxParallelism,

@@ -93,7 +93,7 @@ export const openJob: OpenJob = async (options) => {
     open: async (tell) => {
       const store = options.store ?? (await (openStore?.() ?? openLevelStore(stateFolder)))
       try {
-        await options.log.createTopics([{ topic, partitions: 1 }])
+        await options.log.createTopics([{ topic, partitions: 1, isTrimmed: true }])
         return await TaskRunner.open({ ...of, store, progress, onProgress: tell })
       } catch (error) {
         await store.close()

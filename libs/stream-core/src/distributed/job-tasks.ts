@@ -7,6 +7,7 @@ import { nodeEventLoop, watchEventLoop, type EventLoop } from '../task/event-loo
 import { RestartingJob, type TaskJob } from '../task/restarting-job.ts'
 import { TaskRunner, type TaskPace } from '../task/task-runner.ts'
 import type { JobDefinition } from './job-definition.ts'
+import { topicsOfTasks } from './job-topics.ts'
 import { planJob, type JobPlan } from './plan.ts'
 
 /** What all tasks of a job share, and may cross to another thread. */
@@ -38,7 +39,7 @@ export const prepareJob = async (log: EventLog, { topology }: JobDefinition, sha
     maxParallelism: shape.maxParallelism,
     topicOf: (name) => `${shape.internalTopics}.${name}`,
   })
-  await log.createTopics([...plan.topics, { topic: shape.progressTopic, partitions: plan.tasks.length }])
+  await log.createTopics(topicsOfTasks({ topology, progressTopic: shape.progressTopic, plan }))
   return plan
 }
 

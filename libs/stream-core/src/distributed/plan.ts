@@ -91,7 +91,7 @@ export const planJob = (options: PlanOptions): JobPlan => {
   )
   const topics = subs.flatMap(({ name }, sub) => {
     const writers = writersOf[sub]?.length ?? 0
-    return writers === 0 ? [] : [{ topic: topicOf(name), partitions: writers * shards }]
+    return writers === 0 ? [] : [{ topic: topicOf(name), partitions: writers * shards, isTrimmed: true }]
   })
   return { tasks, topics }
 }

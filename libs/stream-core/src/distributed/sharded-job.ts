@@ -9,6 +9,7 @@ import { assignShards, type ShardAssignment, type ShardClaims } from './assign-s
 import { aggregated, type DistributedJobProgress } from './distributed-job.ts'
 import type { JobDefinition } from './job-definition.ts'
 import { openTask, prepareJob, type JobShape } from './job-tasks.ts'
+import { checkpointsTopic } from './job-topics.ts'
 import { ownedLog } from './owned-log.ts'
 import { openReplicatedStore, type CheckpointTopic } from './replicated-store.ts'
 import { ShardSlot, type ShardEvent } from './shard-slot.ts'
@@ -68,8 +69,8 @@ export interface ShardedJob {
  */
 export const openShardedJob = async (options: ShardedJobOptions): Promise<ShardedJob> => {
   const tasks = options.shards === 1 ? wholeJob(options) : await tasksOf(options)
-  const topic = checkpointTopicOf(options)
-  await options.log.createTopics([{ topic, partitions: tasks.length }])
+  const topic = checkpointsTopic(options.progressTopic)
+  await options.log.createTopics([{ topic, partitions: tasks.length, isTrimmed: true }])
   return new GroupedJob(options, tasks)
 }
 
@@ -84,10 +85,8 @@ interface ShardTask {
   readonly open: (openStore: () => Promise<StateStore>, onProgress: () => void) => Promise<Job>
 }
 
-const checkpointTopicOf = ({ progressTopic }: JobShape): string => `${progressTopic}.checkpoints`
-
 const checkpointsOf = (shape: JobShape, partition: number): CheckpointTopic => {
-  const topic = checkpointTopicOf(shape)
+  const topic = checkpointsTopic(shape.progressTopic)
   return { topic, partition, transactionalId: `${topic}.${partition}` }
 }
 

@@ -250,7 +250,9 @@ export class TaskRunner {
     const task = new Task({ topology, part, deadLetters, partitions: (topic) => partitions.get(topic) ?? 1 })
     const answersAt = answersPosition(progress)
     if (task.enrichments.size > 0)
-      await log.createTopics([{ topic: answersAt.topic, partitions: await log.partitions(progress.topic) }])
+      await log.createTopics([
+        { topic: answersAt.topic, partitions: await log.partitions(progress.topic), isTrimmed: true },
+      ])
     // First the producer: from here on an earlier owner can commit nothing more, and what is read is the last word.
     const producer = await log.openProducer(progress.transactionalId)
     const markers = await readMarkers(log, progress)
