@@ -17,9 +17,7 @@ export function evidenceOf(finding: Finding, thresholds: Judgement['thresholds']
   return [
     ...listed(finding.references),
     ...tokensOf(finding.references),
-    ...pricesOf(finding).map(
-      ({ asset, price8, source, time, maxAge }) => ({ type: 'price', asset, price8, source, time, maxAge }) as const,
-    ),
+    ...pricesOf(finding).map((price) => ({ type: 'price', ...price }) as const),
     ...Object.entries(finding.state)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => ({ type: 'state', name, value }) as const),
@@ -95,10 +93,10 @@ function tokensOf(references: readonly Reference[]): readonly EvidenceOf<'token'
   return [...known.values()].sort((a, b) => (a.address < b.address ? -1 : 1))
 }
 
-/** Every price that the finding rests on, each once: by asset, then time. */
+/** Every price that the finding rests on, and the outliers passed over for them, each once: by asset, then time. */
 function pricesOf({ references, prices }: Finding): readonly Price[] {
   const used = references.flatMap((reference) =>
-    reference.type === 'transfer' && reference.price !== null ? [reference.price] : [],
+    reference.type === 'transfer' ? [reference.price, reference.passedOver].filter((price) => price !== null) : [],
   )
   const each = new Map([...prices, ...used].map((price) => [nameOfPrice(price), price]))
   return [...each.values()].sort((a, b) => (a.asset < b.asset ? -1 : a.asset > b.asset ? 1 : byTime(a, b)))

@@ -7,13 +7,16 @@ import {
 } from '@tocsin/chain-model'
 import type { SourceCodec, SourceRecord } from '@tocsin/stream-core'
 
-/** The transactions topic: a block is an epoch. An element's time is its block's. */
-export const transactionsSource: SourceCodec<ChainTransaction> = {
+/**
+ * The transactions topic: a block is an epoch. A transaction's time is its block's; a price's is its own, which may be
+ * earlier (a Chainlink round's), and it stands in its block all the same.
+ */
+export const transactionsSource: SourceCodec<ChainTransaction | PriceTick> = {
   decode(value) {
     const record = transactionsCodec.decode(value)
-    return record.type === 'transaction'
-      ? { type: 'element', timestamp: record.block.timestamp, value: record }
-      : controlRecord(record)
+    if (record.type === 'transaction') return { type: 'element', timestamp: record.block.timestamp, value: record }
+    if (record.type === 'price') return { type: 'element', timestamp: record.time, value: record }
+    return controlRecord(record)
   },
 }
 

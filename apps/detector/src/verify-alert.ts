@@ -61,7 +61,7 @@ function findingOf(alert: Alert, detector: ConfiguredDetector, recording: Record
   const entries = <Type extends Evidence['type']>(type: Type): readonly EvidenceOf<Type>[] =>
     alert.evidence.filter((entry): entry is EvidenceOf<Type> => entry.type === type)
   const prices = entries('price')
-    .map(({ asset, price8, source, time, maxAge }): Price => ({ asset, price8, source, time, maxAge }))
+    .map(({ type: _, ...price }): Price => price)
     .sort(byTime)
   for (const price of prices) {
     // The native coin and its wrapped token may share a price.

@@ -29,11 +29,14 @@ export interface DetectorDriverOptions {
 
 /** Runs the real topology in memory, with a chain that the test writes. Time moves because blocks do. */
 export interface DetectorDriver {
-  /** A sealed block. Its time is that of its number, or `at`. `fork` tells blocks of one number apart. */
+  /**
+   * A sealed block. Its time is that of its number, or `at`. `fork` tells blocks of one number apart; `prices` are what
+   * its events tell.
+   */
   block(number: number, ...transactions: readonly ScriptedTransaction[]): readonly ChainTransaction[]
   blockAt(
     number: number,
-    at: { readonly timestamp?: number; readonly fork?: string },
+    at: { readonly timestamp?: number; readonly fork?: string; readonly prices?: readonly PriceTick[] },
     ...transactions: readonly ScriptedTransaction[]
   ): readonly ChainTransaction[]
   /** A recorded block as it is: sealed, and final at once, as in a recording. */
@@ -93,7 +96,8 @@ export function detectorDriver(
       firstLogIndex += transaction.events.length
       return transaction
     })
-    for (const transaction of included) stream.pushBytes('transactions', transactionsCodec.encode(transaction))
+    for (const record of [...included, ...(at.prices ?? [])])
+      stream.pushBytes('transactions', transactionsCodec.encode(record))
     if (watermarks?.type === 'bounded-out-of-orderness') return included
     control({
       type: 'sealed',

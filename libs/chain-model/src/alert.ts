@@ -67,6 +67,8 @@ export const evidenceSchema = z.discriminatedUnion('type', [
     source: z.string(),
     time: z.int(),
     maxAge: z.int().nullable(),
+    /** It was marked as an outlier, so nothing was valued with it, though it was the newest. */
+    outlier: z.literal(true).optional(),
   }),
   z.object({ type: z.literal('label'), address: addressSchema, class: labelClassSchema, source: z.string() }),
   /** A value of the detector's state before the element. */

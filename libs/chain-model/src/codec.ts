@@ -59,8 +59,15 @@ export function jsonCodec<T>(name: string, schema: z.ZodType<T>): JsonCodec<T> {
   }
 }
 
-/** A record of `<p>.<chain>.transactions`: a transaction, or control in order with it. */
-export const transactionsRecordSchema = z.discriminatedUnion('type', [chainTransactionSchema, controlSchema])
+/**
+ * A record of `<p>.<chain>.transactions`: a transaction, a price that its block's events tell (after the transactions,
+ * before the seal), or control in order with them.
+ */
+export const transactionsRecordSchema = z.discriminatedUnion('type', [
+  chainTransactionSchema,
+  priceTickSchema,
+  controlSchema,
+])
 export type TransactionsRecord = Readonly<z.output<typeof transactionsRecordSchema>>
 /** A record of `<p>.<chain>.mempool`: the state of a pending transaction, or control in order with it. */
 export const mempoolRecordSchema = z.discriminatedUnion('type', [pendingTransactionSchema, controlSchema])

@@ -7,7 +7,7 @@ import { deadLetterSchema } from './dead-letter.ts'
 export const jsonSchemas = (): Readonly<Record<string, object>> => ({
   'transactions-record.json': describe(
     transactionsRecordSchema,
-    'A record of <prefix>.<chain>.transactions: a decoded transaction, or control in order with it.',
+    'A record of <prefix>.<chain>.transactions: a decoded transaction, a price that its block tells, or control.',
   ),
   'mempool-record.json': describe(
     mempoolRecordSchema,

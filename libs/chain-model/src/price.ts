@@ -6,7 +6,10 @@ import { amountSchema } from './amount.ts'
 export const assetSchema = z.union([z.literal('native'), addressSchema])
 export type Asset = z.output<typeof assetSchema>
 
-/** A price of one whole unit of `asset` in USD: a record of `<p>.prices`. */
+/**
+ * A price of one whole unit of `asset` in USD: a record of `<p>.prices`, or, where a block tells it, of the chain's
+ * transactions: what is reverted with the block was never a price (docs/decisions/0010).
+ */
 export const priceTickSchema = z.object({
   type: z.literal('price'),
   chainId: z.int().positive(),

@@ -2,7 +2,7 @@ import type { Asset, Severity } from '@tocsin/chain-model'
 import { days, listState, minutes, seconds, type KeyedCoProcessFunction } from '@tocsin/stream-core'
 import { defineDetector, DoesNotFireError, type DetectorStreams, type Finding, type Judgement } from '../detector.ts'
 import { displayPercent, displayName, displayUsd } from '../display.ts'
-import { byTime, isUsable, usd8Of, type Price } from '../features/price.ts'
+import { byTime, isUsable, outlierPassedOver, priceAt, usd8Of, type Price } from '../features/price.ts'
 import { swapLegsOf, type SwapLeg } from '../features/swap-leg.ts'
 import { occurrenceOf, type Token } from '../features/transfer.ts'
 import {
@@ -42,6 +42,8 @@ interface Trade {
   readonly leg: SwapLeg
   /** Null: what it was paid in had no price. */
   readonly quotePrice: Price | null
+  /** A newer price of that, which is an outlier. */
+  readonly passedOver: Price | null
 }
 
 /** Named limit: trades of one asset in one window; more are counted and not compared. */
@@ -52,8 +54,9 @@ const jumpBasisPoints = 200n
 
 /**
  * A trade on a DEX at a price far from the feed's: a manipulated pool, a drained one, or someone robbed of the rest.
- * Honest look-alikes: a stale feed, a thin pool, a token that takes a fee. Blind to a feed that follows the pool, and to
- * one that is silent (that is `feed-health`). State: an asset's prices of a minute and the trades of one window.
+ * Honest look-alikes: a stale feed, a thin pool, a token that takes a fee. Blind to a feed that follows the pool (a
+ * pool's own price is not held against it), and to one that is silent (that is `feed-health`). No trade is held against
+ * an outlier of the feed. State: an asset's prices of a minute and the trades of one window.
  * Source: Flink's window join and temporal join, by token.
  */
 export const priceDeviation = defineDetector({
@@ -69,7 +72,8 @@ export const priceDeviation = defineDetector({
       .flatMap((priced): readonly Trade[] =>
         swapLegsOf(priced).map((leg) => ({
           leg,
-          quotePrice: priced.prices.findLast(({ asset }) => asset === sidesOf(leg).quote) ?? null,
+          quotePrice: priceAt(priced.prices, sidesOf(leg).quote, leg.timestamp),
+          passedOver: outlierPassedOver(priced.prices, sidesOf(leg).quote, leg.timestamp),
         })),
       )
       .filter(({ quotePrice, leg }) => {
@@ -95,12 +99,19 @@ function joinTrades(
   const tradesState = listState<Trade>('trades', valueCodec())
 
   const findingsOf = (trade: Trade, feed: readonly Price[]): readonly Finding[] => {
-    const { leg, quotePrice } = trade
+    const { leg, quotePrice, passedOver } = trade
     const { base, quote } = sidesOf(leg)
     const compared = compare(leg, quotePrice, feed, chosen)
     if (compared === null || !compared.fires) return []
     // What the judgement rests on: the tick, each other source's, and what shows that the feed jumped.
-    const used = [compared.tick, ...compared.others, ...compared.jumpedFrom, ...(quotePrice ? [quotePrice] : [])]
+    const { tick, others, jumpedFrom, outliers } = compared
+    const used = [
+      tick,
+      ...others,
+      ...jumpedFrom,
+      ...outliers,
+      ...[quotePrice, passedOver].filter((one) => one !== null),
+    ]
     return [{ key: `${base}/${quote}`, references: [leg], prices: used, state: {} }]
   }
 
@@ -163,6 +174,8 @@ interface Compared {
   readonly others: readonly Price[]
   /** A tick of the same source in the minute before that differs by more than 2 %: the newest such. */
   readonly jumpedFrom: readonly Price[]
+  /** The tick that would have joined the trade, were it no outlier. */
+  readonly outliers: readonly Price[]
   /** In millionths of a percent, cut: for people. */
   readonly deviation: bigint
   isOffBy(basisPoints: bigint): boolean
@@ -179,13 +192,17 @@ interface Compared {
 function compare(
   leg: SwapLeg,
   quotePrice: Price | null,
-  feed: readonly Price[],
+  told: readonly Price[],
   { over, notional, join, within }: Parameters,
 ): Compared | null {
   const { baseAmount, quoteAmount, baseToken, quoteToken } = sidesOf(leg)
   if (quotePrice === null || baseToken.decimals === null || quoteToken.decimals === null) return null
+  // A pool is no witness of its own trades.
+  const witnesses = told.filter(({ source }) => !source.endsWith(leg.pool))
+  const feed = witnesses.filter(({ outlier }) => outlier !== true)
   const tick = joinedTick(feed, leg.timestamp, join, within)
   if (tick === undefined) return null
+  const newest = joinedTick(witnesses, leg.timestamp, join, within)
 
   // paid / bought is the trade's price of one whole unit, in 1e-8 USD like the tick's.
   const paid = quoteAmount * quotePrice.price8 * 10n ** BigInt(baseToken.decimals)
@@ -219,6 +236,7 @@ function compare(
     tick,
     others,
     jumpedFrom: jumpedFrom === undefined ? [] : [jumpedFrom],
+    outliers: newest?.outlier === true ? [newest] : [],
     deviation: (absolute(gap(tick)) * 100_000_000n) / (tick.price8 * bought),
     isOffBy: (basisPoints) => isOff(tick, basisPoints),
     above,
@@ -253,7 +271,7 @@ function judge({ key, references, prices }: Finding, chosen: Parameters): Judgem
   const { base, quote, baseToken, quoteToken } = sidesOf(leg)
   if (key !== `${base}/${quote}`) throw refuse(`The swap is not of ${key}.`)
   const sorted = [...prices].sort(byTime)
-  const quotePrice = sorted.findLast((price) => price.asset === quote && isUsable(price, leg.timestamp)) ?? null
+  const quotePrice = priceAt(sorted, quote, leg.timestamp)
   const feed = sorted.filter(({ asset }) => asset === base)
   const compared = compare(leg, quotePrice, feed, chosen)
   if (compared === null) throw refuse('No tick joins the trade, or a side of it has no price.')
@@ -267,13 +285,18 @@ function judge({ key, references, prices }: Finding, chosen: Parameters): Judgem
     // A window speaks when it is complete.
     eventTime: join === 'window' ? windowOf(leg.timestamp, within).end - 1 : leg.timestamp,
     severity: notional8 > 10_000_00000000n ? band : oneLower(band),
-    confidence: confidenceOf(60, compared.others.length > 0 ? 20 : 0, compared.jumpedFrom.length > 0 ? -30 : 0),
+    confidence: confidenceOf(
+      60,
+      compared.others.length > 0 ? 20 : 0,
+      compared.jumpedFrom.length + compared.outliers.length > 0 ? -30 : 0,
+    ),
     title: `${baseSymbol} traded ${off} % ${compared.above ? 'above' : 'below'} its feed`,
     sentence:
       `In ${leg.pool} ${baseSymbol} changed hands for ${quoteSymbol} at ${displayUsd(tradePrice8)} USD, ${off} % ` +
       `${compared.above ? 'above' : 'below'} the ${displayUsd(tick.price8)} USD of ${displayName(tick.source)}; ` +
       `more than ${displayPercent(over)} % is far, and the trade was worth ${displayUsd(notional8)} USD.` +
-      (compared.jumpedFrom.length > 0 ? ' The feed itself moved more than 2 % in the minute before.' : ''),
+      (compared.jumpedFrom.length > 0 ? ' The feed itself moved more than 2 % in the minute before.' : '') +
+      (compared.outliers.length > 0 ? ' A tick that is marked as an outlier was passed over.' : ''),
     thresholds: [
       { parameter: 'over', limit: percentText(over), observed: deviationText(deviation) },
       { parameter: 'notional', limit: usdText(notional), observed: usdText(notional8) },

@@ -13,6 +13,8 @@ export interface Price {
   readonly time: number
   /** How long it may be used, in ms; null: for ever. */
   readonly maxAge: number | null
+  /** It does not fit the prices before it: nothing is valued with it. */
+  readonly outlier?: true | undefined
 }
 
 /** May the price be used at `time`: it is not from later, and no older than `maxAge`. */
@@ -25,9 +27,18 @@ export const byTime = (a: Price, b: Price): number =>
   (a.source < b.source ? -1 : a.source > b.source ? 1 : 0) ||
   (a.price8 < b.price8 ? -1 : a.price8 > b.price8 ? 1 : 0)
 
-/** The newest price of `asset` at or before `time` that is not too old. `prices` in the order of {@link byTime}. */
+/**
+ * The newest price of `asset` at or before `time` that is not too old and no outlier. `prices` in the order of
+ * {@link byTime}.
+ */
 export const priceAt = (prices: readonly Price[], asset: Asset, time: number): Price | null =>
-  prices.findLast((price) => price.asset === asset && isUsable(price, time)) ?? null
+  prices.findLast((price) => price.asset === asset && price.outlier !== true && isUsable(price, time)) ?? null
+
+/** The newest outlier after the price that {@link priceAt} gives: it would have been the price, and evidence says so. */
+export function outlierPassedOver(prices: readonly Price[], asset: Asset, time: number): Price | null {
+  const newest = prices.findLast((price) => price.asset === asset && isUsable(price, time))
+  return newest?.outlier === true ? newest : null
+}
 
 /** floor(amount × price8 / 10^decimals), in 1e-8 USD. */
 export const usd8Of = (amount: bigint, decimals: number, price8: bigint): bigint =>
@@ -39,4 +50,5 @@ export const priceOf = (tick: PriceTick, asset: Asset = tick.asset): Price => ({
   source: tick.source,
   time: tick.time,
   maxAge: tick.maxAge,
+  ...(tick.outlier === true && { outlier: true }),
 })

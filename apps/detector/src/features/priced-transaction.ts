@@ -4,7 +4,7 @@ import type { Price } from './price.ts'
 /** A transaction with what was known when it came: the element that all features are views of. */
 export interface PricedTransaction {
   readonly transaction: ChainTransaction
-  /** The price of each asset it moves, where there was one; oldest first. */
+  /** The price of each asset it moves, where there was one, and a newer one that is an outlier; oldest first. */
   readonly prices: readonly Price[]
   /** Event time of the first transaction of the log: how far back "not seen before" looks. */
   readonly logStart: number

@@ -1,6 +1,6 @@
 import type { Address, Asset, ChainTransaction, Frame, LabelClass, TokenInfo } from '@tocsin/chain-model'
 import { placeOf, type Place, type PricedTransaction } from './priced-transaction.ts'
-import { priceAt, usd8Of, type Price } from './price.ts'
+import { outlierPassedOver, priceAt, usd8Of, type Price } from './price.ts'
 
 /**
  * Value that went from one address to another: the transaction's own value, a call frame's, or an EIP-20 Transfer. What
@@ -22,6 +22,8 @@ export interface Transfer extends Place {
   /** Null: unpriced, because there was no price or the decimals are unknown. */
   readonly usd8: bigint | null
   readonly price: Price | null
+  /** A newer price, which is an outlier: it was not valued with that. */
+  readonly passedOver: Price | null
   /** Who acted; null where the recording has no envelope: then the sender of each transfer is taken for the actor. */
   readonly actor: Address | null
   readonly labels: { readonly from: readonly LabelClass[]; readonly to: readonly LabelClass[] }
@@ -66,9 +68,10 @@ function computeTransfers({ transaction, prices }: PricedTransaction): readonly 
     if (from === null || to === null || from === to || moved.amount === 0n) return []
     const { decimals } = moved.token
     const price = decimals === null ? null : priceAt(prices, moved.asset, place.timestamp)
+    const passedOver = price === null ? null : outlierPassedOver(prices, moved.asset, place.timestamp)
     const usd8 = price === null || decimals === null ? null : usd8Of(moved.amount, decimals, price.price8)
     const labels = { from: labelsOf(transaction, from), to: labelsOf(transaction, to) }
-    return [{ type: 'transfer', ...place, ...at, ...moved, from, to, price, usd8, actor, labels }]
+    return [{ type: 'transfer', ...place, ...at, ...moved, from, to, price, passedOver, usd8, actor, labels }]
   }
 
   const coin = (amount: bigint) => ({ asset: 'native', token: nativeToken, amount }) as const

@@ -73,7 +73,7 @@ async function readControls(
 function controlOf(value: Uint8Array): Control | null {
   try {
     const record = transactionsCodec.decode(value)
-    return record.type === 'transaction' ? null : record
+    return record.type === 'transaction' || record.type === 'price' ? null : record
   } catch (error) {
     if (error instanceof MalformedRecordError) return null
     throw error
