@@ -2,6 +2,7 @@ import type { TimeDomain } from './process-function.ts'
 import { SlicedSort, valuesASlice } from './sliced-sort.ts'
 import { keyOf, type CellRef } from './state/cell-ref.ts'
 import { Changes } from './state/changes.ts'
+import type { Row } from './state/rows.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './state/checkpointed-table.ts'
 import { DueLog, slotOf, type DueEntry } from './state/due-log.ts'
 import { entriesASlice } from './state/slot-log.ts'
@@ -13,6 +14,8 @@ export interface Timer {
   readonly at: Timestamp
   readonly key: string
   readonly namespace: string
+  /** Of the key, where it was in hand when the timer was set: to find it again costs more than all else of a timer. */
+  readonly row: Row | null
 }
 
 // Ties go to key bytes, then namespace, because "same log in, same alerts out" would otherwise hang on heap layout.
@@ -39,16 +42,18 @@ class HeldTimer implements Timer {
   readonly at: Timestamp
   readonly key: string
   readonly namespace: string
+  readonly row: Row | null
   isSet = false
   /** Its bucket may have another timer of its name by now. */
   isDropped = false
   /** As `ChangeMarks`. */
   changedIn = 0
 
-  constructor(at: Timestamp, key: string, namespace: string) {
+  constructor(at: Timestamp, key: string, namespace: string, row: Row | null) {
     this.at = at
-    this.key = key
+    this.key = row === null ? key : row.key // one string of a key, not one more a timer
     this.namespace = namespace
+    this.row = row
   }
 }
 
@@ -109,11 +114,11 @@ export class Timers implements CheckpointedTable {
     return this.count
   }
   /** A timer behind the end of time never fires, so it is none. @throws {TimestampError} */
-  register(key: string, at: Timestamp, namespace = ''): void {
+  register(key: string, at: Timestamp, namespace = '', row: Row | null = null): void {
     if (at > maxTimestamp) return
     if (!Number.isSafeInteger(at))
       throw new TimestampError(`A timer at ${at} is not at a whole number of milliseconds.`)
-    const timer = this.#find(key, at, namespace) ?? this.#add(key, at, namespace)
+    const timer = this.#find(key, at, namespace) ?? this.#add(key, at, namespace, row)
     if (timer.isSet) return
     this.#undo.record(this, timer, nameOf(at, namespace), undefined)
     this.#set(timer)
@@ -291,16 +296,16 @@ export class Timers implements CheckpointedTable {
     if (bucket === undefined) throw new Error('assertion: a timer in memory has a bucket')
     return bucket
   }
-  #add(key: string, at: Timestamp, namespace: string): HeldTimer {
+  #add(key: string, at: Timestamp, namespace: string, row: Row | null = null): HeldTimer {
     let bucket = this.#buckets.get(at)
     if (bucket === undefined) {
       bucket = { at, timers: new Map(), held: 0, size: 0, isWaiting: false, order: null, sorting: null }
       this.#buckets.set(at, bucket)
     }
-    const timer = new HeldTimer(at, key, namespace)
+    const timer = new HeldTimer(at, key, namespace, row)
     const timers = bucket.timers.get(namespace)
-    if (timers === undefined) bucket.timers.set(namespace, new Map([[key, timer]]))
-    else timers.set(key, timer)
+    if (timers === undefined) bucket.timers.set(namespace, new Map([[timer.key, timer]]))
+    else timers.set(timer.key, timer)
     bucket.held += 1
     return timer
   }

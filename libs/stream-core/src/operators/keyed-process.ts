@@ -76,9 +76,9 @@ const keyedOperator =
         get currentProcessingTime() {
           return context.processingTime
         },
-        registerEventTimeTimer: (timestamp) => timers.register(state.key, timestamp),
+        registerEventTimeTimer: (timestamp) => timers.register(state.key, timestamp, '', state.row),
         deleteEventTimeTimer: (timestamp) => timers.delete(state.key, timestamp),
-        registerProcessingTimeTimer: (timestamp) => processingTimers.register(state.key, timestamp),
+        registerProcessingTimeTimer: (timestamp) => processingTimers.register(state.key, timestamp, '', state.row),
         deleteProcessingTimeTimer: (timestamp) => processingTimers.delete(state.key, timestamp),
       },
       emit: (value) => main.emit(value, stamp),
@@ -148,7 +148,7 @@ const keyedOperator =
         const undoPosition = undo.position
         const outputPosition = outputs.position
         try {
-          state.key = timer.key
+          state.turnTo(timer)
           keyed.timestamp = stamp = state.now = timer.at
           keyed.timeDomain = 'event'
           if (timer.namespace !== '') state.expire(timer)
@@ -169,7 +169,7 @@ const keyedOperator =
         const undoPosition = undo.position
         const outputPosition = outputs.position
         try {
-          state.key = timer.key
+          state.turnTo(timer)
           keyed.timestamp = timer.at
           stamp = noTimestamp
           // State lives in event time, which the clock does not move.

@@ -50,6 +50,15 @@ export class Generations<T> {
     this.#last = found
     return found
   }
+  /** What `get` would find, where it is known without a look: `key` was asked for last. */
+  lastOf(key: string): T | Absent | undefined {
+    return key === this.#lastKey ? this.#last : undefined
+  }
+  /** As `get`, for who still holds what is young and knows that it is. */
+  recall(key: string, young: T): void {
+    this.#lastKey = key
+    this.#last = young
+  }
   set(key: string, value: T | Absent): void {
     const shard = shardOf(key)
     this.#put(key, value, shard)

@@ -11,7 +11,7 @@ import { mapHandle } from './map-handle.ts'
 import { plainCell, plainElements, plainEntries } from './plain-state.ts'
 import { byteStringSubKeys, NestedTable } from './nested-table.ts'
 import { StateTtlMismatchError } from './versioned.ts'
-import { Rows } from './rows.ts'
+import { Rows, type Row } from './rows.ts'
 import { ValueTable } from './value-table.ts'
 import { type CheckpointedTable } from './checkpointed-table.ts'
 import { StateDescriptorError } from './state-descriptor-error.ts'
@@ -62,6 +62,8 @@ export class KeyedState implements CurrentKey {
   readonly #context: OperatorContext
   readonly #timers: Timers
   #rows = new Rows()
+  /** Of the first states that were asked for. */
+  readonly #firstRows = this.#rows
   readonly #handles = new WeakMap<object, StateHandle>()
   /** The first descriptors, which are all where they are declared once: to look at each is faster than the map. */
   readonly #few: StateDescriptor[] = []
@@ -80,6 +82,16 @@ export class KeyedState implements CurrentKey {
     this.#timers = timers
     this.#keys = hasKeyIndex ? new KeyIndex(context.undo) : null
     if (this.#keys !== null) context.register(this.#keys)
+  }
+
+  /** What memory holds of the key in hand, if it was asked for: for a timer of the key. */
+  get row(): Row | null {
+    return this.#firstRows.inHand(this.key)
+  }
+  /** The key of a timer is in hand. */
+  turnTo({ key, row }: Timer): void {
+    this.key = key
+    if (row !== null) this.#firstRows.recall(row)
   }
 
   /** Those that have state of any name, in order of their bytes. */

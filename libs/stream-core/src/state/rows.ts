@@ -11,6 +11,8 @@ export class Row {
   readonly key: string
   /** Memory may have another row of the key by now. */
   isDropped = false
+  /** Of its rows when it was last found: while that goes on, it is in memory unless it was dropped. */
+  generation: number
   value0: unknown = unread
   value1: unknown = unread
   value2: unknown = unread
@@ -20,8 +22,9 @@ export class Row {
   changed2 = 0
   changed3 = 0
 
-  constructor(key: string) {
+  constructor(key: string, generation: number) {
     this.key = key
+    this.generation = generation
   }
 }
 
@@ -95,6 +98,7 @@ export class Column {
 /** The keys of one or several tables in memory: what is asked of several states of a key costs one lookup. */
 export class Rows {
   readonly #rows = new Generations<Row>()
+  #generation = 0
   #tables = 0
   /** What part of the rows the last eviction left. */
   #kept = 1
@@ -110,10 +114,21 @@ export class Rows {
   }
   find(key: string): Row | undefined {
     const row = this.#rows.get(key)
-    return row === absent ? undefined : row
+    if (row === undefined || row === absent) return undefined
+    row.generation = this.#generation
+    return row
+  }
+  /** The row of the key that was asked for last, so that a timer of it can hold it. */
+  inHand(key: string): Row | null {
+    const row = this.#rows.lastOf(key)
+    return row === undefined || row === absent ? null : row
+  }
+  /** The next to be asked for is a row that someone has held: it is found without a lookup, if it is still the key's. */
+  recall(row: Row): void {
+    if (!row.isDropped && row.generation === this.#generation) this.#rows.recall(row.key, row)
   }
   add(key: string): Row {
-    const row = new Row(key)
+    const row = new Row(key, this.#generation)
     this.#rows.set(key, row)
     return row
   }
@@ -130,7 +145,9 @@ export class Rows {
 
   /** Each table that shares them says so, and the first is heard. */
   startGeneration(column: Column): void {
-    if (column.isFirst) this.#rows.start()
+    if (!column.isFirst) return
+    this.#rows.start()
+    this.#generation += 1
   }
   /** Likewise. @returns what part of the rows is left */
   dropUnused(column: Column): number {

@@ -106,7 +106,7 @@ export class UndoLog {
     const { changes } = this.#open
     if (changes.length === 0) return
     for (const { table, cell, sub, previous } of changes) table.touch(cell, sub, previous)
-    changes.length = 0
+    while (changes.length > 0) changes.pop() // a length of 0 would let the next change allocate anew
     this.#open.noted = 0
   }
 
