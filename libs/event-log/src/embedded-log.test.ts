@@ -109,6 +109,51 @@ describe('openEmbeddedLog', () => {
     await log.close()
   })
 
+  test('behavior: what an earlier build wrote is read on, and beside it what is appended now', async () => {
+    const folder = await emptyFolder()
+    const log = await openEmbeddedLog(folder)
+    await log.createTopics([{ topic: 'topic', partitions: 1 }])
+    await (await log.openProducer('id')).append([{ ...place, key: null, value: Buffer.from('now') }])
+    await log.close()
+    const stored = async (change: (level: ClassicLevel<Buffer, Buffer>) => Promise<unknown>) => {
+      const level = new ClassicLevel<Buffer, Buffer>(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+      const result = await change(level)
+      await level.close()
+      return result
+    }
+    // The same record as format 2 had it: the first entry of kind 5 is its frame.
+    const frame = Buffer.from('0000000100000000000000036e6f77', 'hex')
+    await stored(async (level) => {
+      const [key = Buffer.of()] = await level.keys({ gte: Buffer.of(5), lt: Buffer.of(6) }).all()
+      await level.batch([
+        { type: 'put', key, value: frame },
+        { type: 'put', key: Buffer.of(0), value: Buffer.from('[2]') },
+      ])
+    })
+    const later = await openEmbeddedLog(folder)
+    await (await later.openProducer('id')).append([{ ...place, key: Buffer.from('key'), value: Buffer.from('later') }])
+    const reader = await later.openReader([{ ...place, offset: 0 }])
+    const [batch] = await reader.poll(0)
+    expect(
+      batch?.records.map(({ key, value }) => [key && Buffer.from(key).toString(), Buffer.from(value).toString()]),
+    ).toEqual([
+      [null, 'now'],
+      ['key', 'later'],
+    ])
+    await later.close()
+    expect(await stored((level) => level.get(Buffer.of(0)))).toEqual(Buffer.from('[3]'))
+  })
+
+  test('error: a log of a format to come, or long gone', async () => {
+    for (const format of [1, 4]) {
+      const folder = await emptyFolder()
+      const level = new ClassicLevel(folder)
+      await level.put('\0', `[${format}]`)
+      await level.close()
+      await expect(openEmbeddedLog(folder)).rejects.toThrow(`it has format ${format}; this build reads 2 to 3.`)
+    }
+  })
+
   test('error: another log has the folder open, with the remedy; it is free after that one is closed', async () => {
     const folder = await emptyFolder()
     const first = await openEmbeddedLog(folder)

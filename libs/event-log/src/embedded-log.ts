@@ -27,6 +27,7 @@ import type {
   TopicPartition,
   TopicSpec,
 } from './event-log.ts'
+import { decodeFrame, encodeFrame } from './frame.ts'
 import { LocalProducer } from './local-producer.ts'
 import { type LocalPartitions, LocalReader } from './local-reader.ts'
 import { parseTopicSpec, verifyRecord } from './topic-spec.ts'
@@ -80,7 +81,9 @@ interface Range {
   cleared: number
 }
 
-const FORMAT = 2
+/** That of the store; of its frames each says its own, and those of format 2 are still read. */
+const FORMAT = 3
+const EARLIEST_FORMAT = 2
 
 // More than LevelDB writes when it opens: a write buffer (4 MiB) as a table, and a new log and manifest.
 const SPACE_TO_REOPEN_BYTES = 8 * 1024 * 1024
@@ -331,11 +334,13 @@ class EmbeddedLog implements EventLog, LocalPartitions {
 
   async #load(): Promise<void> {
     const format = await this.#level.get(FORMAT_KEY)
-    if (format === undefined) await this.#level.put(FORMAT_KEY, encodeNumbers(FORMAT))
-    else if (decodeNumbers(format)[0] !== FORMAT) {
-      const reason = `it has format ${decodeNumbers(format)[0]}; this build reads ${FORMAT}`
+    const stored = format === undefined ? FORMAT : (decodeNumbers(format)[0] ?? 0)
+    if (stored < EARLIEST_FORMAT || stored > FORMAT) {
+      const reason = `it has format ${stored}; this build reads ${EARLIEST_FORMAT} to ${FORMAT}`
       throw new LogUnreadableError({ folder: this.#folder, reason })
     }
+    // What is appended from here on an earlier build must not take for its own.
+    if (format === undefined || stored < FORMAT) await this.#level.put(FORMAT_KEY, encodeNumbers(FORMAT))
     const batches = await this.#level.get(BATCHES_KEY)
     this.#batches = batches === undefined ? 0 : (decodeNumbers(batches)[0] ?? 0)
     for await (const [key, value] of this.#level.iterator(under(TOPIC))) this.#addTopic(textOf(key), decodeTopic(value))
@@ -420,40 +425,6 @@ function recordKey(id: number, partition: number, offset: number): Uint8Array {
 function offsetOf(key: Uint8Array): number {
   const view = new DataView(key.buffer, key.byteOffset)
   return view.getUint32(9) * TWO_TO_32 + view.getUint32(13)
-}
-
-/** A frame in the store: how many records, then for each the length of its key plus one (0: no key), that of its value, key, value. */
-function encodeFrame(records: readonly NewRecord[]): Uint8Array {
-  let size = 4
-  for (const { key, value } of records) size += 8 + (key?.length ?? 0) + value.length
-  const bytes = Buffer.allocUnsafe(size)
-  bytes.writeUInt32BE(records.length, 0)
-  let at = 4
-  for (const { key, value } of records) {
-    bytes.writeUInt32BE(key === null ? 0 : key.length + 1, at)
-    bytes.writeUInt32BE(value.length, at + 4)
-    at += 8
-    if (key !== null) {
-      bytes.set(key, at)
-      at += key.length
-    }
-    bytes.set(value, at)
-    at += value.length
-  }
-  return bytes
-}
-
-/** Adds the frame's records from offset `from` on; `last` is the offset of its last. */
-function decodeFrame(last: number, frame: Uint8Array, from: number, records: LogRecord[]): void {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
-  let offset = last + 1 - view.getUint32(0)
-  for (let at = 4; at < frame.length; offset += 1) {
-    const keyed = view.getUint32(at)
-    const valueAt = at + 8 + Math.max(keyed - 1, 0)
-    const key = keyed === 0 ? null : frame.subarray(at + 8, valueAt)
-    at = valueAt + view.getUint32(at + 4)
-    if (offset >= from) records.push({ offset, key, value: frame.subarray(valueAt, at) })
-  }
 }
 
 const encodeJson = (value: unknown) => Buffer.from(JSON.stringify(value))

@@ -68,6 +68,13 @@ export interface LogRecord {
   readonly offset: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array
+  /** Bytes of `value`, where they are known without a look at it. */
+  readonly size?: number
+  /**
+   * `value` as text, where the reader has it cheaper than from there; null: it is not UTF-8, or holds U+FFFD. It shares
+   * memory with the records around it: who keeps it for long keeps some tens of KiB, what is parsed from it does not.
+   */
+  readonly text?: string | null
 }
 
 export interface Producer {

@@ -2,6 +2,7 @@ import { crc32c } from '@node-rs/crc32'
 import { decompress } from './compression.ts'
 import { CorruptBatchError, UnsupportedBatchError } from './errors.ts'
 import type { LogRecord } from './event-log.ts'
+import { RecordView, Stretch } from './record-view.ts'
 
 /** A batch of records as a broker stores and sends it. */
 export interface StoredBatch {
@@ -120,6 +121,7 @@ function controlType(record: LogRecord | undefined): 'abort' | 'commit' | 'other
 
 function decodeRecords(bytes: Buffer, count: number, baseOffset: number): readonly LogRecord[] {
   const records: LogRecord[] = []
+  const stretch = new Stretch(bytes)
   let at = 0
   // Zigzag of at most 32 bits: lengths and offset deltas.
   const readVarint = (): number => {
@@ -143,8 +145,8 @@ function decodeRecords(bytes: Buffer, count: number, baseOffset: number): readon
     while (bytes.readUInt8(at++) >= 0x80); // the time stamp of the broker's or producer's clock: not ours to read
     const offset = baseOffset + readVarint()
     const key = readBytes()
-    const value = readBytes()
-    records.push({ offset, key, value: value ?? new Uint8Array(0) })
+    const size = Math.max(readVarint(), 0) // below 0: null, which the port does not have
+    records.push(new RecordView(offset, key, stretch, at, at + size))
     at = end // headers are not part of the port
   }
   return records
