@@ -22,4 +22,9 @@ export type SourceRecord<T> =
 /** Reads a topic's records. `decode` throws on bytes it cannot read: these become dead letters and the fold goes on. */
 export interface SourceCodec<T> {
   decode(value: Uint8Array, key: Uint8Array | null): SourceRecord<T> | readonly SourceRecord<T>[]
+  /**
+   * The same from the value as text: only for speed, and asked instead where the log has it as such. Never of what is no
+   * UTF-8 or holds U+FFFD. Keep what you parse from the text rather than parts of it: these hold on to all around them.
+   */
+  decodeText?(text: string, key: Uint8Array | null): SourceRecord<T> | readonly SourceRecord<T>[]
 }

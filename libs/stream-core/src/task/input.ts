@@ -230,8 +230,12 @@ const decode = (
   source: TopologySource,
   record: LogRecord,
 ): SourceRecord<unknown> | readonly SourceRecord<unknown>[] | Undecodable => {
+  const { codec } = source
   try {
-    return source.codec.decode(record.value, record.key)
+    const text = codec.decodeText === undefined ? null : record.text
+    return codec.decodeText === undefined || text === undefined || text === null
+      ? codec.decode(record.value, record.key)
+      : codec.decodeText(text, record.key)
   } catch (error) {
     return { type: 'undecodable', error }
   }

@@ -68,7 +68,7 @@ export class RecordQueue {
     for (const record of records) {
       if (record.offset < this.#fetchOffset) continue
       this.#records.push(record)
-      this.#bytes += record.value.length
+      this.#bytes += sizeOf(record)
     }
     this.#fetchOffset = Math.max(this.#fetchOffset, nextOffset)
   }
@@ -85,7 +85,7 @@ export class RecordQueue {
     if (record === undefined) return
     this.#offset = record.offset + 1
     this.#ordinal = 0
-    this.#bytes -= record.value.length
+    this.#bytes -= sizeOf(record)
     this.#head += 1
     if (!this.#keepsTaken && this.#head >= recordsADrop) this.#drop(this.#head)
   }
@@ -103,7 +103,7 @@ export class RecordQueue {
     const head = this.#records.findIndex((record) => record.offset >= offset)
     this.#head = head === -1 ? this.#records.length : head
     this.#bytes = 0
-    for (let at = this.#head; at < this.#records.length; at += 1) this.#bytes += this.#records[at]?.value.length ?? 0
+    for (const { record } of this.queued()) this.#bytes += sizeOf(record)
   }
   /** With nothing read yet. */
   start({ offset, ordinal }: InputPosition): void {
@@ -121,3 +121,5 @@ export class RecordQueue {
     this.#head -= count
   }
 }
+
+const sizeOf = (record: LogRecord): number => record.size ?? record.value.length
