@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -84,6 +84,27 @@ describe('openEmbeddedPostgres', () => {
       { timeout: 30_000, interval: 50 },
     )
     expect(said).toContain('the embedded PostgreSQL died; it is started again')
+  })
+
+  test('behavior: a server that died and cannot start, as on a full disk, is started once it can', async () => {
+    const { url } = await start()
+    const settings = join(folder, 'postgresql.conf')
+    await rename(settings, `${settings}.away`)
+    process.kill(await serverPid(), 'SIGKILL')
+    const serverLog = () => readFile(join(folder, 'server.log'), 'utf8')
+    await vi.waitFor(
+      async () => expect(await serverLog()).toContain('could not access the server configuration file'),
+      {
+        timeout: 30_000,
+        interval: 20,
+      },
+    )
+    await rename(`${settings}.away`, settings)
+    await vi.waitFor(async () => expect(await query(url, 'select 1 as one')).toEqual([{ one: 1 }]), {
+      timeout: 30_000,
+      interval: 50,
+    })
+    expect(said.match(/\n/g)).toHaveLength(1)
   })
 
   test('behavior: after it was killed together with its process it starts again on its data', async () => {

@@ -377,19 +377,22 @@ function restartWhenDead(data: string, start: () => Promise<void>, logger: Logge
   // Told once, not at each attempt.
   let told = false
   let toldStopped = false
+  // One that fails to start, as on a full disk, leaves no lock file either.
+  let isOwed = false
   const restart = async () => {
-    if ((await readLock(data)) === undefined) {
+    if (!isOwed && (await readLock(data)) === undefined) {
       if (!toldStopped) logger.warn('the embedded PostgreSQL was stopped in order; it is not started again')
       toldStopped = true
       return
     }
     toldStopped = false
-    if (await isRunning(data)) return
+    isOwed = !(await isRunning(data))
+    if (!isOwed) return
     if (!told) logger.warn('the embedded PostgreSQL died; it is started again', { log: join(data, 'server.log') })
     told = true
     await removeStaleLock(data)
     await start()
-    told = false
+    told = isOwed = false
   }
   const watch = async () => {
     for (;;) {
