@@ -1,17 +1,23 @@
 import { execFileSync } from 'node:child_process'
 import { cp } from 'node:fs/promises'
-import { openLevelStore } from '../src/state/level-store.ts'
+import { openLevelStore, StoreFullError } from '../src/state/level-store.ts'
 
 /**
- * A process of its own that writes checkpoints to the store in `folder`, meets a full disk half-way through a write (the
+ * A process of its own that opens the store in `folder` when there is no room and when there is, writes checkpoints, meets a full disk half-way through a write (the
  * system lets its files grow to `limit` bytes only), goes on when there is room, and copies the folder as a kill would
  * leave it. Prints what became of each write, as JSON.
  */
 const [folder = '', limit = ''] = process.argv.slice(2)
 const letFilesGrowTo = (bytes: string) => execFileSync('prlimit', ['--pid', `${process.pid}`, `--fsize=${bytes}:`])
 
-const store = await openLevelStore(folder)
 const fates: string[] = []
+letFilesGrowTo('1')
+await openLevelStore(folder).catch((error: unknown) => {
+  if (!(error instanceof StoreFullError)) throw error
+  fates.push('open failed')
+})
+letFilesGrowTo('unlimited')
+const store = await openLevelStore(folder)
 const checkpoint = async (name: string, bytes: number): Promise<void> => {
   const write = store.begin()
   write.put('table', name, null, Buffer.alloc(bytes, name))

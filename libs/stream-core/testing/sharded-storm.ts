@@ -1,7 +1,9 @@
+import { EventLogError } from '@tocsin/event-log'
 import { openSimulatedGroup, openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
 import { openShardedJob } from '../src/distributed/sharded-job.ts'
 import type { ShardEvent } from '../src/distributed/shard-slot.ts'
 import { openJob } from '../src/job.ts'
+import { StoreFullError } from '../src/state/level-store.ts'
 import { openMemoryStore } from '../src/state/memory-store.ts'
 import { seededRandom } from './seeded-random.ts'
 import { Owner, type Disk } from './simulation/owner.ts'
@@ -86,6 +88,8 @@ export const shardedStorm = async (
   const faults: string[] = []
   const failures: unknown[] = []
   let awayUntil = 0
+  /** The disk that all processes share has no room for another store. */
+  let fullUntil = 0
   let isFine = false
   const fateOf = (): AppendFate =>
     isFine || random.fraction() < 0.97 ? 'committed' : random.oneOf(['lost', 'commit-unknown', 'full'])
@@ -114,7 +118,10 @@ export const shardedStorm = async (
         log: owner.log(),
         group: group.member((ms, signal) => eventLoop.wait(ms, signal)),
         eventLoop,
-        openStore: async (task) => owner.store(task),
+        openStore: async (task) => {
+          if (!isFine && fullUntil > time.now) throw new StoreFullError(task)
+          return owner.store(task)
+        },
         onEvent: ({ type }) => events.push(type),
         shards: weather.shards,
         standbys: weather.standbys,
@@ -134,13 +141,13 @@ export const shardedStorm = async (
     )
     processes.push({ owner, ended: ended.then(() => undefined) })
   }
-  /** As a process manager does where the log cannot be reached. */
+  /** As a process manager does where the log cannot be reached. Of a full disk a process waits for the end itself. */
   const untilOpened = async (run: () => Promise<void>): Promise<void> => {
     for (;;) {
       try {
         return await run()
       } catch (error) {
-        if (!(error instanceof Error) || !('handling' in error) || error.handling !== 'retry') throw error
+        if (!(error instanceof EventLogError) || error.handling !== 'retry') throw error
         await time.after(20)
       }
     }
@@ -148,12 +155,13 @@ export const shardedStorm = async (
   const living = () => processes.filter(({ owner }) => owner.isAlive && !owner.stop.signal.aborted)
   const meetFault = (): void => {
     const [one] = living().length > 0 ? [living()[random.integer(0, living().length - 1)]] : []
-    const kind = random.oneOf(['start', 'start', 'stop', 'crash', 'pause', 'away'])
+    const kind = random.oneOf(['start', 'start', 'stop', 'crash', 'pause', 'away', 'full'])
     if (kind === 'start' || one === undefined) {
       if (living().length < maxProcesses) start()
     } else if (kind === 'stop') one.owner.stop.abort()
     else if (kind === 'crash') one.owner.isCrashed = true
     else if (kind === 'pause') one.owner.pausedUntil = time.now + random.integer(20, 3 * sessionTimeoutMs)
+    else if (kind === 'full') fullUntil = time.now + random.integer(20, 3 * sessionTimeoutMs)
     else awayUntil = time.now + random.integer(20, sessionTimeoutMs)
     faults.push(kind)
   }

@@ -178,14 +178,15 @@ export class ShardSlot {
   }
 
   /**
-   * A task cannot go on; or it is another's by now, and what it reads was trimmed by that one. If it is given again and
-   * fails again with the same words, it is the job that cannot go on.
+   * A task cannot go on here: no room is left on this disk, or it is another's by now, and what it reads was trimmed by
+   * that one. If it is given again and fails again with the same words, and these are not of what may pass, it is the job
+   * that cannot go on.
    */
   #giveBack(error: unknown): void {
     const { onEvent, onFailed } = this.#options
     const reason = reasonOf(error)
     this.#wanted = 'none'
-    if (reason === this.#lastFailure) {
+    if (reason === this.#lastFailure && !mayPass(error)) {
       onFailed(error)
       return
     }
@@ -246,11 +247,11 @@ export class ShardSlot {
     else for (const copy of copies.values()) await copy.close()
   }
 
-  /** What may pass is tried again a little later, as long as it is wanted. */
+  /** What ails the log is tried again a little later, as long as it is wanted: another process fares no better. */
   async #failed(error: unknown): Promise<void> {
     const { eventLoop, onEvent } = this.#options
-    if (error instanceof EventLogError && error.handling === 'retry') {
-      onEvent({ type: 'disturbed', reason: error.message })
+    if (mayPass(error) && (error instanceof EventLogError || this.#wanted === 'standby')) {
+      onEvent({ type: 'disturbed', reason: reasonOf(error) })
       await eventLoop.wait(retryWaitMs, this.#waiting.signal)
       return
     }
@@ -258,3 +259,5 @@ export class ShardSlot {
     else this.#giveBack(error)
   }
 }
+
+const mayPass = (error: unknown): boolean => error instanceof Error && 'handling' in error && error.handling === 'retry'

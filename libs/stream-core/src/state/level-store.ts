@@ -21,6 +21,16 @@ export class StoreOpenError extends Error {
   }
 }
 
+/** What is kept there is a copy of what the log says: nothing is lost, and it waits. */
+export class StoreFullError extends Error {
+  readonly code = 'STREAM_STORE_FULL'
+  readonly handling = 'retry'
+  readonly remedy = 'Make room on the disk; the job tries again.'
+  constructor(folder: string, options?: ErrorOptions) {
+    super(`No space is left for the state folder ${folder}.`, options)
+  }
+}
+
 /** After a write that failed, what is written next would be lost by the next start. */
 export class StoreWriteError extends Error {
   readonly code = 'STREAM_STORE_WRITE'
@@ -30,6 +40,11 @@ export class StoreWriteError extends Error {
     super(`The state folder ${folder} takes no new log file after a write that failed.`)
   }
 }
+
+/** In the words of the system, which LevelDB hands on. */
+const noSpace = /No space left on device|Disk quota exceeded|File too large|ENOSPC|EDQUOT|EFBIG/
+const isOfFullDisk = (error: unknown): boolean =>
+  error instanceof Error && (noSpace.test(error.message) || isOfFullDisk(error.cause))
 
 /** The number of LevelDB's newest log, which names the file. */
 const newestLogOf = async (folder: string): Promise<number> =>
@@ -45,7 +60,7 @@ const requireRoom = async (folder: string): Promise<void> => {
   }
 }
 
-/** Checkpoints in a folder, in LevelDB. @throws {StoreOpenError} */
+/** Checkpoints in a folder, in LevelDB. @throws {StoreOpenError | StoreFullError} */
 export const openLevelStore = async (folder: string): Promise<StateStore> => {
   const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
@@ -57,7 +72,8 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
     await level.open()
     await level.clear({ gte: fromByteString(spillPart), lt: endOf(spillPart) })
   } catch (cause) {
-    throw new StoreOpenError(folder, { cause })
+    await level.close() // it may be tried again, and LevelDB opens a folder once
+    throw isOfFullDisk(cause) ? new StoreFullError(folder, { cause }) : new StoreOpenError(folder, { cause })
   }
   const prefixes = new Map<string, string>()
   const prefixOf = (table: string): string => {
@@ -76,18 +92,18 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
   // forgiven by LevelDB, so there must be room for it first.
   let hasFailed = false
   const write = async (work: () => Promise<void>): Promise<void> => {
-    if (hasFailed) {
-      await requireRoom(folder)
-      const failed = await newestLogOf(folder)
-      await level.compactRange(behindAll, behindAll) // says nothing of a failure
-      if ((await newestLogOf(folder)) <= failed) throw new StoreWriteError(folder)
-      hasFailed = false
-    }
     try {
+      if (hasFailed) {
+        await requireRoom(folder)
+        const failed = await newestLogOf(folder)
+        await level.compactRange(behindAll, behindAll) // says nothing of a failure
+        if ((await newestLogOf(folder)) <= failed) throw new StoreWriteError(folder)
+        hasFailed = false
+      }
       await work()
     } catch (error) {
       hasFailed = true
-      throw error
+      throw isOfFullDisk(error) ? new StoreFullError(folder, { cause: error }) : error
     }
   }
 
