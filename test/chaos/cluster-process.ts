@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { startTocsin, type Running } from '../tocsin-process.ts'
 
 /** How a process that was not asked to end must have ended: another one of its role has taken its place. */
@@ -69,9 +68,9 @@ export class ClusterProcess {
     return () => stopped.child.kill('SIGCONT')
   }
 
-  /** No file may grow beyond so many bytes; a limit on the size of files is a full disk that needs neither rights nor a mount. */
-  limitFiles(bytes: number | 'unlimited'): void {
-    limitFilesOf(this.#running.child.pid, bytes)
+  /** Of the one that was started last. */
+  get pid(): number {
+    return this.#running.child.pid ?? 0
   }
 
   /** Whether those that were replaced have ended. */
@@ -123,14 +122,3 @@ export class ClusterProcess {
     this.#broken ??= new Error(`tocsin ${this.#options.args[0]} ${what}: ${at.output().slice(-1_500)}`)
   }
 }
-
-export const limitFilesOf = (pid: number | undefined, bytes: number | 'unlimited'): void => {
-  try {
-    execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], { stdio: 'ignore' })
-  } catch (error) {
-    if (isMissing(error)) throw error
-    // It has ended meanwhile.
-  }
-}
-
-const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'

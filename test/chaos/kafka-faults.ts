@@ -5,7 +5,8 @@ export const roles = ['ingest', 'detect-1', 'detect-2', 'serve'] as const
 export type Role = (typeof roles)[number]
 
 export const detectors = ['detect-1', 'detect-2'] as const satisfies readonly Role[]
-type Detector = (typeof detectors)[number]
+/** Who keeps something on a disk: a detector its state, the API its database. */
+export type DiskOwner = (typeof detectors)[number] | 'serve'
 
 /** What is done to a cluster. Spans are in ms. */
 export type Fault =
@@ -17,12 +18,12 @@ export type Fault =
   | { readonly type: 'pause'; readonly role: Role; readonly ms: number }
   /** SIGSTOP; another one takes over; then SIGCONT. */
   | { readonly type: 'zombie'; readonly role: Exclude<Role, 'serve'> }
-  /** No file of the process can grow: checkpoints fail. */
-  | { readonly type: 'disk full'; readonly role: Detector; readonly ms: number }
+  /** The disk of its state, or of its database, takes nothing more: checkpoints fail, and so does what is stored. */
+  | { readonly type: 'disk full'; readonly role: DiskOwner; readonly ms: number }
   | { readonly type: 'kill postgres' }
   | { readonly type: 'restart broker'; readonly signal: 'SIGTERM' | 'SIGKILL' }
   | { readonly type: 'pause broker'; readonly ms: number }
-  /** No file of the broker can grow: it gives up its log, and ends. Then there is space again, and it is started. */
+  /** Its disk takes nothing more: it gives up its log, and ends. Then there is space again, and it is started. */
   | { readonly type: 'broker disk full' }
   /** All connections between clients and broker. */
   | { readonly type: 'cut' }
@@ -52,6 +53,7 @@ const deck: readonly Draw[] = [
   () => ({ type: 'zombie', role: 'ingest' }),
   (random) => ({ type: 'zombie', role: random.oneOf(detectors) }),
   (random) => ({ type: 'disk full', role: random.oneOf(detectors), ms: random.integer(500, 3_000) }),
+  (random) => ({ type: 'disk full', role: 'serve', ms: random.integer(500, 3_000) }),
   () => ({ type: 'kill postgres' }),
   () => ({ type: 'restart broker', signal: 'SIGTERM' }),
   () => ({ type: 'restart broker', signal: 'SIGKILL' }),

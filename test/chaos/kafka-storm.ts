@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,10 +9,12 @@ import { result, startLyingNode } from '../bad-input/lying-node.ts'
 import { startKafkaProxy, transactionKeys, type KafkaProxy } from '../kafka-broker/kafka-proxy.ts'
 import { prepareKafka, type KafkaProcess } from '../kafka-broker/start-broker.ts'
 import { writeChainFiles } from '../pipeline/chain-files.ts'
-import { ClusterProcess, limitFilesOf } from './cluster-process.ts'
+import { ClusterProcess } from './cluster-process.ts'
+import { openFillableDisk, type FillableDisk, type FillableDiskOptions } from './fillable-disk.ts'
 import { nextBlock, parameters, wallets } from './fraud-traffic.ts'
-import { describeFault, detectors, planFaults, roles, type Fault, type Role } from './kafka-faults.ts'
-import { alertsOver, getJson, killPostgresIn, transitionsOver } from './restarted-tocsin.ts'
+import { describeFault, detectors, planFaults, roles, type DiskOwner, type Fault, type Role } from './kafka-faults.ts'
+import { alertsDifference, isOnItsWay, recordsDifference, type Alerts } from './output-difference.ts'
+import { alertsOver, getJson, killPostgresIn, postgresIn, transitionsOver } from './restarted-tocsin.ts'
 import { StormError } from './storm.ts'
 import { ingestorFlags, readOutput, runUndisturbed, type PipelineOutput } from './undisturbed-run.ts'
 
@@ -26,6 +27,8 @@ export interface KafkaStormReport {
   readonly transitions: number
   /** How often a process found that another one had taken over. */
   readonly fenced: number
+  /** What a full disk was. */
+  readonly disks: FillableDisk['kind']
 }
 
 export interface KafkaStormOptions {
@@ -48,6 +51,8 @@ const prefix = 'chaos'
 const deadlineMs = 240_000
 const blockPaceMs = 50
 const shards = 2
+/** Of what each process said, when a promise was broken. */
+const linesTold = 15
 
 /**
  * One storm over a cluster of real processes: `tocsin ingest`, two of `detect` that share two shards, and `serve` with
@@ -83,28 +88,34 @@ export async function runKafkaStorm(options: KafkaStormOptions): Promise<KafkaSt
       roles.every((role) => cluster.processes[role].isAlone) ? '' : 'one runs beside its successor',
     )
     await recovered(cluster)
-    await until(cluster, 'the output is that of an undisturbed run', async () => {
-      await verifyOutput(cluster.log, expected, cluster.chain.chainId)
-      await verifyDatabase(await cluster.processes.serve.url(), expected)
-      return ''
-    })
+    await verifyOutput(cluster)
     const transitions = [...expected.alerts.values()].reduce((sum, { length }) => sum + length, 0)
     const fenced = roles.reduce((sum, role) => sum + takenOver(cluster.processes[role]), 0)
-    const report = { seed, faults: events, blocks: head, alerts: expected.alerts.size, transitions, fenced }
+    const { kind: disks } = cluster.disks.broker
+    const report = { seed, faults: events, blocks: head, alerts: expected.alerts.size, transitions, fenced, disks }
     await cluster.close()
     await rm(folder, { recursive: true, force: true })
     return report
   } catch (cause) {
-    await Promise.all(
-      roles.map((role) => writeFile(join(folder, `${role}.txt`), cluster.processes[role].output()).catch(() => {})),
-    )
+    await Promise.all([
+      ...roles.map((role) => writeFile(join(folder, `${role}.txt`), cluster.processes[role].output())),
+      ...detectors.map((role) => cluster.disks[role].keep()),
+      cluster.disks.broker.keep(),
+    ])
     events.push(`kept in ${folder}`)
-    const said = roles.map((role) => cluster.processes[role].output().slice(-1_500)).join('\n----\n')
-    throw new StormError(seed, events, said, { cause })
+    const brokerLog = await readFile(join(folder, 'broker', 'broker.log'), 'utf8')
+    const said = [
+      ...roles.map((role) => lastLines(role, cluster.processes[role].output())),
+      lastLines('broker', brokerLog),
+    ]
+    throw new StormError(seed, events, said.join('\n'), { cause })
   } finally {
     await cluster.close()
   }
 }
+
+const lastLines = (of: string, text: string) =>
+  [`--- ${of}`, ...text.trimEnd().split('\n').slice(-linesTold)].map((line) => line.slice(0, 500)).join('\n')
 
 interface Cluster {
   readonly chain: TestChain
@@ -116,6 +127,7 @@ interface Cluster {
   readonly broker: KafkaProcess
   readonly processes: Readonly<Record<Role, ClusterProcess>>
   readonly databaseFolder: string
+  readonly disks: Readonly<Record<DiskOwner | 'broker', FillableDisk>>
   /** Over the proxy, as all others. */
   readonly log: EventLog
   /** Blocks up to this one are shown, one after the other. */
@@ -145,8 +157,15 @@ async function openCluster(options: {
     const files = await writeChainFiles(chain, folder)
     const expected = await runUndisturbed({ chain, files, parameters, folder: join(folder, 'undisturbed') })
 
+    const openDisk = async (name: string, megabytes: number, writers: FillableDiskOptions['writers']) => {
+      const disk = await openFillableDisk({ folder: join(folder, name), megabytes, writers })
+      closing.push(() => disk.unmount())
+      return disk
+    }
     const proxies: KafkaProxy[] = []
+    const brokerDisk = await openDisk('broker/data', 512, async () => [broker.pid])
     const broker = await prepareKafka({
+      folder: join(folder, 'broker'),
       advertise: async (address) => {
         const opened = await startKafkaProxy(address)
         proxies.push(opened)
@@ -158,7 +177,6 @@ async function openCluster(options: {
     closing.push(async () => {
       await broker.end('SIGKILL')
       await proxy.close()
-      await broker.remove()
     })
     await broker.start()
     const log = openKafkaLog({ brokers: [proxy.bootstrap], clientId: 'storm' })
@@ -183,14 +201,24 @@ async function openCluster(options: {
       TOCSIN_OPS_PORT: '0',
       ...(options.preload !== undefined && { NODE_OPTIONS: `--import=${options.preload}` }),
     }
-    const databaseFolder = join(folder, 'postgres')
+    const databaseFolder = join(folder, 'serve', 'postgres')
+    const disks = {
+      broker: brokerDisk,
+      'detect-1': await openDisk('detect-1', 128, async () => [processes['detect-1'].pid]),
+      'detect-2': await openDisk('detect-2', 128, async () => [processes['detect-2'].pid]),
+      serve: await openDisk('serve', 256, async () => {
+        const postgres = (await postgresIn(databaseFolder)) ?? 0
+        const children = await readFile(`/proc/${postgres}/task/${postgres}/children`, 'utf8').catch(() => '')
+        return [postgres, ...children.trim().split(' ').map(Number)]
+      }),
+    }
     const ops = /health and metrics are served.*\bport=(\d+)/
     const words = Object.entries({ ...ingestorFlags(chain, files), rpc: node.url })
     const detector = (name: string) =>
       new ClusterProcess({
         args: [
           ...['detect', '--chain-id', String(chain.chainId), '--checkpoint-interval', '500 ms'],
-          ...['--shards', String(shards), '--session-timeout', '3 s', '--state-folder', join(folder, name)],
+          ...['--shards', String(shards), '--session-timeout', '3 s', '--state-folder', join(folder, name, 'state')],
           ...parameters.flatMap((parameter) => ['--param', parameter]),
         ],
         env,
@@ -213,7 +241,7 @@ async function openCluster(options: {
     closing.push(() => killPostgresIn(databaseFolder))
     for (const role of roles) closing.push(() => processes[role].close())
     return {
-      ...{ chain, founded, head, expected, proxy, broker, processes, databaseFolder, log, close },
+      ...{ chain, founded, head, expected, proxy, broker, processes, databaseFolder, disks, log, close },
       showUpTo: (number) => (allowed = number),
       shown: () => allowed,
     }
@@ -264,9 +292,9 @@ async function strike(fault: Fault, cluster: Cluster): Promise<void> {
       }).finally(() => processes[fault.role].continue())
     }
     case 'disk full':
-      processes[fault.role].limitFiles(4_096)
+      await cluster.disks[fault.role].fill()
       await delay(fault.ms)
-      return processes[fault.role].limitFiles('unlimited')
+      return cluster.disks[fault.role].free()
     case 'kill postgres':
       await killPostgresIn(cluster.databaseFolder)
       return
@@ -279,12 +307,13 @@ async function strike(fault: Fault, cluster: Cluster): Promise<void> {
       process.kill(broker.pid, 'SIGCONT')
       return
     case 'broker disk full': {
-      limitFilesOf(broker.pid, 1)
+      await cluster.disks.broker.fill()
       // It finds out when it next writes, at the latest when it is asked to end.
       const ends = new AbortController()
       await Promise.race([broker.ended, delay(5_000, undefined, { signal: ends.signal }).catch(() => {})])
       ends.abort()
       await broker.end('SIGKILL')
+      await cluster.disks.broker.free()
       return broker.start()
     }
     case 'cut':
@@ -354,14 +383,37 @@ const gauge = async (process: ClusterProcess, name: string) => sampleOf(await me
 const takenOver = (process: ClusterProcess): number =>
   process.fenced + (process.output().match(/has taken a shard|have gone on without this process/g)?.length ?? 0)
 
-/** The topics hold what is expected, byte for byte: nothing lost, nothing twice, nothing out of the order of its key. */
-async function verifyOutput(log: EventLog, expected: PipelineOutput, chainId: number): Promise<void> {
-  const found = await readOutput(log, prefix, chainId)
-  assert.deepEqual(found.transactions, expected.transactions, 'the records of the chain')
-  assert.deepEqual(sorted(found.alerts), sorted(expected.alerts), 'the transitions of each alert in the log')
+/** Until topics and database hold what an undisturbed run gives, byte for byte. @throws on what is lost, twice or out of order */
+async function verifyOutput(cluster: Cluster): Promise<void> {
+  const { expected, log, chain, processes } = cluster
+  const found = () => readOutput(log, prefix, chain.chainId)
+  await until(cluster, 'the records of the chain are all there', async () => {
+    return recordsDifference(expected.transactions, (await found()).transactions) ?? ''
+  })
+  await verifyAlerts(cluster, 'the log', expected.alerts, async () => (await found()).alerts)
+  const parsed = [...expected.alerts].map(([id, all]) => [id, all.map((one) => JSON.parse(one) as unknown)] as const)
+  await verifyAlerts(cluster, 'the database', new Map(parsed), async () => storedAlerts(await processes.serve.url()))
 }
 
-async function verifyDatabase(url: string, { alerts }: PipelineOutput): Promise<void> {
+/** Of alerts, what lacks may yet come; what should not have come is not waited for. */
+async function verifyAlerts(
+  cluster: Cluster,
+  place: string,
+  expected: Alerts,
+  read: () => Promise<Alerts>,
+): Promise<void> {
+  let breach: string | null = null
+  await until(cluster, `the alerts in ${place} are those of an undisturbed run`, async () => {
+    const found = await read()
+    const difference = alertsDifference(expected, found)
+    if (difference === null || isOnItsWay(expected, found)) return difference ?? ''
+    breach = difference
+    return ''
+  })
+  if (breach !== null) throw new Error(`Not those of an undisturbed run, in ${place}: ${String(breach)}`)
+}
+
+async function storedAlerts(url: string): Promise<Alerts> {
   const stored = new Map<string, readonly unknown[]>()
   for (const id of (await alertsOver(url)).keys()) {
     const transitions = await transitionsOver(url, id)
@@ -370,8 +422,5 @@ async function verifyDatabase(url: string, { alerts }: PipelineOutput): Promise<
       transitions.map(({ sequence: _, storedAt: __, ...alert }) => alert),
     )
   }
-  const expected = new Map([...alerts].map(([id, values]) => [id, values.map((value) => JSON.parse(value) as unknown)]))
-  assert.deepEqual(sorted(stored), sorted(expected), 'the transitions of each alert in the database')
+  return stored
 }
-
-const sorted = <T>(byId: ReadonlyMap<string, T>) => [...byId].toSorted(([a], [b]) => (a < b ? -1 : 1))

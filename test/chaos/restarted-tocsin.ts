@@ -67,11 +67,17 @@ export function startOn(data: string, args: readonly string[]): RestartedTocsin 
   }
 }
 
-/** `kill -9` of the PostgreSQL on this data, if it is up. @returns whether it was. */
-export async function killPostgresIn(folder: string): Promise<boolean> {
+/** The process of the PostgreSQL on this data, if it is up or was killed. */
+export async function postgresIn(folder: string): Promise<number | undefined> {
   const lock = await readFile(join(folder, 'postmaster.pid'), 'utf8').catch(() => '')
   const pid = Number(lock.split('\n')[0])
-  if (!Number.isInteger(pid) || pid <= 0) return false
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined
+}
+
+/** `kill -9` of the PostgreSQL on this data, if it is up. @returns whether it was. */
+export async function killPostgresIn(folder: string): Promise<boolean> {
+  const pid = await postgresIn(folder)
+  if (pid === undefined) return false
   try {
     process.kill(pid, 'SIGKILL')
     return true

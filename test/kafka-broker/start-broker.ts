@@ -112,6 +112,8 @@ export interface KafkaProcess {
 }
 
 export interface PrepareKafkaOptions {
+  /** Where its data and its log are. Default: a folder of its own in the system's for temporary files. */
+  readonly folder?: string
   /** The address that clients are told, of a broker that listens at `address`. Default: that one. */
   readonly advertise?: (address: string) => Promise<string>
   /** Makes files in the broker's folder. */
@@ -124,7 +126,7 @@ export async function prepareKafka(options: PrepareKafkaOptions = {}): Promise<K
     throw new Error('no Java')
   })
   const classpath = join(await fetchJars(POM), '*')
-  const folder = await mkdtemp(join(tmpdir(), 'tocsin-kafka-'))
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'tocsin-kafka-')))
   const [client, controller] = await freePorts(2)
   const bootstrap = await advertise(`127.0.0.1:${client}`)
   const properties = join(folder, 'server.properties')
@@ -148,7 +150,14 @@ export async function prepareKafka(options: PrepareKafkaOptions = {}): Promise<K
   const id = stdout.trim().split('\n').at(-1) ?? ''
   await run('java', [...tool, 'format', '-t', id, '-c', properties, ...more.format])
   const logFile = join(folder, 'broker.log')
-  const java = ['java', '-Xms256m', '-Xmx512m', '-XX:+UseG1GC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
+  const java = [
+    'java',
+    `-XX:ErrorFile=${join(folder, 'crash-%p.log')}`,
+    '-Xms256m',
+    '-Xmx512m',
+    '-XX:+UseG1GC',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+  ]
   const words = [...java, '-cp', classpath, 'kafka.Kafka', properties]
   let child: ChildProcess | undefined
   let ended: Promise<void> = Promise.resolve()
