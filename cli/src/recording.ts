@@ -1,5 +1,5 @@
 import { defineSettings, required, setting, type Logger, type SettingsOf } from '@tocsin/service-kit'
-import { loadKnowledge, openRecording, type Recording } from '@tocsin/ingestor'
+import { loadKnowledge, openRecording, readChainPriceFeeds, type Recording } from '@tocsin/ingestor'
 
 /** What the commands over recorded history read. */
 export const recordingSettings = defineSettings({
@@ -27,6 +27,11 @@ export const recordingSettings = defineSettings({
     doc: 'Label lists (JSON or CSV) that win over the one that comes with Tocsin.',
     default: [],
   }),
+  chainPrices: setting.path({
+    flag: 'chain-prices',
+    doc: 'Chainlink feeds, with their aggregators, and pools whose prices the blocks themselves tell: CSV or NDJSON.',
+    default: null,
+  }),
 })
 
 export type RecordingConfig = SettingsOf<typeof recordingSettings>
@@ -40,3 +45,9 @@ export function openRecordings(config: RecordingConfig, log: Logger): Promise<Re
 }
 
 export const knowledgeOf = ({ tokens, labels }: RecordingConfig) => loadKnowledge({ tokens, labels })
+
+/** What blocks are decoded with: lists, and feeds whose prices stand in them. */
+export const decodedWith = async (config: RecordingConfig) => ({
+  knowledge: await knowledgeOf(config),
+  priceFeeds: config.chainPrices === null ? [] : await readChainPriceFeeds(config.chainPrices, { node: false }),
+})

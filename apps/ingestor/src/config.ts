@@ -171,6 +171,12 @@ export const ingestorSettings = defineSettings({
     protocols: ['ws', 'wss'],
     default: 'wss://ws.kraken.com/v2',
   }),
+  chainPrices: setting.path({
+    env: 'TOCSIN_CHAIN_PRICES',
+    flag: 'chain-prices',
+    doc: 'Chainlink feeds and pools whose prices are read from the blocks themselves: CSV or NDJSON.',
+    default: null,
+  }),
   priceOutOfOrderness: setting.duration({
     env: 'TOCSIN_PRICE_OUT_OF_ORDERNESS',
     flag: 'price-out-of-orderness',

@@ -8,6 +8,7 @@ export { readTokenFile, wrappedNativeOf, type ListedToken } from './knowledge/to
 export { FinalBlockConflictError } from './ledger/quarantined-branch-error.ts'
 export { LedgerBrokenError, readResumePoint, type ResumePoint } from './ledger/resume-point.ts'
 export { proveLedger, type LedgerFault, type LedgerProof } from './ledger/prove-ledger.ts'
+export { readChainPriceFeeds, type ChainPriceFeed } from './prices/chain-price-feeds.ts'
 export { ingestPriceFile } from './prices/ingest-prices.ts'
 export { BadPriceError, readPriceFile, type PriceFile } from './prices/price-file.ts'
 export { pushPriceSource, type PriceSource, type PushPriceSource } from './prices/price-source.ts'

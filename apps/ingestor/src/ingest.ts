@@ -7,6 +7,9 @@ import { bundledLabels, readLabelFile } from './knowledge/label-list.ts'
 import { bundledTokens, readTokenFile } from './knowledge/token-list.ts'
 import { ledgerTransactionalId, recordOf } from './ledger/ledger.ts'
 import { LedgerBrokenError, readResumePoint } from './ledger/resume-point.ts'
+import type { ChainPriceFeed } from './prices/chain-price-feeds.ts'
+import { chainPricer } from './prices/chain-pricer.ts'
+import { feedObserver } from './prices/feed-observation.ts'
 import type { Recording } from './sources/recording-source.ts'
 
 export interface DecodeOptions {
@@ -14,6 +17,8 @@ export interface DecodeOptions {
   readonly knowledge?: Knowledge
   /** Only this chain of the recording. Default: all, one after the other by chain id. */
   readonly chainId?: number
+  /** Whose prices are told with the blocks; of a Chainlink feed the aggregator must be named. Default: none. */
+  readonly priceFeeds?: readonly ChainPriceFeed[]
 }
 
 /**
@@ -46,21 +51,29 @@ export async function* decodeBatches(recording: Recording, options: DecodeOption
   for (const { chainId, last } of recording.chains) {
     if (options.chainId !== undefined && options.chainId !== chainId) continue
     const decoder = blockDecoder(chainFacts(chainId), knowledge)
+    const feeds = (options.priceFeeds ?? []).filter((feed) => feed.chainId === chainId)
+    const observe = feedObserver(feeds)
+    const pricer = chainPricer({ feeds, reader: null })
     let sequence = 0
     let previous: DecodedBlock | undefined
-    const batchOf = ({ transactions, seal }: DecodedBlock, nextTimestamp = Infinity): RecordedBatch => {
+    const batchOf = async ({ transactions, seal }: DecodedBlock, nextTimestamp = Infinity): Promise<RecordedBatch> => {
       const watermark = Math.min(seal.watermark, nextTimestamp - 1)
-      const records: TransactionsRecord[] = [...transactions, { ...seal, watermark, sequence }, finalizedRecord(seal)]
+      const prices = await pricer.price(seal.block, observe(transactions), never)
+      const sealed = { ...seal, watermark, sequence }
+      const records: TransactionsRecord[] = [...transactions, ...prices, sealed, finalizedRecord(seal)]
       return { chainId, blockNumber: seal.block.number, sequence: sequence++, records }
     }
     for await (const block of recording.blocks(chainId)) {
-      if (previous !== undefined) yield batchOf(previous, block.timestamp)
+      if (previous !== undefined) yield await batchOf(previous, block.timestamp)
       previous = decoder.decode(block)
     }
-    if (previous !== undefined) yield batchOf(previous)
+    if (previous !== undefined) yield await batchOf(previous)
     yield { chainId, blockNumber: last, sequence, records: [{ type: 'watermark', watermark: maxWatermark }] }
   }
 }
+
+/** Nothing is waited for where nobody is asked. */
+const never = new AbortController().signal
 
 /** The records that {@link ingestRecording} would write to the transactions topic, in order. */
 export async function* decodeRecording(

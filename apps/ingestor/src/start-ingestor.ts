@@ -31,6 +31,11 @@ import { followChain, type FollowObserver } from './ledger/follow.ts'
 import type { LedgerNews } from './mempool/follow-mempool.ts'
 import { minedIn, startMempool } from './mempool/start-mempool.ts'
 import { ingestorMetrics, type IngestorMetrics } from './metrics.ts'
+import { readChainPriceFeeds, type ChainPriceFeed } from './prices/chain-price-feeds.ts'
+import { comparedBlocks } from './prices/chain-pricer.ts'
+import { nodeFeeds } from './prices/node-feeds.ts'
+import { readRecentChainPrices } from './prices/recent-chain-prices.ts'
+import { withChainPrices } from './prices/with-chain-prices.ts'
 import { httpPriceSource } from './prices/http-price-source.ts'
 import { exchangePriceSource } from './prices/exchange-price-source.ts'
 import { declareNoPrices, followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
@@ -173,6 +178,10 @@ async function run(
   if (config.rpc.length === 0 && config.recordings.length === 0 && priceFile === null && !livePrices)
     throw new NothingToIngestError()
   const knowledge = await loadKnowledge({ tokens: config.tokens, labels: config.labels })
+  const priceFeeds =
+    config.chainPrices === null
+      ? []
+      : await readChainPriceFeeds(config.chainPrices, { node: config.recordings.length === 0 })
   const outage = createOutage(logger)
   const failed = (error: unknown) => {
     outage.failing(error)
@@ -200,16 +209,17 @@ async function run(
     const sources = [...given, ...httpSource(config, chainId, deps), ...exchangeSources(config, chainId, wrapped, deps)]
     if (sources.length > 0) parts.push(followLivePrices(sources, config, deps, metrics, all))
     else {
-      logger.warn(
-        'without --prices, --prices-url or --price-feed nothing can be valued in USD; rules in USD stay silent',
-      )
+      if (config.chainPrices === null)
+        logger.warn(
+          'without --prices, --prices-url, --price-feed or --chain-prices nothing can be valued in USD; rules in USD stay silent',
+        )
       parts.push(declareNoPrices({ log, prefix, now: deps.now ?? Date.now, signal: all }))
     }
   }
   if (config.recordings.length > 0)
-    parts.push(readRecordings(config, deps, knowledge, metrics, failed, outage.over, all))
+    parts.push(readRecordings(config, deps, { knowledge, priceFeeds }, metrics, failed, outage.over, all))
   else if (endpoints.length > 0)
-    parts.push(followNode(endpoints, chainId, config, deps, knowledge, metrics, health, all))
+    parts.push(followNode(endpoints, chainId, config, deps, { knowledge, priceFeeds }, metrics, health, all))
   try {
     await Promise.all(parts)
   } catch (error) {
@@ -220,10 +230,16 @@ async function run(
   }
 }
 
+/** What blocks are decoded with. */
+interface Told {
+  readonly knowledge: Knowledge
+  readonly priceFeeds: readonly ChainPriceFeed[]
+}
+
 async function readRecordings(
   config: IngestorConfig,
   deps: IngestorDeps,
-  knowledge: Knowledge,
+  told: Told,
   metrics: IngestorMetrics,
   failed: (error: unknown) => void,
   well: () => void,
@@ -239,7 +255,7 @@ async function readRecordings(
     recording,
     log,
     prefix,
-    knowledge,
+    ...told,
     signal,
     onRetry: failed,
     onProgress: (progress) => {
@@ -322,7 +338,7 @@ async function followNode(
   chainId: number,
   config: IngestorConfig,
   deps: IngestorDeps,
-  knowledge: Knowledge,
+  { knowledge, priceFeeds }: Told,
   metrics: IngestorMetrics,
   health: Health,
   signal: AbortSignal,
@@ -376,7 +392,16 @@ async function followNode(
     },
     both,
   )
-  const decode = liveDecoder(source, knowledge)
+  const feeds = priceFeeds.filter((feed) => feed.chainId === chainId)
+  const decode =
+    feeds.length === 0
+      ? liveDecoder(source, knowledge)
+      : withChainPrices(liveDecoder(source, knowledge), {
+          feeds,
+          reader: nodeFeeds(source),
+          recent: () => readRecentChainPrices(deps.log, deps.prefix, chainId, comparedBlocks),
+          onNotice: (message) => logger.warn(message),
+        })
   const follower = observer(metrics, told, logger, now)
   const following = mempool === null ? { decode, observe: follower } : tellingMempool(mempool, decode, follower)
   try {

@@ -4,7 +4,7 @@ import { createProgressBar, defineSettings, setting } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
 import { defineCommand } from '../command.ts'
 import { openOutput } from '../output.ts'
-import { knowledgeOf, openRecordings, recordingSettings } from '../recording.ts'
+import { decodedWith, openRecordings, recordingSettings } from '../recording.ts'
 
 export const decode = defineCommand(
   {
@@ -31,7 +31,7 @@ export const decode = defineCommand(
     },
     run: async ({ settings, lifecycle, log, io }) => {
       const recording = await openRecordings(settings.recording, log)
-      const knowledge = await knowledgeOf(settings.recording)
+      const known = await decodedWith(settings.recording)
       const total = recording.chains.reduce((sum, { blocks }) => sum + blocks, 0)
       const bar = createProgressBar({ stream: io.stderr, now: io.clock, label: 'decode', unit: 'blocks' })
       // Lines that go to the terminal are progress enough.
@@ -39,7 +39,7 @@ export const decode = defineCommand(
       const out = await openOutput(settings.decode.out, io.stdout)
       try {
         let blocks = 0
-        for await (const { records } of decodeBatches(recording, { knowledge })) {
+        for await (const { records } of decodeBatches(recording, known)) {
           lifecycle.signal.throwIfAborted()
           for (const record of records) {
             await out.write(`${transactionsCodec.stringify(record)}\n`)

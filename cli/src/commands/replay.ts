@@ -35,7 +35,7 @@ import { knownSettings } from '../all-settings.ts'
 import { defineCommand, type CommandContext } from '../command.ts'
 import { fileFacts } from '../file-facts.ts'
 import { openOutput } from '../output.ts'
-import { knowledgeOf, openRecordings, recordingSettings } from '../recording.ts'
+import { decodedWith, openRecordings, recordingSettings } from '../recording.ts'
 import { openWorkFolder } from '../work-folder.ts'
 
 const replaySettings = defineSettings({
@@ -101,7 +101,8 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
   const began = io.clock()
   const detectors = configureDetectors(config.replay.detectors, parseOverrides(config.replay.parameters))
   const recording = await openRecordings(config.recording, log)
-  const knowledge = await knowledgeOf(config.recording)
+  const known = await decodedWith(config.recording)
+  const { knowledge } = known
   const prices = await pricesOf(config, recording, knowledge, log)
   const chainIds = recording.chains.map(({ chainId }) => chainId)
 
@@ -149,7 +150,7 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
     await ingestPriceFile({ file: prices, log: eventLog, prefix, signal, ...told })
     outage.over()
     await ingestRecording({
-      ...{ recording, knowledge, log: eventLog, prefix, signal, ...told },
+      ...{ recording, ...known, log: eventLog, prefix, signal, ...told },
       onProgress: ({ chainId, blocks }) => {
         outage.over()
         done.set(chainId, blocks)
@@ -185,13 +186,14 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
 
 /** What makes two runs the same run. The batch size does not. */
 async function argumentsOf(config: Context['settings'], detectors: readonly ConfiguredDetector[]): Promise<unknown> {
-  const { recording, recordingChainId, tokens, labels } = config.recording
+  const { recording, recordingChainId, tokens, labels, chainPrices } = config.recording
   const { prices } = config.replay
   return {
     recording: await fileFacts(recording),
     prices: await fileFacts(prices === null ? [] : [prices]),
     tokens: await fileFacts(tokens),
     labels: await fileFacts(labels),
+    'chain-prices': await fileFacts(chainPrices === null ? [] : [chainPrices]),
     'chain-id': recordingChainId,
     detectors: detectors.map(({ id, version, parameters }) => ({ id, version, parameters })),
   }
@@ -206,7 +208,8 @@ async function pricesOf(
 ): Promise<PriceFile> {
   const { prices } = config.replay
   if (prices === null) {
-    log.warn('without --prices nothing can be valued in USD; rules in USD stay silent')
+    if (config.recording.chainPrices === null)
+      log.warn('without --prices or --chain-prices nothing can be valued in USD; rules in USD stay silent')
     return { ticks: [], bad: [] }
   }
   const [only, second] = recording.chains

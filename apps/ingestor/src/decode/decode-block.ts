@@ -1,4 +1,4 @@
-import type { Address, Finalized, Sealed, ChainTransaction, TokenInfo } from '@tocsin/chain-model'
+import type { Address, ChainTransaction, Finalized, PriceTick, Sealed, TokenInfo } from '@tocsin/chain-model'
 import { watermarkAfter, type ChainFacts } from '../knowledge/chains.ts'
 import { labelsOfChain, type ListedLabel } from '../knowledge/label-list.ts'
 import { tokensOfChain, type ListedToken } from '../knowledge/token-list.ts'
@@ -9,6 +9,8 @@ import { poolsCreatedBy, type PoolTokens } from './pool-tokens.ts'
 /** A block decoded: its transactions and its seal, which lacks only its place in the ledger. */
 export interface DecodedBlock {
   readonly transactions: readonly ChainTransaction[]
+  /** What its events tell of prices, where that is asked for. */
+  readonly prices?: readonly PriceTick[]
   readonly seal: Omit<Sealed, 'sequence'>
 }
 

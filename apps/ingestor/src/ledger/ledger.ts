@@ -105,7 +105,7 @@ function chainLedger(producer: Producer, topic: string, chainId: number, point: 
       if (chain === null || anchorIsFinal) throw new LedgerBrokenError('A final block was to be replaced.')
       chain = [parent, ...chain.slice(1)]
     },
-    async append({ transactions, seal }, { header, revert, final }) {
+    async append({ transactions, prices = [], seal }, { header, revert, final }) {
       if (chain === null) throw new LedgerBrokenError('A block was appended before the ledger was started.')
       const reverted = revert.map(({ number, hash, timestamp }, at): Reverted => {
         const block = { number, hash, timestamp }
@@ -119,7 +119,8 @@ function chainLedger(producer: Producer, topic: string, chainId: number, point: 
           `Block ${header.number} was to be appended to block ${parent.number}, not its parent.`,
         )
       const sequence = nextSequence + reverted.length
-      await write([...reverted, ...transactions, { ...seal, sequence }, ...(final === null ? [] : [finalized(final)])])
+      const sealed = { ...seal, sequence }
+      await write([...reverted, ...transactions, ...prices, sealed, ...(final === null ? [] : [finalized(final)])])
       const { number, hash, timestamp } = header
       nextSequence = sequence + 1
       chain = [anchor, ...kept, { number, hash, timestamp }]

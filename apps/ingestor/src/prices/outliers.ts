@@ -11,6 +11,19 @@ export interface OutlierRule {
 
 export const defaultOutlierRule: OutlierRule = { window: 21, fewest: 5, beyondBps: 1_000n }
 
+/** Whether the price does not fit the asset's prices before it, in their order. */
+export function isOutlier(tick: PriceTick, before: readonly PriceTick[], rule: OutlierRule): boolean {
+  const kept = before
+    .filter(({ time, maxAge }) => maxAge === null || tick.time - time <= maxAge)
+    .slice(-rule.window)
+    .map(({ price8 }) => price8)
+  if (kept.length < rule.fewest) return false
+  const sorted = kept.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const median = sorted[Math.floor((sorted.length - 1) / 2)] ?? tick.price8
+  const distance = tick.price8 > median ? tick.price8 - median : median - tick.price8
+  return distance * 10_000n > rule.beyondBps * median
+}
+
 /**
  * Marks prices that do not fit the ones before: more than 10 % off the median of the asset's newest 21 prices, of all
  * its sources, that are not older than a price may be used. A mark takes nothing away: the price is written as it is, and
@@ -20,12 +33,8 @@ export function outlierMarker(rule: OutlierRule = defaultOutlierRule): (tick: Pr
   const recent = new Map<string, readonly PriceTick[]>()
   return (tick) => {
     const key = `${tick.chainId} ${tick.asset}`
-    const kept = (recent.get(key) ?? []).filter(({ time, maxAge }) => maxAge === null || tick.time - time <= maxAge)
-    recent.set(key, [...kept, tick].slice(-rule.window))
-    if (kept.length < rule.fewest) return tick
-    const sorted = kept.map(({ price8 }) => price8).toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-    const median = sorted[Math.floor((sorted.length - 1) / 2)] ?? tick.price8
-    const distance = tick.price8 > median ? tick.price8 - median : median - tick.price8
-    return distance * 10_000n > rule.beyondBps * median ? { ...tick, outlier: true } : tick
+    const before = recent.get(key) ?? []
+    recent.set(key, [...before, tick].slice(-rule.window))
+    return isOutlier(tick, before, rule) ? { ...tick, outlier: true } : tick
   }
 }
