@@ -43,7 +43,7 @@ const groups: readonly { readonly title: string; readonly commands: readonly Lis
       },
       {
         name: 'topics',
-        summary: 'List, check, create and repair the topics that they meet in.',
+        summary: 'List, check, create, repair and trim the topics that they meet in.',
         load: async () => (await import('./commands/topics.ts')).topics,
       },
       {

@@ -122,6 +122,20 @@ describe.skipIf('missing' in broker)(`tocsin topics, ${originOf(broker)}`, () =>
     )
   })
 
+  test('error: trim refuses a job that has no checkpoint; --dry-run goes with nothing else', async () => {
+    const never = await tocsin('topics', 'trim', '--chain-id', '404')
+    expect(never.code).toBe(1)
+    expect(never.stderr.trim().split('\n').at(-1)).toContain('"p.404.transactions"')
+    const task = await tocsin('topics', 'trim', '--dry-run')
+    expect(task).toMatchObject({ code: 1, stdout: '' })
+    expect(task.stderr).toContain(
+      '[STREAM_CHECKPOINT_MISSING] Task "detection-0" has no checkpoint in p.1.detection.progress.checkpoints/0.',
+    )
+    expect((await tocsin('topics', 'check', '--dry-run')).stderr.split('\n')[0]).toBe(
+      'tocsin: --dry-run goes with trim; check deletes nothing.',
+    )
+  })
+
   test('error: without brokers, and an action that there is not, it says what to do', async () => {
     expect(await tocsin('topics', 'chekc')).toEqual({
       code: 2,

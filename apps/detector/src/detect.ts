@@ -12,6 +12,7 @@ import {
 import {
   openJob,
   openShardedJob,
+  planTrim,
   shardedJobTopics,
   type Job,
   type JobDeadLetter,
@@ -20,6 +21,7 @@ import {
   type ShardedJob,
   type ShardedJobProgress,
   type ShardEvent,
+  type Trim,
 } from '@tocsin/stream-core'
 import type { detectorSettings } from './config.ts'
 import { configureDetectors } from './configure.ts'
@@ -93,19 +95,28 @@ export async function openShardedDetection(options: ShardedDetection): Promise<S
   })
 }
 
-/** The topics of its own that the detection of a chain has, cut into so many shards; `pipeline` has those that it reads. */
-export function detectionJobTopics(
-  options: TopicNames & { readonly detectors: readonly ConfiguredDetector[]; readonly shards: number },
-  pipeline: readonly TopicSpec[],
-): readonly TopicSpec[] {
-  return shardedJobTopics({
-    topology: detectionTopology({ ...options, tally: silentTally }),
-    shards: options.shards,
-    progressTopic: detectionProgressTopic(options),
-    internalTopics: detectionTopics(options),
-    partitions: (topic) => pipeline.find((spec) => spec.topic === topic)?.partitions ?? 1,
-  })
+/** The detection of a chain, cut into so many shards. */
+export interface DetectionShards extends TopicNames {
+  readonly detectors: readonly ConfiguredDetector[]
+  readonly shards: number
 }
+
+/** The topics of its own that detection has; `pipeline` has those that it reads. */
+export function detectionJobTopics(options: DetectionShards, pipeline: readonly TopicSpec[]): readonly TopicSpec[] {
+  const partitions = (topic: string) => pipeline.find((spec) => spec.topic === topic)?.partitions ?? 1
+  return shardedJobTopics({ ...shardsOf(options), partitions })
+}
+
+/** What nobody needs any more of the topics that `detectionJobTopics` names. @throws what `planTrim` throws */
+export const detectionTrims = (log: EventLog, options: DetectionShards): Promise<readonly Trim[]> =>
+  planTrim({ ...shardsOf(options), log })
+
+const shardsOf = (options: DetectionShards) => ({
+  topology: detectionTopology({ ...options, tally: silentTally }),
+  shards: options.shards,
+  progressTopic: detectionProgressTopic(options),
+  internalTopics: detectionTopics(options),
+})
 
 const topicsOf = ({ prefix, chainId, alertPartitions = 4 }: Omit<DetectionJob, 'onProgress'>) => ({
   prefix,

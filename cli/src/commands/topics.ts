@@ -1,6 +1,7 @@
 import {
   configureDetectors,
   detectionJobTopics,
+  detectionTrims,
   detectorSettings,
   parseOverrides,
   pipelineTopics,
@@ -11,9 +12,10 @@ import { knownSettings } from '../all-settings.ts'
 import { checkCluster, openClusterLog } from '../cluster-log.ts'
 import { clusterSettings } from '../cluster-settings.ts'
 import { defineCommand, type Given } from '../command.ts'
+import type { Io } from '../io.ts'
 import { UsageError } from '../words.ts'
 
-const actions = ['list', 'check', 'create', 'repair'] as const
+const actions = ['list', 'check', 'create', 'repair', 'trim'] as const
 type Action = (typeof actions)[number]
 
 const settings = {
@@ -32,6 +34,11 @@ const settings = {
       doc: 'Print one JSON array instead of a table: a topic each, with its state and its problems.',
       default: false,
     }),
+    dryRun: setting.boolean({
+      flag: 'dry-run',
+      doc: 'With trim: show what it would delete, and delete nothing.',
+      default: false,
+    }),
   }),
 }
 
@@ -39,7 +46,7 @@ export const topics = defineCommand(
   {
     name: 'topics',
     runs: 'to-end',
-    summary: 'List, check, create and repair the topics that they meet in.',
+    summary: 'List, check, create, repair and trim the topics that they meet in.',
     about: [
       'The topics of one chain’s pipeline: transactions, prices, alerts, dead letters; and those of the detector’s tasks:',
       'progress, checkpoints and, with several shards, what the tasks tell each other. Which these are follows from the',
@@ -52,22 +59,29 @@ export const topics = defineCommand(
       '           when they start; create lets them run without the right to.',
       '  repair   gives those that exist the settings they are created with; what else was set for them stays. Partitions',
       '           and replicas are not changed: kafka-reassign-partitions.sh adds replicas, a new prefix takes new partitions.',
+      '  trim     deletes of the tasks’ own topics what lies below their newest checkpoints, and shows it first; --dry-run only',
+      '           shows it. The tasks do it themselves; this is for what they left, as without the right to delete. Never a',
+      '           record that a takeover or a standby may ask for; without a checkpoint of every task it deletes nothing.',
     ].join('\n'),
     examples: [
       'tocsin topics check --kafka-brokers localhost:9092',
       'tocsin topics create --kafka-brokers localhost:9092 --chain-id 1 --alert-partitions 8',
       'tocsin topics create --shards 4 --kafka-brokers localhost:9092',
+      'tocsin topics trim --dry-run --kafka-brokers localhost:9092',
       'tocsin topics list --json | jq ".[].topic"',
     ],
     positional: { name: 'ACTION', doc: `one of ${actions.join(', ')}; check if none is given.`, count: 'optional' },
     settings,
     check: ({ settings: given, word }) => {
-      actionOf(word)
+      const action = actionOf(word)
+      if (given.topics.dryRun && action !== 'trim')
+        throw new UsageError(`--dry-run goes with trim; ${action} deletes nothing.`)
       checkCluster(given, 'topics')
     },
     run: async ({ settings: given, word, lifecycle, io }) => {
       const action = actionOf(word)
       const log = openClusterLog(given, 'topics', lifecycle)
+      if (action === 'trim') return trim(log, given, io)
       const specs = await wantedTopics(log, given)
       const changed = {
         list: async () => [],
@@ -102,6 +116,30 @@ async function wantedTopics(
   const pipeline = await pipelineTopics(log, { ...at, alertPartitions })
   const detectors = configureDetectors(names, parseOverrides(parameters))
   return [...pipeline, ...detectionJobTopics({ ...at, detectors, shards }, pipeline)]
+}
+
+/** Shows what nobody needs any more, and deletes it if that was asked for. */
+async function trim(log: EventLog, { shared, detector, topics: how }: Given<typeof settings>['settings'], io: Io) {
+  const { chainId, shards, detectors: names, parameters } = detector
+  const detectors = configureDetectors(names, parseOverrides(parameters))
+  const trims = await detectionTrims(log, { prefix: shared.topicPrefix, chainId, detectors, shards })
+  const lines = trims.map(({ topic, partition, beginning, before }) => {
+    const range = before - beginning === 1 ? `offset ${beginning}` : `offsets ${beginning} to ${before - 1}`
+    return `${topic}/${partition}  ${range}`
+  })
+  if (how.json) await io.stdout.write(`${JSON.stringify(trims, null, 2)}\n`)
+  else for (const line of lines) await io.stdout.write(`${line}\n`)
+  if (!how.dryRun) for (const { topic, partition, before } of trims) await log.trim({ topic, partition }, before)
+  if (how.json) return undefined
+  const of = trims.length === 1 ? '1 partition' : `${trims.length} partitions`
+  await io.stdout.write(
+    trims.length === 0
+      ? 'There is nothing below the checkpoints.\n'
+      : how.dryRun
+        ? `Nothing was deleted: this would be, of ${of}.\n`
+        : `That was deleted, of ${of}.\n`,
+  )
+  return undefined
 }
 
 function actionOf(word = 'check'): Action {

@@ -22,6 +22,7 @@ export {
 } from './distributed/key-groups.ts'
 export { type ShardEvent } from './distributed/shard-slot.ts'
 export * from './distributed/sharded-job.ts'
+export { CheckpointMissingError, planTrim, type Trim, type TrimOptions } from './distributed/trim-job.ts'
 export { WorkerLostError, WorkerTaskError } from './distributed/worker.ts'
 export * from './evictor.ts'
 export type * from './interval-joined-streams.ts'

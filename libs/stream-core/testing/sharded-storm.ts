@@ -2,6 +2,7 @@ import { EventLogError } from '@tocsin/event-log'
 import { openSimulatedGroup, openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/event-log/testing'
 import { openShardedJob } from '../src/distributed/sharded-job.ts'
 import type { ShardEvent } from '../src/distributed/shard-slot.ts'
+import { CheckpointMissingError, planTrim } from '../src/distributed/trim-job.ts'
 import { openJob } from '../src/job.ts'
 import { StoreFullError } from '../src/state/level-store.ts'
 import { openMemoryStore } from '../src/state/memory-store.ts'
@@ -24,6 +25,8 @@ export interface ShardedWeather {
   readonly standbys: number
   /** How many starts, stops, crashes, pauses and outages. */
   readonly faults: number
+  /** The tasks themselves trim nothing; now and then an operator trims what `planTrim` says. Default: the tasks do. */
+  readonly isTrimmedByHand?: boolean
 }
 
 export interface ShardedStormReport {
@@ -31,11 +34,14 @@ export interface ShardedStormReport {
   readonly events: readonly ShardEvent['type'][]
   readonly faults: readonly string[]
   readonly rebalances: number
+  /** Offsets of topics of the job that were trimmed by hand. */
+  readonly trimmed: number
 }
 
 /** Records of the sinks by key, in order, and dead letters in any. */
 export type Written = readonly (readonly [key: string, values: readonly string[]])[]
 
+const topics = { progressTopic: 'progress', internalTopics: 'internal' }
 const sessionTimeoutMs = 300
 const heartbeatIntervalMs = 20
 const maxProcesses = 4
@@ -115,7 +121,7 @@ export const shardedStorm = async (
     const run = async (): Promise<void> => {
       const job = await openShardedJob({
         definition: { ...defineJob(), clock: () => time.now },
-        log: owner.log(),
+        log: weather.isTrimmedByHand === true ? { ...owner.log(), trim: async () => undefined } : owner.log(),
         group: group.member((ms, signal) => eventLoop.wait(ms, signal)),
         eventLoop,
         openStore: async (task) => {
@@ -126,8 +132,7 @@ export const shardedStorm = async (
         shards: weather.shards,
         standbys: weather.standbys,
         stateFolder: '',
-        progressTopic: 'progress',
-        internalTopics: 'internal',
+        ...topics,
         checkpointIntervalMs: random.oneOf([0, 50, 500]),
         commitIntervalMs: random.oneOf([0, 5, 25]),
         batchSize: random.oneOf([1, 3, 100]),
@@ -140,6 +145,17 @@ export const shardedStorm = async (
       (error: unknown) => void failures.push(error),
     )
     processes.push({ owner, ended: ended.then(() => undefined) })
+  }
+  let trimmed = 0
+  const trimByHand = async (): Promise<void> => {
+    try {
+      for (const { beginning, before, ...at } of await planTrim({ ...defineJob(), ...weather, ...topics, log })) {
+        await log.trim(at, before)
+        trimmed += before - beginning
+      }
+    } catch (error) {
+      if (!(error instanceof CheckpointMissingError)) throw error
+    }
   }
   /** As a process manager does where the log cannot be reached. Of a full disk a process waits for the end itself. */
   const untilOpened = async (run: () => Promise<void>): Promise<void> => {
@@ -176,6 +192,7 @@ export const shardedStorm = async (
         meetFault()
         left -= 1
       }
+      if (weather.isTrimmedByHand === true) await trimByHand()
       const next = { blocks: Math.min(end.blocks, blocks + random.integer(0, 3)), ticks: ticks + random.integer(0, 2) }
       await append(log, history, next.blocks, next.ticks, { blocks, ticks })
       ;({ blocks, ticks } = next)
@@ -201,7 +218,7 @@ export const shardedStorm = async (
     throw new Error(`After ${faults.join(' ')} (seed ${weather.seed}) only ${done} of ${total(expected)} outputs came.`)
   }
   await playing
-  return { written: await writtenTo(log), events, faults, rebalances: group.rebalances }
+  return { written: await writtenTo(log), events, faults, rebalances: group.rebalances, trimmed }
 }
 
 const total = (written: Written): number => written.reduce((sum, [, values]) => sum + values.length, 0)

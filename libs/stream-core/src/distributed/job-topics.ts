@@ -24,22 +24,22 @@ export const planOf = ({ topology, partitions, ...shape }: JobTopicsOptions): Jo
     : planJob({ ...shape, topology, partitions, topicOf: (name) => `${shape.internalTopics}.${name}` })
 
 /** All topics that `openShardedJob` makes for its tasks: between them, their progress, their checkpoints. */
-export const shardedJobTopics = (options: JobTopicsOptions): readonly TopicSpec[] => {
-  const plan = planOf(options)
-  const { topology, progressTopic } = options
-  return [
-    ...topicsOfTasks({ topology, progressTopic, plan }),
-    { topic: checkpointsTopic(progressTopic), partitions: plan?.tasks.length ?? 1, isTrimmed: true },
-  ]
-}
+export const shardedJobTopics = (options: JobTopicsOptions): readonly TopicSpec[] =>
+  topicsOfJob({ ...options, plan: planOf(options) })
 
-/** What the tasks of a plan, or the one of a whole job, write for each other and themselves; those who read it trim it. */
-export const topicsOfTasks = (of: {
+interface PlannedJob {
   readonly topology: Topology
   readonly progressTopic: string
   readonly plan: JobPlan | null
-}): readonly TopicSpec[] => {
-  const { topology, progressTopic, plan } = of
+}
+
+export const topicsOfJob = ({ topology, progressTopic, plan }: PlannedJob): readonly TopicSpec[] => [
+  ...topicsOfTasks({ topology, progressTopic, plan }),
+  { topic: checkpointsTopic(progressTopic), partitions: plan?.tasks.length ?? 1, isTrimmed: true },
+]
+
+/** What the tasks of a plan, or the one of a whole job, write for each other and themselves; those who read it trim it. */
+export const topicsOfTasks = ({ topology, progressTopic, plan }: PlannedJob): readonly TopicSpec[] => {
   const partitions = plan?.tasks.length ?? 1
   const asks = topology.nodes.some(({ enrichment }) => enrichment !== null)
   return [

@@ -43,7 +43,7 @@ export const answerRecord = (at: TopicPartition, { index, operator, request, out
   return { ...at, key: Buffer.from(operator), value: Buffer.from(JSON.stringify(stored)) }
 }
 
-const decodeUse = (bytes: Uint8Array): AnswerUse => {
+export const decodeUse = (bytes: Uint8Array): AnswerUse => {
   const stored = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredUse // written above
   if (stored.format !== format) {
     throw new StateMismatchError(`A journaled answer has format ${stored.format}; this version reads format ${format}.`)

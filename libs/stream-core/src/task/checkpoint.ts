@@ -147,7 +147,7 @@ const loadFirst = async (store: StateStore, name: string, table: CheckpointedTab
   for await (const cell of cells) table.load(cell)
 }
 
-const readMeta = (bytes: Uint8Array, task: Task): CheckpointMeta => {
+export const readMeta = (bytes: Uint8Array, task: Task): CheckpointMeta => {
   const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as CheckpointMeta // written above
   const written: number = meta.format
   if (written !== format) {
