@@ -24,7 +24,7 @@ const mayKnow: Readonly<Record<string, readonly string[]>> = {
 /** The few files that may import each third-party package; `*` is any name. A test may use what it tests with. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   'hash-wasm': ['apps/ingestor/src/verify/keccak.ts'],
-  ethers: ['apps/ingestor/src/decode/abi.ts', 'demo/src/*'],
+  ethers: ['apps/ingestor/src/decode/abi.ts', 'apps/ingestor/src/decode/eip7702.ts', 'demo/src/*'],
   kafkajs: ['libs/event-log/src/kafka-*'],
   '@node-rs/crc32': ['libs/event-log/src/record-batch.ts', 'libs/event-log/src/kafka-internals.ts'],
   'classic-level': ['libs/event-log/src/embedded-log.ts', 'libs/stream-core/src/state/level-store.ts'],

@@ -133,6 +133,9 @@ export function recordedBlocks(
           known: { envelope: false, frames: false },
           events: own.map((log) => eventOf(log, poolTokens)),
           frames: null,
+          calls: null,
+          actors: [],
+          authorizations: null,
           tokens: tokens.toSorted((a, b) => (a.address < b.address ? -1 : 1)),
           labels: [],
         }

@@ -3,6 +3,7 @@ import {
   parseAddress,
   parseHash,
   zeroAddress,
+  type Actor,
   type Address,
   type Asset,
   type ChainEvent,
@@ -96,11 +97,12 @@ export interface TransactionScript {
   readonly status?: ChainTransaction['status']
   readonly events?: readonly ScriptedEvent[]
   readonly frames?: readonly Frame[]
+  readonly actors?: readonly Actor[]
   readonly labels?: readonly (readonly [Address, LabelClass])[]
 }
 
 export function transaction(script: TransactionScript): ScriptedTransaction {
-  const { chainId = 1, from = null, value = 0n, events = [], labels = [], frames } = script
+  const { chainId = 1, from = null, value = 0n, events = [], labels = [], actors = [], frames } = script
   const text = JSON.stringify(script, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))
   const tokens = new Map(events.flatMap((one) => one.tokens).map((one) => [one.address, one]))
   return ({ block, index, firstLogIndex }) => ({
@@ -123,6 +125,9 @@ export function transaction(script: TransactionScript): ScriptedTransaction {
     events:
       script.status === 'failed' ? [] : events.map(({ event }, at) => ({ ...event, logIndex: firstLogIndex + at })),
     frames: frames === undefined ? null : [...frames],
+    calls: null,
+    actors: [...actors],
+    authorizations: null,
     tokens: [...tokens.values()].sort((a, b) => (a.address < b.address ? -1 : 1)),
     labels: labels.map(([labelled, of]) => ({ address: labelled, class: of, source: 'test' })),
   })

@@ -60,6 +60,16 @@ export const safeGuardChangedSchema = eventSchema('safe-guard-changed', { guard:
 export const safeMasterCopyChangedSchema = eventSchema('safe-master-copy-changed', { masterCopy: addressSchema })
 /** The owners' transaction was executed: what it emitted stands before this. */
 export const safeExecutionSchema = eventSchema('safe-execution', { safeTxHash: hashSchema, payment: amountSchema })
+/** The owners' transaction failed inside, the Safe's nonce and payment stand. */
+export const safeExecutionFailedSchema = eventSchema('safe-execution-failed', {
+  safeTxHash: hashSchema,
+  payment: amountSchema,
+})
+/** An enabled module had the Safe execute a transaction. */
+export const safeModuleExecutionSchema = eventSchema('safe-module-execution', {
+  module: addressSchema,
+  success: z.boolean(),
+})
 /** OpenZeppelin TimelockController; `delay` in seconds, as set. */
 export const timelockScheduledSchema = eventSchema('timelock-scheduled', {
   id: hashSchema,
@@ -116,6 +126,8 @@ export const adminEventSchemas = [
   safeGuardChangedSchema,
   safeMasterCopyChangedSchema,
   safeExecutionSchema,
+  safeExecutionFailedSchema,
+  safeModuleExecutionSchema,
   timelockScheduledSchema,
   timelockDelayChangedSchema,
   governorProposalSchema,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Address } from './address.ts'
+import type { ChainCall } from './call.ts'
 import { accountEventSchemas } from './account-event.ts'
 import { adminEventSchemas } from './admin-event.ts'
 import { dexEventSchemas } from './dex-event.ts'
@@ -34,6 +35,13 @@ export function addressesOf(event: ChainEvent): readonly Address[] {
   const found: Address[] = []
   // A description is a stranger's text: an address in it is no party to the event.
   collect(Object.values(event.type === 'governor-proposal' ? { ...event, description: '' } : event), found)
+  return found
+}
+
+/** Every address that the call names, its caller and callee among them, as often as it stands there. */
+export function addressesOfCall(call: ChainCall): readonly Address[] {
+  const found: Address[] = []
+  collect(Object.values<unknown>(call), found)
   return found
 }
 

@@ -1,27 +1,13 @@
 import { z } from 'zod'
+import { actorSchema } from './actor.ts'
 import { addressSchema } from './address.ts'
 import { amountSchema } from './amount.ts'
 import { blockRefSchema } from './block.ts'
+import { chainCallSchema } from './call.ts'
 import { chainEventSchema } from './chain-event.ts'
+import { frameSchema } from './frame.ts'
 import { hashSchema, hexSchema } from './hash.ts'
 import { labelClassSchema } from './label.ts'
-
-/**
- * One call frame of a transaction, in the order of execution (depth first). Source: Parity's flat traces; call-tracer
- * output is brought into this shape.
- */
-export const frameSchema = z.object({
-  traceAddress: z.array(z.int().nonnegative()),
-  type: z.enum(['call', 'callcode', 'delegatecall', 'staticcall', 'create', 'create2', 'selfdestruct']),
-  from: addressSchema,
-  /** The callee, the created contract, or a selfdestruct's beneficiary; null for a creation that failed. */
-  to: addressSchema.nullable(),
-  value: amountSchema,
-  /** The first four bytes of the call data, `0x` for a plain transfer. */
-  selector: hexSchema,
-  error: z.string().nullable(),
-})
-export type Frame = Readonly<z.output<typeof frameSchema>>
 
 /** What the ingestor knew of a token when it wrote the transaction: read at that block, or from a token list. */
 export const tokenInfoSchema = z.object({
@@ -37,6 +23,20 @@ export type TokenInfo = Readonly<z.output<typeof tokenInfoSchema>>
 
 /** A label that held for an address named in the transaction, at its block's time. */
 export const transactionLabelSchema = z.object({ address: addressSchema, class: labelClassSchema, source: z.string() })
+
+/**
+ * An EIP-7702 authorisation: who signed it wants the code of `delegate` to run at its address. Whether it took effect
+ * (the nonce fits, the chain is this one or 0, no other code is there) a transaction does not tell.
+ */
+export const authorizationSchema = z.object({
+  /** Recovered from the signature; null where that is no valid one: then it had no effect. */
+  authority: addressSchema.nullable(),
+  /** The zero address takes the delegation back. */
+  delegate: addressSchema,
+  chainId: amountSchema,
+  nonce: amountSchema,
+})
+export type Authorization = Readonly<z.output<typeof authorizationSchema>>
 
 /**
  * An executed transaction, decoded: a record of `<p>.<chain>.transactions`. It carries what the ingestor knew at that
@@ -66,6 +66,15 @@ export const chainTransactionSchema = z.object({
   events: z.array(chainEventSchema),
   /** Call frames in order of execution; null where the source has no traces. */
   frames: z.array(frameSchema).nullable(),
+  /**
+   * Calls of known functions, in order of execution, those of failed frames too; a view's and what a proxy hands on are
+   * left out. Without frames the transaction's own, and those that its call data carry; null where the source has none.
+   */
+  calls: z.array(chainCallSchema).nullable().default(null),
+  /** Who acted beside the sender; null in records written before these were told. See {@link actorOf}. */
+  actors: z.array(actorSchema).nullable().default(null),
+  /** Of an EIP-7702 transaction, in its order; null for any other, and where the source does not tell. */
+  authorizations: z.array(authorizationSchema).nullable().default(null),
   /** What is known of the tokens that the events name, sorted by address. */
   tokens: z.array(tokenInfoSchema),
   /** Labels of addresses that the transaction names, sorted by address and class. */

@@ -1,10 +1,10 @@
-import type { LogReader } from './log-reader.ts'
+import type { AbiReader } from './abi-reader.ts'
 import { event, type EventDecoder, type Protocol } from './protocol.ts'
 
 /** Pools number few coins; a higher number is none of Curve's. */
 const maxCoins = 8
 
-const exchange = (underlying: boolean) => (read: LogReader) => ({
+const exchange = (underlying: boolean) => (read: AbiReader) => ({
   buyer: read.topicAddress(1),
   soldId: read.number(0, maxCoins - 1),
   amountSold: read.uint(1),
@@ -15,7 +15,7 @@ const exchange = (underlying: boolean) => (read: LogReader) => ({
   tokenOut: null,
 })
 
-const amounts = (read: LogReader, coins: number) => Array.from({ length: coins }, (_, coin) => read.uint(coin))
+const amounts = (read: AbiReader, coins: number) => Array.from({ length: coins }, (_, coin) => read.uint(coin))
 
 /** Amounts stand in arrays of fixed length, so each number of coins has signatures of its own. */
 const liquidity = (coins: number): readonly EventDecoder[] => {

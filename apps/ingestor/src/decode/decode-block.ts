@@ -70,7 +70,7 @@ export function blockDecoder(chain: ChainFacts, knowledge: Knowledge): BlockDeco
       const { chainId, number, hash, parentHash, timestamp } = block
       const at = { number, hash, timestamp }
       const transactions = block.transactions.map((tx) => {
-        const decoded = decodeTransaction(at, tx, { chainId, token, labels, pools })
+        const decoded = decodeTransaction(at, tx, { chainId, token, labels, pools, vouchers: chain.vouchers })
         for (const [pool, { token0, token1, factory }] of poolsCreatedBy(decoded.events)) {
           const proven = chain.factories.has(factory)
           // The first word counts: a later event may come from anyone who wants to rename a known pool.

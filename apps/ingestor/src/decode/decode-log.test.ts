@@ -135,6 +135,10 @@ describe('topic0Of', () => {
     'ChangedGuard(address)': '0x11511169',
     'ChangedMasterCopy(address)': '0x75e41bc3',
     'ExecutionSuccess(bytes32,uint256)': '0x442e715f',
+    // safe-deployments, ABIs of Safe 1.3 and 1.4.
+    'ExecutionFailure(bytes32,uint256)': '0x23428b18acfb3ea64b08dc0c1d296ea9c09702c09083ca5272e64d115b687d23',
+    'ExecutionFromModuleSuccess(address)': '0x6895c13664aa4f67288b25d7a21d7aaa34916e355fb9b6fae0a139a9085becb8',
+    'ExecutionFromModuleFailure(address)': '0xacd2c8702804128fdb0db2bb49f6d127dd0181c13fd45dbfe16de0930e2bd375',
     'SanctionedAddressesAdded(address[])': '0x2596d7dd6966c5673f9c06ddb0564c4f0e6d8d206ea075b83ad9ddd71a4fb927',
     'SanctionedAddressesRemoved(address[])': '0x32aab684eee99db715515d1a9987a8fe33bb6341b0e35e60db7eab48a08f9a3a',
     'OrderFulfilled(bytes32,address,address,address,(uint8,address,uint256,uint256)[],(uint8,address,uint256,uint256,address)[])':

@@ -1,7 +1,7 @@
 import type { ChainEvent, Hash } from '@tocsin/chain-model'
 import type { SourceLog } from '../sources/source-block.ts'
 import { topic0Of } from './abi.ts'
-import { LogReader } from './log-reader.ts'
+import { AbiReader } from './abi-reader.ts'
 import type { EventDecoder } from './protocol.ts'
 import { protocols } from './protocols.ts'
 
@@ -18,7 +18,7 @@ export function decodeLog(log: SourceLog): ChainEvent {
     const words = (log.data.length - 2) / 64
     for (const { topics, words: expected, decode } of candidates) {
       if (topics !== log.topics.length || (expected !== null && expected !== words)) continue
-      const read = new LogReader(log)
+      const read = new AbiReader(log)
       const event = decode(read, log)
       if (read.fits) return event
       break

@@ -56,6 +56,7 @@ describe('decodeTransaction', () => {
 
 describe('parseTraces', () => {
   const [a, b, c] = ['aa', 'bb', 'cc'].map((digits) => `0x${digits.repeat(20)}`)
+  const transfer = { selector: '0xa9059cbb', input: '0xa9059cbb00' }
   const call = { type: 'CALL', from: a, to: b, value: '0x5', input: '0xa9059cbb00' }
 
   test('default: the call tracer’s nesting becomes frames in order of execution; failed ones stay, with what is below', () => {
@@ -79,19 +80,28 @@ describe('parseTraces', () => {
     ]
     const [trace] = parseTraces(nested)
     expect(trace?.frames).toEqual([
-      { traceAddress: [], type: 'call', from: a, to: b, value: 5n, selector: '0xa9059cbb', error: null },
+      { traceAddress: [], type: 'call', from: a, to: b, value: 5n, ...transfer, error: null },
       {
         traceAddress: [0],
         type: 'delegatecall',
         from: a,
         to: b,
         value: 5n,
-        selector: '0xa9059cbb',
+        ...transfer,
         error: 'execution reverted',
       },
-      { traceAddress: [0, 0], type: 'staticcall', from: a, to: b, value: 0n, selector: '0xa9059cbb', error: null },
-      { traceAddress: [1], type: 'create2', from: b, to: null, value: 0n, selector: '0x', error: 'out of gas' },
-      { traceAddress: [2], type: 'selfdestruct', from: b, to: c, value: 7n, selector: '0x', error: null },
+      { traceAddress: [0, 0], type: 'staticcall', from: a, to: b, value: 0n, ...transfer, error: null },
+      {
+        traceAddress: [1],
+        type: 'create2',
+        from: b,
+        to: null,
+        value: 0n,
+        selector: '0x',
+        input: '0x60806040',
+        error: 'out of gas',
+      },
+      { traceAddress: [2], type: 'selfdestruct', from: b, to: c, value: 7n, selector: '0x', input: '0x', error: null },
     ])
   })
 

@@ -1,17 +1,23 @@
 import {
   addressesOf,
+  addressesOfCall,
   type Address,
   type BlockRef,
+  type ChainCall,
   type ChainEvent,
   type ChainTransaction,
   type Frame,
-  type Hex,
   type Label,
   type TokenInfo,
 } from '@tocsin/chain-model'
-import type { SourceTransaction } from '../sources/source-block.ts'
+import type { Vouchers } from '../knowledge/chains.ts'
+import type { SourceFrame, SourceTransaction } from '../sources/source-block.ts'
+import { actorsOf } from './actors.ts'
+import { callsOf } from './decode-calls.ts'
 import { decodeLog } from './decode-log.ts'
+import { authorizationOf } from './eip7702.ts'
 import { withPoolTokens, type PoolTable } from './pool-tokens.ts'
+import { selectorOf } from './selector.ts'
 
 /** What the ingestor knows at a block, apart from the block. */
 export interface DecodeContext {
@@ -20,6 +26,7 @@ export interface DecodeContext {
   /** The labels that hold for the address at `timestamp` (ms). */
   readonly labels: (address: Address, timestamp: number) => readonly Label[]
   readonly pools: PoolTable
+  readonly vouchers: Vouchers
 }
 
 /**
@@ -31,7 +38,19 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
   const { envelope, outcome, frames } = tx
   const events = withPoolTokens((tx.logs ?? []).map(decodeLog), context.pools)
   const created = outcome?.contractAddress ?? null
-  const named = namedIn(events, frames ?? [], [envelope?.from ?? null, envelope?.to ?? null, created])
+  const calls = callsOf(tx)
+  const status = outcome?.status ?? statusOf(frames, events)
+  const authorizations = envelope?.authorizations?.map(authorizationOf) ?? null
+  const executed = {
+    from: envelope?.from ?? null,
+    to: envelope?.to ?? null,
+    failed: status === 'failed',
+    ...{ events, frames, calls, authorizations },
+  }
+  const named = namedIn(events, frames ?? [], calls ?? [], [
+    ...[envelope?.from ?? null, envelope?.to ?? null, created],
+    ...(authorizations ?? []).flatMap(({ authority, delegate }) => [authority, delegate]),
+  ])
   return {
     type: 'transaction',
     chainId: context.chainId,
@@ -43,13 +62,19 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
     value: envelope?.value ?? 0n,
     nonce: envelope?.nonce ?? null,
     selector: envelope === null || envelope.to === null ? '0x' : selectorOf(envelope.input),
-    status: outcome?.status ?? statusOf(frames, events),
+    status,
     gasUsed: outcome?.gasUsed ?? null,
     effectiveGasPrice: outcome?.effectiveGasPrice ?? null,
     contractAddress: created,
     known: { envelope: envelope !== null, frames: frames !== null },
     events,
-    frames: frames === null ? null : [...frames],
+    frames: frames?.map(frameOf) ?? null,
+    calls,
+    actors: actorsOf(executed, {
+      vouchers: context.vouchers,
+      isRecognised: (address) => context.token(address)?.recognised === true,
+    }),
+    authorizations,
     tokens: tokensOf(events).flatMap((address) => context.token(address) ?? []),
     labels: named.flatMap((address) =>
       context
@@ -60,8 +85,16 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
   }
 }
 
-/** The first four bytes of call data; `0x` where there are fewer, which a plain transfer is. */
-export const selectorOf = (input: Hex): Hex => (input.length >= 10 ? (input.slice(0, 10) as Hex) : '0x')
+/** All of it but the call data, which the typed calls tell. */
+const frameOf = ({ traceAddress, type, from, to, value, selector, error }: SourceFrame): Frame => ({
+  traceAddress,
+  type,
+  from,
+  to,
+  value,
+  selector,
+  error,
+})
 
 function statusOf(frames: readonly Frame[] | null, events: readonly ChainEvent[]): ChainTransaction['status'] {
   const top = frames?.find(({ traceAddress }) => traceAddress.length === 0)
@@ -98,6 +131,7 @@ function tokensIn(event: ChainEvent): readonly (Address | null)[] {
 function namedIn(
   events: readonly ChainEvent[],
   frames: readonly Frame[],
+  calls: readonly ChainCall[],
   more: readonly (Address | null)[],
 ): readonly Address[] {
   const named = new Set<Address>()
@@ -110,5 +144,6 @@ function namedIn(
     add(frame.to)
   }
   for (const event of events) for (const address of addressesOf(event)) add(address)
+  for (const call of calls) for (const address of addressesOfCall(call)) add(address)
   return [...named].sort(compare)
 }

@@ -1,5 +1,5 @@
-import type { LogReader } from './log-reader.ts'
-import { event, type Protocol } from './protocol.ts'
+import type { AbiReader } from './abi-reader.ts'
+import { call, event, type Protocol } from './protocol.ts'
 
 /** EIP-1155. A batch whose ids and values differ in number does not fit. */
 export const erc1155: Protocol = {
@@ -18,14 +18,28 @@ export const erc1155: Protocol = {
       (read) => transfer(read, read.uints(0), read.uints(1)),
     ),
   ],
+  calls: [
+    call('erc1155-transfer-from', 'safeTransferFrom(address,address,uint256,uint256,bytes)', (read) => {
+      read.bytes(4)
+      const items = [{ tokenId: read.uint(2), value: read.uint(3) }]
+      return { from: read.address(0), to: read.address(1), items }
+    }),
+    call('erc1155-transfer-from', 'safeBatchTransferFrom(address,address,uint256[],uint256[],bytes)', (read) => {
+      const items = itemsOf(read, read.uints(2), read.uints(3))
+      read.bytes(4)
+      return { from: read.address(0), to: read.address(1), items }
+    }),
+  ],
 }
 
-function transfer(read: LogReader, ids: readonly bigint[], values: readonly bigint[]) {
+const transfer = (read: AbiReader, ids: readonly bigint[], values: readonly bigint[]) => ({
+  operator: read.topicAddress(1),
+  from: read.topicAddress(2),
+  to: read.topicAddress(3),
+  items: itemsOf(read, ids, values),
+})
+
+function itemsOf(read: AbiReader, ids: readonly bigint[], values: readonly bigint[]) {
   if (ids.length !== values.length) read.refuse()
-  return {
-    operator: read.topicAddress(1),
-    from: read.topicAddress(2),
-    to: read.topicAddress(3),
-    items: ids.map((tokenId, item) => ({ tokenId, value: values[item] ?? 0n })),
-  }
+  return ids.map((tokenId, item) => ({ tokenId, value: values[item] ?? 0n }))
 }

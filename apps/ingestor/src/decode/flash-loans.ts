@@ -1,4 +1,12 @@
-import { event, type Protocol } from './protocol.ts'
+import type { AbiReader } from './abi-reader.ts'
+import { call, event, type Protocol } from './protocol.ts'
+
+/** Assets and amounts, lists of one length whose offsets stand in the words 1 and 2. */
+function loans(read: AbiReader) {
+  const [assets, amounts] = [read.addresses(1), read.uints(2)]
+  if (assets.length !== amounts.length) read.refuse()
+  return assets.map((asset, at) => ({ asset, amount: amounts[at] ?? 0n }))
+}
 
 /** Lenders within one transaction. `FlashLoan` is everyone's name for it: signature and topics tell whose. */
 export const flashLoans: Protocol = {
@@ -68,5 +76,37 @@ export const flashLoans: Protocol = {
       premium: 0n,
     })),
     event('dydx-operation', 'LogOperation(address)', { topics: 1, words: 1 }, (read) => ({ sender: read.address(0) })),
+  ],
+  calls: [
+    call('flash-loan', 'flashLoan(address,address[],uint256[],uint256[],address,bytes,uint16)', (read) => {
+      read.uints(3) // how each is repaid
+      read.address(4)
+      read.bytes(5)
+      read.number(6, 2 ** 16 - 1)
+      return { protocol: 'aave' as const, receiver: read.address(0), loans: loans(read) }
+    }),
+    call('flash-loan', 'flashLoanSimple(address,address,uint256,bytes,uint16)', (read) => {
+      read.bytes(3)
+      read.number(4, 2 ** 16 - 1)
+      const asked = [{ asset: read.address(1), amount: read.uint(2) }]
+      return { protocol: 'aave' as const, receiver: read.address(0), loans: asked }
+    }),
+    call('flash-loan', 'flashLoan(address,address[],uint256[],bytes)', (read) => {
+      read.bytes(3)
+      return { protocol: 'balancer' as const, receiver: read.address(0), loans: loans(read) }
+    }),
+    call('flash-loan', 'flashLoan(address,uint256,bytes)', (read, { caller }) => {
+      read.bytes(2)
+      return {
+        protocol: 'morpho' as const,
+        receiver: caller,
+        loans: [{ asset: read.address(0), amount: read.uint(1) }],
+      }
+    }),
+    call('flash-loan', 'flashLoan(address,address,uint256,bytes)', (read) => {
+      read.bytes(3)
+      const asked = [{ asset: read.address(1), amount: read.uint(2) }]
+      return { protocol: 'erc-3156' as const, receiver: read.address(0), loans: asked }
+    }),
   ],
 }

@@ -1,5 +1,40 @@
 import { tamedText } from '../knowledge/tamed-text.ts'
-import { event, type Protocol } from './protocol.ts'
+import type { AbiReader } from './abi-reader.ts'
+import { call, event, type CarriedCall, type Protocol, type SourceCall } from './protocol.ts'
+import { selectorOf } from './selector.ts'
+
+type Carry = (carried: CarriedCall) => void
+
+/** Target, value and data in the first three words, of one call. */
+function one(read: AbiReader) {
+  const [target, value, input] = [read.address(0), read.uint(1), read.bytes(2)]
+  return [{ target, value, input }]
+}
+
+/** The same as three lists, of several. */
+function several(read: AbiReader) {
+  const [targets, values] = [read.addresses(0), read.uints(1)]
+  const inputs = read.dynamicList(2, (start) => read.bytesAt(start))
+  if (targets.length !== values.length || targets.length !== inputs.length) read.refuse()
+  return targets.map((target, at) => ({ target, value: values[at] ?? 0n, input: inputs[at] ?? '0x' }))
+}
+
+const told = (calls: ReturnType<typeof several>) =>
+  calls.map(({ target, value, input }) => ({ target, value, selector: selectorOf(input) }))
+
+/** Nothing is carried out yet: a timelock's `schedule` and `scheduleBatch`. Behind the calls: predecessor, salt, delay. */
+function scheduled(read: AbiReader, calls: ReturnType<typeof several>) {
+  read.hash(3)
+  read.hash(4)
+  return { calls: told(calls), delay: read.uint(5) }
+}
+
+function executed(read: AbiReader, calls: ReturnType<typeof several>, timelock: SourceCall, carry: Carry) {
+  read.hash(3)
+  read.hash(4)
+  for (const { target, value, input } of calls) carry({ caller: timelock.address, address: target, value, input })
+  return { calls: told(calls) }
+}
 
 const maxDescription = 256
 
@@ -60,5 +95,20 @@ export const governance: Protocol = {
         newVotes: read.uint(1),
       }),
     ),
+  ],
+  calls: [
+    call('timelock-schedule', 'schedule(address,uint256,bytes,bytes32,bytes32,uint256)', (read) =>
+      scheduled(read, one(read)),
+    ),
+    call('timelock-schedule', 'scheduleBatch(address[],uint256[],bytes[],bytes32,bytes32,uint256)', (read) =>
+      scheduled(read, several(read)),
+    ),
+    call('timelock-execute', 'execute(address,uint256,bytes,bytes32,bytes32)', (read, timelock, carry) =>
+      executed(read, one(read), timelock, carry),
+    ),
+    call('timelock-execute', 'executeBatch(address[],uint256[],bytes[],bytes32,bytes32)', (read, timelock, carry) =>
+      executed(read, several(read), timelock, carry),
+    ),
+    call('timelock-update-delay', 'updateDelay(uint256)', (read) => ({ delay: read.uint(0) })),
   ],
 }

@@ -1,8 +1,8 @@
-import type { LogReader } from './log-reader.ts'
-import { event, type Protocol } from './protocol.ts'
+import type { AbiReader } from './abi-reader.ts'
+import { call, event, type Protocol } from './protocol.ts'
 
-const transfer = (read: LogReader) => ({ previousOwner: read.topicAddress(1), newOwner: read.topicAddress(2) })
-const role = (read: LogReader) => ({
+const transfer = (read: AbiReader) => ({ previousOwner: read.topicAddress(1), newOwner: read.topicAddress(2) })
+const role = (read: AbiReader) => ({
   role: read.topicHash(1),
   account: read.topicAddress(2),
   sender: read.topicAddress(3),
@@ -30,5 +30,16 @@ export const ownership: Protocol = {
     event('unpaused', 'Unpaused(address)', { topics: 1, words: 1 }, (read) => ({ by: read.address(0) })),
     event('paused', 'Pause()', { topics: 1, words: 0 }, () => ({ by: null })),
     event('unpaused', 'Unpause()', { topics: 1, words: 0 }, () => ({ by: null })),
+  ],
+  calls: [
+    call('transfer-ownership', 'transferOwnership(address)', (read) => ({ newOwner: read.address(0) })),
+    call('accept-ownership', 'acceptOwnership()', () => ({})),
+    call('renounce-ownership', 'renounceOwnership()', () => ({})),
+    call('grant-role', 'grantRole(bytes32,address)', (read) => ({ role: read.hash(0), account: read.address(1) })),
+    call('revoke-role', 'revokeRole(bytes32,address)', (read) => ({ role: read.hash(0), account: read.address(1) })),
+    // One's own role, which is named to be sure.
+    call('revoke-role', 'renounceRole(bytes32,address)', (read) => ({ role: read.hash(0), account: read.address(1) })),
+    call('pause', 'pause()', () => ({})),
+    call('unpause', 'unpause()', () => ({})),
   ],
 }

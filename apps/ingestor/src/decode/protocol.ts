@@ -1,6 +1,6 @@
-import type { ChainEvent, ChainEventOf } from '@tocsin/chain-model'
+import type { Address, ChainCall, ChainCallOf, ChainEvent, ChainEventOf, Hex, TraceAddress } from '@tocsin/chain-model'
 import type { SourceLog } from '../sources/source-block.ts'
-import type { LogReader } from './log-reader.ts'
+import type { AbiReader } from './abi-reader.ts'
 
 /**
  * One event of a protocol. It claims a log by its first topic, the number of its topics *and* the length of its data,
@@ -11,12 +11,65 @@ export interface EventDecoder {
   readonly topics: number
   /** 32-byte words of data; null where the length varies. */
   readonly words: number | null
-  readonly decode: (read: LogReader, log: SourceLog) => ChainEvent
+  readonly decode: (read: AbiReader, log: SourceLog) => ChainEvent
+}
+
+/** A call as it was made: what every typed call says of itself, and its call data. */
+export interface SourceCall {
+  readonly traceAddress: TraceAddress | null
+  readonly caller: Address
+  readonly address: Address
+  readonly value: bigint
+  readonly input: Hex
+}
+
+/** A call that another one's call data carry. `borrowed`: by a delegatecall of another contract's code. */
+export interface CarriedCall extends Omit<SourceCall, 'traceAddress'> {
+  readonly borrowed?: true
+}
+
+/**
+ * One function of a protocol. It claims a call by its selector; that the call data hold what the signature says keeps
+ * other functions of the same four bytes out.
+ */
+export interface CallDecoder {
+  readonly signature: string
+  /** It is told of also where a contract borrows it from a library, by a delegatecall. */
+  readonly borrowed: boolean
+  /** `carry` takes each call that this one's data carry, for sources without call frames. */
+  readonly decode: (read: AbiReader, call: SourceCall, carry: (carried: CarriedCall) => void) => ChainCall
 }
 
 export interface Protocol {
   readonly name: string
   readonly events: readonly EventDecoder[]
+  readonly calls?: readonly CallDecoder[]
+}
+
+/** A call's own fields: all but what every call has. */
+type ArgumentsOf<Type extends ChainCall['type']> = Omit<
+  ChainCallOf<Type>,
+  'type' | 'traceAddress' | 'caller' | 'address' | 'value' | 'rest'
+>
+
+/** `rest` is what the decoder leaves unread: it must read every argument, also one of which it tells nothing. */
+export function call<Type extends ChainCall['type']>(
+  type: Type,
+  signature: string,
+  args: (read: AbiReader, call: SourceCall, carry: (carried: CarriedCall) => void) => ArgumentsOf<Type>,
+  { borrowed = false }: { readonly borrowed?: boolean } = {},
+): CallDecoder {
+  return {
+    signature,
+    borrowed,
+    decode: (read, made, carry) => {
+      const { traceAddress, caller, address, value } = made
+      const own = args(read, made, carry)
+      const at = { traceAddress: traceAddress === null ? null : [...traceAddress], caller, address, value }
+      // The type and its arguments belong together by the signature above, which TypeScript cannot follow.
+      return { type, ...at, rest: read.rest, ...own } as unknown as ChainCallOf<Type>
+    },
+  }
 }
 
 /** An event's own fields: all but where it stands. */
@@ -27,7 +80,7 @@ export function event<Type extends ChainEvent['type']>(
   type: Type,
   signature: string,
   { topics, words }: { readonly topics: number; readonly words: number | null },
-  fields: (read: LogReader, log: SourceLog) => FieldsOf<Type>,
+  fields: (read: AbiReader, log: SourceLog) => FieldsOf<Type>,
 ): EventDecoder {
   return {
     signature,

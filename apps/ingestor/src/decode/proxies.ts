@@ -1,8 +1,17 @@
-import { event, type Protocol } from './protocol.ts'
+import type { AbiReader } from './abi-reader.ts'
+import { call, event, type Protocol } from './protocol.ts'
 
 const actions = ['add', 'replace', 'remove'] as const
 
-/** Which code a proxy runs. Source: ERC-1967; EIP-2535 for diamonds. */
+/** The facets that are added, replaced or removed, whose list's offset stands in the first word. */
+const cuts = (read: AbiReader) =>
+  read.dynamicList(0, (start) => ({
+    facet: read.address(start),
+    action: actions[read.number(start + 1, 2)] ?? ('add' as const),
+    selectors: read.list(start + 2, (at) => read.bytes4(at), 1, start),
+  }))
+
+/** Which code a proxy runs. Source: ERC-1967, OpenZeppelin's proxies; EIP-2535 for diamonds. */
 export const proxies: Protocol = {
   name: 'Proxies',
   events: [
@@ -25,14 +34,47 @@ export const proxies: Protocol = {
       'DiamondCut((address,uint8,bytes4[])[],address,bytes)',
       { topics: 1, words: null },
       (read) => ({
-        cuts: read.dynamicList(0, (start) => ({
-          facet: read.address(start),
-          action: actions[read.number(start + 1, 2)] ?? 'add',
-          selectors: read.list(start + 2, (at) => read.bytes4(at), 1, start),
-        })),
+        cuts: cuts(read),
         init: read.address(1),
         initSelector: read.selector(2),
       }),
     ),
+  ],
+  calls: [
+    // A proxy's own: its admin calls it.
+    call('upgrade', 'upgradeTo(address)', (read, { address }) => ({
+      proxy: address,
+      implementation: read.address(0),
+      selector: '0x' as const,
+    })),
+    call('upgrade', 'upgradeToAndCall(address,bytes)', (read, { address }) => ({
+      proxy: address,
+      implementation: read.address(0),
+      selector: read.selector(1),
+    })),
+    call('change-admin', 'changeAdmin(address)', (read, { address }) => ({
+      proxy: address,
+      newAdmin: read.address(0),
+    })),
+    // A ProxyAdmin's, which then calls the proxy.
+    call('upgrade', 'upgrade(address,address)', (read) => ({
+      proxy: read.address(0),
+      implementation: read.address(1),
+      selector: '0x' as const,
+    })),
+    call('upgrade', 'upgradeAndCall(address,address,bytes)', (read) => ({
+      proxy: read.address(0),
+      implementation: read.address(1),
+      selector: read.selector(2),
+    })),
+    call('change-admin', 'changeProxyAdmin(address,address)', (read) => ({
+      proxy: read.address(0),
+      newAdmin: read.address(1),
+    })),
+    call('diamond-cut', 'diamondCut((address,uint8,bytes4[])[],address,bytes)', (read) => ({
+      cuts: cuts(read),
+      init: read.address(1),
+      initSelector: read.selector(2),
+    })),
   ],
 }

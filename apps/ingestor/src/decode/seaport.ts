@@ -1,7 +1,7 @@
-import type { LogReader } from './log-reader.ts'
+import type { AbiReader } from './abi-reader.ts'
 import { event, type Protocol } from './protocol.ts'
 
-const item = (read: LogReader, at: number) => ({
+const item = (read: AbiReader, at: number) => ({
   itemType: read.number(at, 5),
   token: read.address(at + 1),
   identifier: read.uint(at + 2),

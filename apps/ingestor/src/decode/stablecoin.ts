@@ -1,4 +1,4 @@
-import { event, type Protocol } from './protocol.ts'
+import { call, event, type Protocol } from './protocol.ts'
 
 /** What issuers do beyond EIP-20: USDT and USDC mint, and list accounts that may not move theirs. */
 export const stablecoin: Protocol = {
@@ -36,4 +36,12 @@ export const stablecoin: Protocol = {
       amount: read.uint(0),
     })),
   ],
+  calls: (
+    [
+      ['addBlackList(address)', true],
+      ['removeBlackList(address)', false],
+      ['blacklist(address)', true],
+      ['unBlacklist(address)', false],
+    ] as const
+  ).map(([signature, listed]) => call('blacklist', signature, (read) => ({ account: read.address(0), listed }))),
 }

@@ -1,4 +1,4 @@
-import { event, type Protocol } from './protocol.ts'
+import { call, event, type Protocol } from './protocol.ts'
 
 /** A pool's tokens as its own logs tell them: not at all. Only its Initialize names them, so elsewhere they stay null. */
 const unnamed = { token0: null, token1: null }
@@ -51,5 +51,11 @@ export const uniswapV4: Protocol = {
         liquidityDelta: read.int(2),
       }),
     ),
+  ],
+  calls: [
+    call('pool-manager-unlock', 'unlock(bytes)', (read) => {
+      read.bytes(0) // for the caller's own callback
+      return {}
+    }),
   ],
 }

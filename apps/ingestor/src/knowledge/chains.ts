@@ -16,6 +16,16 @@ export interface ChainFacts {
   readonly ethereumFormats: boolean
   /** Pool factories known to tell the truth about the pools they create. */
   readonly factories: ReadonlySet<Address>
+  readonly vouchers: Vouchers
+}
+
+/** Contracts that tell the truth about who acted through them. Addresses by CREATE2 are the same on every chain. */
+export interface Vouchers {
+  /** Of ERC-4337: each lets an account validate its operation before it is executed. */
+  readonly entryPoints: ReadonlySet<Address>
+  readonly permit2: ReadonlySet<Address>
+  /** Of EIP-2771: each checks the signature of whom it names to the contract that it calls. */
+  readonly forwarders: ReadonlySet<Address>
 }
 
 interface ChainsFile {
@@ -28,12 +38,24 @@ interface ChainsFile {
     readonly blockTimeMs: number
     readonly ethereumFormats?: boolean
   }[]
-  readonly factories: readonly { readonly chainId: number; readonly address: string; readonly name: string }[]
+  readonly factories: readonly ListedContract[]
+  readonly entryPoints: readonly ListedContract[]
+  readonly permit2: readonly ListedContract[]
+  readonly forwarders: readonly ListedContract[]
+}
+
+/** `chainId` null: on every chain. */
+interface ListedContract {
+  readonly chainId: number | null
+  readonly address: string
+  readonly name: string
 }
 
 /** The chain's facts from `data/chains.json`; a chain that is not there has no fixed slot and uses the tag. */
 export function chainFacts(chainId: number): ChainFacts {
-  const { chains, factories } = readBundled('chains.json') as ChainsFile // our own file, tested
+  const { chains, ...contracts } = readBundled('chains.json') as ChainsFile // our own file, tested
+  const listed = (of: readonly ListedContract[]): ReadonlySet<Address> =>
+    new Set(of.filter((one) => one.chainId === null || one.chainId === chainId).map((one) => parseAddress(one.address)))
   const known = chains.find((chain) => chain.chainId === chainId)
   return {
     chainId,
@@ -43,9 +65,12 @@ export function chainFacts(chainId: number): ChainFacts {
     blockTimeMs: known?.blockTimeMs ?? 12_000,
     finalityDepth: known?.finalityDepth ?? null,
     ethereumFormats: known?.ethereumFormats ?? false,
-    factories: new Set(
-      factories.filter((factory) => factory.chainId === chainId).map(({ address }) => parseAddress(address)),
-    ),
+    factories: listed(contracts.factories),
+    vouchers: {
+      entryPoints: listed(contracts.entryPoints),
+      permit2: listed(contracts.permit2),
+      forwarders: listed(contracts.forwarders),
+    },
   }
 }
 

@@ -76,7 +76,14 @@ function addTrace(tx: Draft, trace: ParsedTrace): void {
   const top = trace.frames.find(({ traceAddress }) => traceAddress.length === 0)
   if (top === undefined) return
   const creates = top.type === 'create' || top.type === 'create2'
-  tx.envelope ??= { from: top.from, to: creates ? null : top.to, value: top.value, nonce: null, input: trace.input }
+  tx.envelope ??= {
+    from: top.from,
+    to: creates ? null : top.to,
+    value: top.value,
+    nonce: null,
+    input: top.input,
+    authorizations: null,
+  }
   if (creates && tx.outcome === null)
     tx.outcome = { status: null, gasUsed: null, effectiveGasPrice: null, contractAddress: top.to }
 }

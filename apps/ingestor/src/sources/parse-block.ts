@@ -1,6 +1,6 @@
-import { parseAddress, parseHash, type Address, type Frame, type Hash, type Hex } from '@tocsin/chain-model'
-import { selectorOf } from '../decode/decode-transaction.ts'
-import type { BlockHeader, Envelope, Outcome, SourceLog } from './source-block.ts'
+import { parseAddress, parseHash, type Address, type Hash, type Hex } from '@tocsin/chain-model'
+import { selectorOf } from '../decode/selector.ts'
+import type { BlockHeader, Envelope, Outcome, SignedAuthorization, SourceFrame, SourceLog } from './source-block.ts'
 
 /** A field that is not what it should be: which one, and what stood there. The source adds its name and the block. */
 export class FieldError extends Error {
@@ -123,8 +123,23 @@ export function parseTransaction(value: unknown, field: string): ParsedTransacti
     value: asQuantity(tx['value'], `${field}.value`),
     nonce: asNumberOrNull(tx['nonce'], `${field}.nonce`),
     input: asBytes(tx['input'], `${field}.input`),
+    authorizations: asAuthorizationsOrNull(tx['authorizationList'], `${field}.authorizationList`),
   }
 }
+
+const asAuthorizationsOrNull = orNull((value, field) =>
+  asArray(value, field).map((entry, at): SignedAuthorization => {
+    const signed = asObject(entry, `${field}.${at}`)
+    return {
+      chainId: asQuantity(signed['chainId'], `${field}.${at}.chainId`),
+      delegate: asAddress(signed['address'], `${field}.${at}.address`),
+      nonce: asQuantity(signed['nonce'], `${field}.${at}.nonce`),
+      yParity: asQuantity(signed['yParity'] ?? signed['v'], `${field}.${at}.yParity`),
+      r: asQuantity(signed['r'], `${field}.${at}.r`),
+      s: asQuantity(signed['s'], `${field}.${at}.s`),
+    }
+  }),
+)
 
 export interface ParsedLog extends SourceLog {
   readonly transactionHash: Hash
@@ -177,15 +192,14 @@ export function parseReceipt(value: unknown, field: string): ParsedReceipt {
   }
 }
 
-/** The frames of one transaction, depth first, and the call data of the first: what traces know of the envelope. */
+/** The frames of one transaction, depth first. */
 export interface ParsedTrace {
   /** Null in call-tracer output of older geths, which lists transactions by their place only. */
   readonly transactionHash: Hash | null
   readonly transactionIndex: number | null
   readonly blockNumber: number | null
   readonly blockHash: Hash | null
-  readonly frames: readonly Frame[]
-  readonly input: Hex
+  readonly frames: readonly SourceFrame[]
 }
 
 /**
@@ -199,7 +213,7 @@ export function parseTraces(value: unknown): readonly ParsedTrace[] {
 }
 
 function parseFlat(entries: readonly Json[]): readonly ParsedTrace[] {
-  const traces = new Map<Hash, ParsedTrace & { readonly frames: Frame[] }>()
+  const traces = new Map<Hash, ParsedTrace & { readonly frames: SourceFrame[] }>()
   for (const [at, entry] of entries.entries()) {
     const field = `traces.${at}`
     const type = entry['type']
@@ -221,30 +235,32 @@ function parseFlat(entries: readonly Json[]): readonly ParsedTrace[] {
       blockNumber: asNumberOrNull(pick(entry, 'blockNumber', 'block_number'), `${field}.blockNumber`),
       blockHash: asHashOrNull(pick(entry, 'blockHash', 'block_hash'), `${field}.blockHash`),
       frames: [frame],
-      input: asBytes(action['input'] ?? action['init'] ?? '0x', `${field}.action.input`),
     })
   }
   for (const { frames } of traces.values()) frames.sort((a, b) => byExecution(a.traceAddress, b.traceAddress))
   return [...traces.values()]
 }
 
-function flatFrame(entry: Json, action: Json, field: string): Frame {
+function flatFrame(entry: Json, action: Json, field: string): SourceFrame {
   const traceAddress = asArray(pick(entry, 'traceAddress', 'trace_address'), `${field}.traceAddress`).map((step, at) =>
     asNumber(step, `${field}.traceAddress.${at}`),
   )
   const error = asError(entry['error'])
   const result = isObject(entry['result']) ? entry['result'] : {}
   switch (entry['type']) {
-    case 'call':
+    case 'call': {
+      const input = asBytes(action['input'] ?? '0x', `${field}.action.input`)
       return {
         traceAddress,
         type: asCallType(action['callType'], `${field}.action.callType`),
         from: asAddress(action['from'], `${field}.action.from`),
         to: asAddress(action['to'], `${field}.action.to`),
         value: asQuantity(action['value'] ?? 0, `${field}.action.value`),
-        selector: selectorOf(asBytes(action['input'] ?? '0x', `${field}.action.input`)),
+        selector: selectorOf(input),
+        input,
         error,
       }
+    }
     case 'create':
       return {
         traceAddress,
@@ -253,6 +269,7 @@ function flatFrame(entry: Json, action: Json, field: string): Frame {
         to: asAddressOrNull(result['address'], `${field}.result.address`),
         value: asQuantity(action['value'] ?? 0, `${field}.action.value`),
         selector: '0x',
+        input: asBytes(action['init'] ?? action['input'] ?? '0x', `${field}.action.init`),
         error,
       }
     case 'suicide':
@@ -264,6 +281,7 @@ function flatFrame(entry: Json, action: Json, field: string): Frame {
         to: asAddressOrNull(action['refundAddress'], `${field}.action.refundAddress`),
         value: asQuantity(action['balance'] ?? 0, `${field}.action.balance`),
         selector: '0x',
+        input: '0x',
         error,
       }
     default:
@@ -296,7 +314,7 @@ function parseNested(entries: readonly Json[]): readonly ParsedTrace[] {
   return entries.map((entry, at) => {
     const field = `traces.${at}`
     const top = asObject(entry['result'] ?? entry, `${field}.result`)
-    const frames: Frame[] = []
+    const frames: SourceFrame[] = []
     // Its own stack, since calls nest up to 1,024 deep and each level would take several of ours.
     const stack: { readonly call: Json; readonly traceAddress: readonly number[] }[] = [{ call: top, traceAddress: [] }]
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
@@ -312,17 +330,17 @@ function parseNested(entries: readonly Json[]): readonly ParsedTrace[] {
       blockNumber: null,
       blockHash: null,
       frames,
-      input: asBytes(top['input'] ?? '0x', `${field}.input`),
     }
   })
 }
 
-function nestedFrame(call: Json, traceAddress: number[], field: string): Frame {
+function nestedFrame(call: Json, traceAddress: number[], field: string): SourceFrame {
   const types = [...callTypes, 'create', 'create2', 'selfdestruct'] as const
   const type = types.find((known) => known === String(call['type']).toLowerCase())
   if (type === undefined) throw new FieldError(`${field}.type`, types.join(', '), call['type'])
   const error = asError(call['error'])
   const isCreation = type === 'create' || type === 'create2'
+  const input = type === 'selfdestruct' ? '0x' : asBytes(call['input'] ?? '0x', `${field}.input`)
   return {
     traceAddress,
     type,
@@ -330,8 +348,8 @@ function nestedFrame(call: Json, traceAddress: number[], field: string): Frame {
     // Geth names the address that a failed creation would have had; nothing is there.
     to: isCreation && error !== null ? null : asAddressOrNull(call['to'], `${field}.to`),
     value: asQuantity(call['value'] ?? 0, `${field}.value`),
-    selector:
-      isCreation || type === 'selfdestruct' ? '0x' : selectorOf(asBytes(call['input'] ?? '0x', `${field}.input`)),
+    selector: isCreation ? '0x' : selectorOf(input),
+    input,
     error,
   }
 }

@@ -74,6 +74,7 @@ export function scriptedSource(options: { readonly chainId: number; readonly nam
         value: BigInt(index),
         nonce: index,
         input: '0x' as const,
+        authorizations: null,
       },
       outcome: { status: 'success' as const, gasUsed: 21_000n, effectiveGasPrice: 1n, contractAddress: null },
       logs: [],

@@ -8,6 +8,21 @@ export interface SourceLog {
   readonly data: Hex
 }
 
+/** A call frame as a source holds it. `input` is whole: the call data, or the code that creates; `0x` of a selfdestruct. */
+export interface SourceFrame extends Frame {
+  readonly input: Hex
+}
+
+/** An entry of an EIP-7702 transaction's authorisation list, as signed. */
+export interface SignedAuthorization {
+  readonly chainId: bigint
+  readonly delegate: Address
+  readonly nonce: bigint
+  readonly yParity: bigint
+  readonly r: bigint
+  readonly s: bigint
+}
+
 /** What the sender signed. `input` is whole; a recording of traces knows it from the top frame, without the nonce. */
 export interface Envelope {
   readonly from: Address
@@ -15,6 +30,8 @@ export interface Envelope {
   readonly value: bigint
   readonly nonce: number | null
   readonly input: Hex
+  /** Null where there is no such list: the transaction is of another type, or the recording does not tell. */
+  readonly authorizations: readonly SignedAuthorization[] | null
 }
 
 /** What executing it came to. `status` is null before Byzantium and where a recording has none. */
@@ -32,7 +49,7 @@ export interface SourceTransaction {
   readonly envelope: Envelope | null
   readonly outcome: Outcome | null
   readonly logs: readonly SourceLog[] | null
-  readonly frames: readonly Frame[] | null
+  readonly frames: readonly SourceFrame[] | null
 }
 
 /**

@@ -343,7 +343,9 @@ class World {
 
 /** What a node without traces or receipts cannot know is taken over; all else must be equal. */
 function likeness(expected: ChainTransaction, found: ChainTransaction): ChainTransaction {
-  const untraced = found.frames === null ? { frames: null, known: { ...expected.known, frames: false } } : {}
+  const { calls, actors } = found
+  const untraced =
+    found.frames === null ? { frames: null, calls, actors, known: { ...expected.known, frames: false } } : {}
   const unknown =
     found.gasUsed === null
       ? {

@@ -12,13 +12,15 @@ const lastSecond = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
  * read is then kept raw, since nothing that a stranger wrote may make decoding throw.
  * Source: Solidity's contract ABI specification. Strict where it says "padded": a hostile contract may emit anything.
  */
-export class LogReader {
+export class AbiReader {
   readonly #topics: readonly string[]
   readonly #data: string
   /** Where the data begin in their text: behind `0x`, and of a call behind the selector. */
   readonly #from: number
   /** Words of lists and bytes yet to be read: encoders write each once, and whoever points at one often asks for memory. */
   #wordsLeft: number
+  /** The words that were read end here. */
+  #end = 0
   fits = true
 
   constructor({ topics, data }: Pick<SourceLog, 'topics' | 'data'>, from = 2) {
@@ -33,6 +35,11 @@ export class LogReader {
     return Math.floor((this.#data.length - this.#from) / 64)
   }
 
+  /** Bytes behind the last word that was read: those of a value of `bytes` are filled up to words. */
+  get rest(): number {
+    return Math.max(0, (this.#data.length - this.#from) / 2 - this.#end * 32)
+  }
+
   /** The topic at `index` as 64 hex digits; 0 is the signature's hash. */
   #topic(index: number): string {
     return (this.#topics[index] ?? '').slice(2)
@@ -40,6 +47,7 @@ export class LogReader {
 
   /** The word at `index` of the data as 64 hex digits, shorter past its end. */
   #word(index: number): string {
+    if (index >= this.#end) this.#end = index + 1
     return this.#data.slice(this.#from + index * 64, this.#from + 64 + index * 64)
   }
 
@@ -120,8 +128,10 @@ export class LogReader {
     return this.#hash(this.#word(index))
   }
 
-  uint(index: number): bigint {
-    return this.#uint(this.#word(index))
+  /** Of so many bits: a smaller type's higher ones must be zero. */
+  uint(index: number, bits = 256): bigint {
+    const value = this.#uint(this.#word(index))
+    return bits === 256 || value >> BigInt(bits) === 0n ? value : this.#misfit(0n)
   }
 
   int(index: number): bigint {
@@ -146,9 +156,9 @@ export class LogReader {
     return this.number(index, lastSecond) * 1000
   }
 
-  /** Unix seconds as ms; null for what is later than any date. */
-  deadline(index: number): number | null {
-    const seconds = this.uint(index)
+  /** Unix seconds, of so many bits, as ms; null for what is later than any date. */
+  deadline(index: number, bits = 256): number | null {
+    const seconds = this.uint(index, bits)
     return seconds > BigInt(lastSecond) ? null : Number(seconds) * 1000
   }
 
@@ -199,14 +209,15 @@ export class LogReader {
   bytesAt(start: number): Hex {
     const length = this.number(start, 0xffff_ffff)
     if (!this.#take(Math.floor(length / 32))) return this.#misfit('0x')
+    this.#end = Math.max(this.#end, start + 1 + Math.ceil(length / 32))
     const from = this.#from + (start + 1) * 64
     const text = this.#data.slice(from, from + length * 2)
     return text.length === length * 2 ? `0x${text}` : this.#misfit('0x')
   }
 
   /** The first four bytes of such `bytes`; `0x` where there are fewer. */
-  selector(index: number): Hex {
-    return this.selectorAt(this.start(index))
+  selector(index: number, base = 0): Hex {
+    return this.selectorAt(this.start(index, base))
   }
 
   selectorAt(start: number): Hex {

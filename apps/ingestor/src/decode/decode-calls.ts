@@ -1,0 +1,75 @@
+import type { Address, ChainCall, Hex } from '@tocsin/chain-model'
+import type { Envelope, SourceFrame, SourceTransaction } from '../sources/source-block.ts'
+import { AbiReader } from './abi-reader.ts'
+import { functionSelector } from './abi.ts'
+import type { CallDecoder, CarriedCall, SourceCall } from './protocol.ts'
+import { protocols } from './protocols.ts'
+import { selectorOf } from './selector.ts'
+
+const decoders = new Map<Hex, CallDecoder>(
+  protocols.flatMap(({ calls = [] }) => calls).map((decoder) => [functionSelector(decoder.signature), decoder]),
+)
+
+/** Call data in call data in call data: whoever goes deeper hides something, and is not followed. */
+const maxCarriedDepth = 16
+
+/** A typed call, and the calls that its data carry. */
+interface DecodedCall {
+  readonly call: ChainCall
+  readonly carried: readonly CarriedCall[]
+}
+
+/** Null where no protocol claims it, or its call data do not fit the signature. Never throws. */
+export function decodeCall(made: SourceCall, borrowed = false): DecodedCall | null {
+  const decoder = decoders.get(selectorOf(made.input))
+  if (decoder === undefined || (borrowed && !decoder.borrowed)) return null
+  const read = new AbiReader({ topics: [], data: made.input }, 10)
+  const carried: CarriedCall[] = []
+  const call = decoder.decode(read, made, (one) => carried.push(one))
+  return read.fits ? { call, carried } : null
+}
+
+/**
+ * The typed calls of a transaction, in order of execution: of its frames, else of its call data and what these carry.
+ * Null where it has neither.
+ */
+export function callsOf({ frames, envelope }: SourceTransaction): ChainCall[] | null {
+  if (frames !== null) return callsOfFrames(frames)
+  return envelope === null ? null : callsOfEnvelope(envelope)
+}
+
+function callsOfFrames(frames: readonly SourceFrame[]): ChainCall[] {
+  const calls: ChainCall[] = []
+  /** By depth: whose storage the frame there uses, and whom it sees as its caller. */
+  const running: { readonly self: Address; readonly caller: Address }[] = []
+  for (const { traceAddress, type, from, to, value, input } of frames) {
+    const above = running[traceAddress.length - 1]
+    const borrows = type === 'delegatecall' || type === 'callcode'
+    const self = borrows ? (above?.self ?? from) : (to ?? from)
+    const caller = type === 'delegatecall' ? (above?.caller ?? from) : from
+    running[traceAddress.length] = { self, caller }
+    if (to === null || !decoders.has(selectorOf(input))) continue
+    // A view changes nothing. Another contract's code on one's own storage is a proxy that hands the call on, or a
+    // library; on one's own code it is a multicall.
+    const isOwn = type === 'call' || (type === 'delegatecall' && to === self)
+    if (!isOwn && type !== 'delegatecall') continue
+    const decoded = decodeCall({ traceAddress, caller, address: self, value, input }, !isOwn)
+    if (decoded !== null) calls.push(decoded.call)
+  }
+  return calls
+}
+
+function callsOfEnvelope({ from, to, value, input }: Envelope): ChainCall[] {
+  if (to === null) return []
+  const calls: ChainCall[] = []
+  const follow = (made: SourceCall, borrowed: boolean, depth: number): void => {
+    const decoded = decodeCall(made, borrowed)
+    if (decoded === null) return
+    calls.push(decoded.call)
+    if (depth === maxCarriedDepth) return
+    for (const { borrowed: isBorrowed = false, ...carried } of decoded.carried)
+      follow({ ...carried, traceAddress: null }, isBorrowed, depth + 1)
+  }
+  follow({ traceAddress: [], caller: from, address: to, value, input }, false, 0)
+  return calls
+}
