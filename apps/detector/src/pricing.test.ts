@@ -13,7 +13,7 @@ const [eve, ann, pool] = [address('eve'), address('ann'), address('pool')]
 const each = { 'running-total': { over: '1', coolDown: 0 } }
 const oneEther = (name: string) =>
   transaction({ name, from: eve, events: [transfer(weth, eve, ann, units(weth, '1'))] })
-const told = (display: string, block: number, source = `uniswap-v2 ${pool}`): PriceTick =>
+const told = (display: string, block: number, source = `uniswap-v2 ${pool} in constant ${usdc.address}`): PriceTick =>
   tick(weth, display, { time: timeOf(block), source, maxAge: 600_000 })
 
 const valued = (alert: Alert | undefined) =>

@@ -197,8 +197,8 @@ function compare(
 ): Compared | null {
   const { baseAmount, quoteAmount, baseToken, quoteToken } = sidesOf(leg)
   if (quotePrice === null || baseToken.decimals === null || quoteToken.decimals === null) return null
-  // A pool is no witness of its own trades.
-  const witnesses = told.filter(({ source }) => !source.endsWith(leg.pool))
+  // A pool is no witness of its own trades, nor is a price that it quotes.
+  const witnesses = told.filter(({ source }) => !source.includes(leg.pool))
   const feed = witnesses.filter(({ outlier }) => outlier !== true)
   const tick = joinedTick(feed, leg.timestamp, join, within)
   if (tick === undefined) return null
