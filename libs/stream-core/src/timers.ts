@@ -24,8 +24,12 @@ const isBefore = (a: Timer, b: Timer): boolean => (a.key !== b.key ? a.key < b.k
 /** The timers of one time. */
 interface Bucket {
   readonly at: Timestamp
-  /** By namespace, of which there are few, and key: those that are set, and those that undo or a checkpoint must know of. */
-  readonly timers: Map<string, Map<string, HeldTimer>>
+  /**
+   * By key, and by namespace, of which there are few, and key: those that are set, and those that undo or a checkpoint
+   * must know of. Of a bucket whose turn it is also what was dropped, which goes with it.
+   */
+  readonly timers: Map<string, HeldTimer>
+  readonly named: Map<string, Map<string, HeldTimer>>
   /** Of them, those in memory and those that are set. */
   held: number
   size: number
@@ -39,7 +43,7 @@ interface Bucket {
 
 /** A timer in memory. Who has just changed it need not look it up. */
 class HeldTimer implements Timer {
-  readonly at: Timestamp
+  readonly bucket: Bucket
   readonly key: string
   readonly namespace: string
   readonly row: Row | null
@@ -47,27 +51,27 @@ class HeldTimer implements Timer {
   /** Its bucket may have another timer of its name by now. */
   isDropped = false
   /** As `ChangeMarks`. */
-  changedIn = 0
+  mark = 0
 
-  constructor(at: Timestamp, key: string, namespace: string, row: Row | null) {
-    this.at = at
+  constructor(bucket: Bucket, key: string, namespace: string, row: Row | null) {
+    this.bucket = bucket
     this.key = row === null ? key : row.key // one string of a key, not one more a timer
     this.namespace = namespace
     this.row = row
   }
+  get at(): Timestamp {
+    return this.bucket.at
+  }
 }
 
 const marks = {
-  changedIn: (timer: HeldTimer) => timer.changedIn,
-  setChangedIn: (timer: HeldTimer, stretch: number) => {
-    timer.changedIn = stretch
+  markOf: (timer: HeldTimer) => timer.mark,
+  setMark: (timer: HeldTimer, mark: number) => {
+    timer.mark = mark
   },
 }
 
 const compactAbove = 1024
-
-/** With so many changes it begins to look for timers that came and went. */
-const changesALook = 1024
 
 /** What a timer takes in memory, about. */
 const bytesATimer = 200
@@ -93,9 +97,8 @@ export class Timers implements CheckpointedTable {
   readonly #buckets = new Map<Timestamp, Bucket>()
   readonly #log: DueLog
   readonly #changes = new Changes<true, HeldTimer>(marks)
-  /** As in `ValueTable`. */
-  #gone: HeldTimer[] = []
-  #forgetAt = changesALook
+  /** What was asked for last: most timers are set for the time of the one before. */
+  #recent: Bucket | null = null
   #storedSize = 0
   #sizeInCheckpoint = 0
   #live = 0
@@ -141,9 +144,9 @@ export class Timers implements CheckpointedTable {
     if (cold !== undefined && this.#thaw(cold, entriesASlice)) return true
     const at = this.#log.firstUpTo(time, this.#thaw)
     if (at === undefined) return false
-    const bucket = this.#buckets.get(at)
+    const bucket = this.#bucketAt(at)
     if (bucket === undefined || bucket.order !== null || bucket.size <= valuesASlice) return false
-    bucket.sorting ??= new SlicedSort(timersOf(bucket), isBefore)
+    bucket.sorting ??= new SlicedSort(setTimersOf(bucket), isBefore)
     if (bucket.sorting.next()) return true
     bucket.order = bucket.sorting.sorted
     bucket.sorting = null
@@ -152,12 +155,11 @@ export class Timers implements CheckpointedTable {
 
   /** Takes the first timer at or before `time`, in total order. */
   take(time: Timestamp): Timer | undefined {
-    this.#forgetPassed()
     for (let at = this.#log.firstUpTo(time, this.#thaw); at !== undefined; at = this.#log.firstUpTo(time, this.#thaw)) {
-      const bucket = this.#buckets.get(at)
+      const bucket = this.#bucketAt(at)
       if (bucket !== undefined && bucket.size > 0) {
         while (this.sortNext(at));
-        const order = (bucket.order ??= [...timersOf(bucket)].sort((a, b) => (isBefore(a, b) ? 1 : -1)))
+        const order = (bucket.order ??= [...setTimersOf(bucket)].sort((a, b) => (isBefore(a, b) ? 1 : -1)))
         for (let timer = order.pop(); timer !== undefined; timer = order.pop()) {
           if (!timer.isSet) continue
           this.#delete(timer)
@@ -170,20 +172,12 @@ export class Timers implements CheckpointedTable {
     return undefined
   }
 
-  /** Of timers that came and went between two checkpoints none need know, and memory stays as it is. */
-  #forgetPassed(): void {
-    if (this.#changes.size < this.#forgetAt || this.#undo.hasEpochs || this.#undo.position > 0) return
-    const passed = this.#changes.forget(({ isSet }, before) => !isSet && before === undefined)
-    for (const timer of passed) this.#drop(timer)
-    this.#forgetAt = Math.max(changesALook, 2 * this.#changes.size)
-  }
-
   /** Reads all that is not in memory: for tests. */
   *all(): Generator<Timer> {
     for (let slot = this.#log.coldSlotUpTo(Infinity); slot !== undefined; slot = this.#log.coldSlotUpTo(Infinity)) {
       this.#thaw(slot)
     }
-    for (const bucket of this.#buckets.values()) yield* timersOf(bucket)
+    for (const bucket of this.#buckets.values()) yield* setTimersOf(bucket)
   }
 
   restore(cell: CellRef, name: string | number | null, previous: unknown): void {
@@ -196,6 +190,9 @@ export class Timers implements CheckpointedTable {
   }
   touch(cell: CellRef, name: string | number | null, previous: unknown): void {
     if (this.#log.isAttached) this.#changes.touch(this.#timerAt(cell, name), wasSet(previous))
+  }
+  forget(cell: CellRef): void {
+    if (cell instanceof HeldTimer && !cell.isSet && this.#changes.forget(cell)) this.#drop(cell)
   }
   note(cell: CellRef, name: string | number | null, previous: unknown): void {
     this.#changes.note(this.#timerAt(cell, name), wasSet(previous))
@@ -229,7 +226,6 @@ export class Timers implements CheckpointedTable {
   }
   *changedCells(): Generator<EncodedCell | null> {
     for (const { cell: timer, before, value } of this.#changes.due(isSetOf)) {
-      if (value === undefined) this.#gone.push(timer)
       if (value !== before) {
         const isSet = value === true
         const { at, namespace, key } = timer
@@ -247,11 +243,7 @@ export class Timers implements CheckpointedTable {
     if (isDurable) this.#storedSize = this.#sizeInCheckpoint
     else this.#sizeInCheckpoint = this.#storedSize
     this.#log.endCheckpoint(isDurable)
-    this.#changes.end(isDurable)
-    const gone = this.#gone
-    this.#gone = []
-    if (!isDurable) return
-    for (const timer of gone) {
+    for (const timer of this.#changes.end(isDurable)) {
       if (!timer.isSet && !this.#changes.has(timer)) this.#drop(timer)
       yield
     }
@@ -278,7 +270,9 @@ export class Timers implements CheckpointedTable {
   }
 
   #inMemory(key: string, at: Timestamp, namespace: string): HeldTimer | undefined {
-    return this.#buckets.get(at)?.timers.get(namespace)?.get(key)
+    const bucket = this.#bucketAt(at)
+    const timer = bucket === undefined ? undefined : timersOf(bucket, namespace)?.get(key)
+    return timer?.isDropped === true ? undefined : timer
   }
   #find(key: string, at: Timestamp, namespace: string): HeldTimer | undefined {
     if (this.#log.isCold(slotOf(at))) this.#thaw(slotOf(at))
@@ -291,20 +285,27 @@ export class Timers implements CheckpointedTable {
     const key = keyOf(cell)
     return this.#find(key, at, namespace) ?? this.#add(key, at, namespace)
   }
-  #bucketOf({ at }: Timer): Bucket {
+  #bucketAt(at: Timestamp): Bucket | undefined {
+    if (this.#recent?.at === at) return this.#recent
     const bucket = this.#buckets.get(at)
-    if (bucket === undefined) throw new Error('assertion: a timer in memory has a bucket')
+    if (bucket !== undefined) this.#recent = bucket
     return bucket
   }
+  #addBucket(at: Timestamp): Bucket {
+    const timers = new Map<string, HeldTimer>()
+    const bucket = { at, timers, named: new Map(), held: 0, size: 0, isWaiting: false, order: null, sorting: null }
+    this.#buckets.set(at, bucket)
+    return bucket
+  }
+  #deleteBucket(bucket: Bucket): void {
+    this.#buckets.delete(bucket.at)
+    if (this.#recent === bucket) this.#recent = null
+  }
   #add(key: string, at: Timestamp, namespace: string, row: Row | null = null): HeldTimer {
-    let bucket = this.#buckets.get(at)
-    if (bucket === undefined) {
-      bucket = { at, timers: new Map(), held: 0, size: 0, isWaiting: false, order: null, sorting: null }
-      this.#buckets.set(at, bucket)
-    }
-    const timer = new HeldTimer(at, key, namespace, row)
-    const timers = bucket.timers.get(namespace)
-    if (timers === undefined) bucket.timers.set(namespace, new Map([[timer.key, timer]]))
+    const bucket = this.#bucketAt(at) ?? this.#addBucket(at)
+    const timer = new HeldTimer(bucket, key, namespace, row)
+    const timers = timersOf(bucket, namespace)
+    if (timers === undefined) bucket.named.set(namespace, new Map([[timer.key, timer]]))
     else timers.set(timer.key, timer)
     bucket.held += 1
     return timer
@@ -313,15 +314,15 @@ export class Timers implements CheckpointedTable {
   #drop(timer: HeldTimer): void {
     if (timer.isDropped) return
     timer.isDropped = true
-    const bucket = this.#bucketOf(timer)
-    bucket.timers.get(timer.namespace)?.delete(timer.key)
+    const { bucket } = timer
     bucket.held -= 1
-    if (bucket.held === 0 && !bucket.isWaiting) this.#buckets.delete(timer.at)
+    if (bucket.order === null) timersOf(bucket, timer.namespace)?.delete(timer.key)
+    if (bucket.held === 0 && !bucket.isWaiting) this.#deleteBucket(bucket)
   }
   #set(timer: HeldTimer): void {
     if (timer.isSet) return
     timer.isSet = true
-    const bucket = this.#bucketOf(timer)
+    const { bucket } = timer
     if (!bucket.isWaiting) {
       bucket.isWaiting = true
       this.#log.times.add(timer.at)
@@ -334,7 +335,7 @@ export class Timers implements CheckpointedTable {
   #unset(timer: HeldTimer): void {
     if (!timer.isSet) return
     timer.isSet = false
-    const bucket = this.#bucketOf(timer)
+    const { bucket } = timer
     bucket.size -= 1
     this.#live -= 1
     if (!this.#log.isAttached) this.#drop(timer)
@@ -347,7 +348,7 @@ export class Timers implements CheckpointedTable {
     bucket.isWaiting = false
     bucket.order = null
     this.#emptyBuckets -= 1
-    if (bucket.held === 0) this.#buckets.delete(bucket.at)
+    if (bucket.held === 0) this.#deleteBucket(bucket)
   }
 
   // A bucket waits for its time although its timers were deleted, but not when most do.
@@ -365,8 +366,12 @@ export class Timers implements CheckpointedTable {
 const wasSet = (previous: unknown): true | undefined => (previous === undefined ? undefined : true)
 const isSetOf = ({ isSet }: HeldTimer): true | undefined => (isSet ? true : undefined)
 
-function* timersOf({ timers }: Bucket): Generator<HeldTimer> {
-  for (const named of timers.values()) for (const timer of named.values()) if (timer.isSet) yield timer
+const timersOf = ({ timers, named }: Bucket, namespace: string): Map<string, HeldTimer> | undefined =>
+  namespace === '' ? timers : named.get(namespace)
+
+function* setTimersOf({ timers, named }: Bucket): Generator<HeldTimer> {
+  for (const timer of timers.values()) if (timer.isSet) yield timer
+  for (const more of named.values()) for (const timer of more.values()) if (timer.isSet) yield timer
 }
 
 /** A bucket that is being taken gets one more: it comes in its place, or next if that has passed. */

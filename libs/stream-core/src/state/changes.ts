@@ -1,7 +1,7 @@
-/** Where a cell in memory keeps the stretch between two checkpoints in which it last changed; 0 if it need not be known. */
+/** Where a cell in memory keeps its mark: one more than its place in a list of changed cells; 0 where it is in none. */
 interface ChangeMarks<Cell> {
-  changedIn(cell: Cell): number
-  setChangedIn(cell: Cell, stretch: number): void
+  markOf(cell: Cell): number
+  setMark(cell: Cell, mark: number): void
 }
 
 /** What a checkpoint has to look at of a cell. */
@@ -19,7 +19,6 @@ interface DueCell<V, Cell> {
  */
 export class Changes<V, Cell> {
   readonly #marks: ChangeMarks<Cell>
-  #stretch = 1
   #cells: Cell[] = []
   #before: (V | undefined)[] = []
   /** What these were when the checkpoint in hand began. */
@@ -27,6 +26,8 @@ export class Changes<V, Cell> {
   #dueBefore: (V | undefined)[] = []
   /** Of those that are due and changed since: what they were. Null: no checkpoint is in hand. */
   #notes: Map<Cell, V | undefined> | null = null
+  /** That the checkpoint in hand does not hold: until it is durable only memory says so. */
+  #gone = new Set<Cell>()
 
   constructor(marks: ChangeMarks<Cell>) {
     this.#marks = marks
@@ -37,44 +38,39 @@ export class Changes<V, Cell> {
   }
   /** The next checkpoint has to look at it. */
   has(cell: Cell): boolean {
-    return this.#marks.changedIn(cell) === this.#stretch
+    return isAt(this.#cells, this.#marks.markOf(cell), cell)
   }
   /** That one, or the one in hand. */
   isDue(cell: Cell): boolean {
-    return this.has(cell) || (this.#notes !== null && this.#marks.changedIn(cell) === this.#stretch - 1)
+    return this.has(cell) || (this.#notes !== null && isAt(this.#due, this.#marks.markOf(cell), cell))
   }
   /** As `Journaled.touch`. */
   touch(cell: Cell, previous: V | undefined): void {
     if (this.has(cell)) return
     this.note(cell, previous)
-    this.#marks.setChangedIn(cell, this.#stretch)
-    this.#cells.push(cell)
     this.#before.push(previous)
+    this.#marks.setMark(cell, this.#cells.push(cell))
   }
   /** As `Journaled.note`. */
   note(cell: Cell, previous: V | undefined): void {
     const notes = this.#notes
-    if (notes === null || this.#marks.changedIn(cell) !== this.#stretch - 1 || notes.has(cell)) return
+    if (notes === null || !isAt(this.#due, this.#marks.markOf(cell), cell) || notes.has(cell)) return
     notes.set(cell, previous)
   }
 
-  /** Of the changed those that `isSame`: they are again what the last checkpoint holds, and nothing can be undone. */
-  forget(isSame: (cell: Cell, before: V | undefined) => boolean): Cell[] {
-    const cells = this.#cells
-    const before = this.#before
-    const forgotten: Cell[] = []
-    this.#cells = []
-    this.#before = []
-    for (const [index, cell] of cells.entries()) {
-      if (isSame(cell, before[index])) {
-        this.#marks.setChangedIn(cell, 0)
-        forgotten.push(cell)
-      } else {
-        this.#cells.push(cell)
-        this.#before.push(before[index])
-      }
-    }
-    return forgotten
+  /** Of a cell that is absent: it came and went since the last checkpoint, so that none comes upon it any more. */
+  forget(cell: Cell): boolean {
+    const mark = this.#marks.markOf(cell)
+    if (!isAt(this.#cells, mark, cell) || this.#before[mark - 1] !== undefined) return false
+    if (this.#notes?.has(cell) === true || this.#gone.has(cell)) return false
+    this.#marks.setMark(cell, 0)
+    const last = this.#cells.pop()
+    const before = this.#before.pop()
+    if (last === undefined || last === cell) return true
+    this.#cells[mark - 1] = last
+    this.#before[mark - 1] = before
+    this.#marks.setMark(last, mark)
+    return true
   }
 
   begin(): void {
@@ -82,33 +78,40 @@ export class Changes<V, Cell> {
     this.#dueBefore = this.#before
     this.#cells = []
     this.#before = []
-    this.#stretch += 1
     this.#notes = new Map()
   }
   /** `valueOf` says what a cell is now. Once it is taken, what becomes of a cell is no longer noted. */
   *due(valueOf: (cell: Cell) => V | undefined): Generator<DueCell<V, Cell>> {
-    for (const [index, cell] of this.#due.entries()) {
+    let at = 0
+    for (const cell of this.#due) {
       const value = this.#notes?.has(cell) === true ? this.#notes.get(cell) : valueOf(cell)
-      if (!this.has(cell)) this.#marks.setChangedIn(cell, 0)
-      yield { cell, before: this.#dueBefore[index], value }
+      if (!this.has(cell)) this.#marks.setMark(cell, 0)
+      if (value === undefined) this.#gone.add(cell)
+      yield { cell, before: this.#dueBefore[at], value }
+      at += 1
     }
   }
-  /** What is not durable is due again. */
-  end(isDurable: boolean): void {
+  /** What is not durable is due again. @returns the cells that what is durable does not hold */
+  end(isDurable: boolean): Iterable<Cell> {
     const due = this.#due
     const before = this.#dueBefore
+    const gone = this.#gone
     this.#due = []
     this.#dueBefore = []
     this.#notes = null
-    if (isDurable) return
+    this.#gone = new Set()
+    if (isDurable) return gone
     const isDue = new Set(due)
-    for (const cell of due) this.#marks.setChangedIn(cell, this.#stretch)
     for (const [index, cell] of this.#cells.entries()) {
       if (isDue.has(cell)) continue
       due.push(cell)
       before.push(this.#before[index])
     }
+    for (const [index, cell] of due.entries()) this.#marks.setMark(cell, index + 1)
     this.#cells = due
     this.#before = before
+    return []
   }
 }
+
+const isAt = <Cell>(cells: readonly Cell[], mark: number, cell: Cell): boolean => mark > 0 && cells[mark - 1] === cell

@@ -6,7 +6,7 @@ export const unread = Symbol('unread')
 /** So many tables share rows: what they have of a key are fields of its row, as each further object is read from far off. */
 const tablesARow = 4
 
-/** A key in memory, with what each table has of it and when that last changed. */
+/** A key in memory, with what each table has of it and its mark among what changed. */
 export class Row {
   readonly key: string
   /** Memory may have another row of the key by now. */
@@ -17,10 +17,10 @@ export class Row {
   value1: unknown = unread
   value2: unknown = unread
   value3: unknown = unread
-  changed0 = 0
-  changed1 = 0
-  changed2 = 0
-  changed3 = 0
+  mark0 = 0
+  mark1 = 0
+  mark2 = 0
+  mark3 = 0
 
   constructor(key: string, generation: number) {
     this.key = key
@@ -65,32 +65,32 @@ export class Column {
         row.value3 = value
     }
   }
-  /** As `Changing`. */
-  changedIn(row: Row): number {
+  /** As `ChangeMarks`. */
+  markOf(row: Row): number {
     switch (this.#number) {
       case 0:
-        return row.changed0
+        return row.mark0
       case 1:
-        return row.changed1
+        return row.mark1
       case 2:
-        return row.changed2
+        return row.mark2
       default:
-        return row.changed3
+        return row.mark3
     }
   }
-  setChangedIn(row: Row, stretch: number): void {
+  setMark(row: Row, mark: number): void {
     switch (this.#number) {
       case 0:
-        row.changed0 = stretch
+        row.mark0 = mark
         break
       case 1:
-        row.changed1 = stretch
+        row.mark1 = mark
         break
       case 2:
-        row.changed2 = stretch
+        row.mark2 = mark
         break
       default:
-        row.changed3 = stretch
+        row.mark3 = mark
     }
   }
 }

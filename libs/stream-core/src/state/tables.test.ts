@@ -248,6 +248,30 @@ describe('tables', () => {
     )
   })
 
+  test('behavior: what comes and goes between two checkpoints leaves nothing in memory, however one element goes about it', () => {
+    const undo = new UndoLog(false)
+    const values = new ValueTable('values', numberCodec, undo)
+    const timers = new Timers(undo)
+    for (const table of [values, timers]) table.attach({ size: 0, read: () => undefined })
+    values.set('a', 1)
+    values.set('a', 2)
+    timers.register('a', 1)
+    values.set('a', undefined)
+    timers.delete('a', 1)
+    values.set('b', 1)
+    undo.settle()
+    values.set('b', undefined)
+    timers.register('b', 1)
+    undo.settle()
+    expect(timers.take(1)?.key).toBe('b')
+    undo.settle()
+    const looked = [values, timers].map(({ bytesInMemory, bytesChanged }) => [bytesInMemory, bytesChanged])
+    expect(looked).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
+  })
+
   test.for(['values', 'nested'] as const)(
     'behavior: what went in an epoch that is not final is gone for those who look, though the store has it: %s',
     async (name) => {

@@ -30,8 +30,6 @@ export class ValueTable<V> implements CheckpointedTable {
   #size = 0
   #storedSize = 0
   #sizeInCheckpoint = 0
-  /** That the checkpoint in hand does not hold. */
-  #gone: Row[] = []
   #seenBytes = 0
   #seenCells = 0
 
@@ -90,6 +88,11 @@ export class ValueTable<V> implements CheckpointedTable {
     if (this.#stored === null) return
     this.#changes.touch(this.#rowAt(cell), previous as V | undefined) // as in `restore`
   }
+  forget(cell: CellRef): void {
+    // With values that are not in memory, that this one is absent would have to be asked for again.
+    if (!(cell instanceof Row) || this.#cold !== 0 || this.#heldIn(cell) !== undefined) return
+    if (this.#changes.forget(cell)) this.#drop(cell)
+  }
   note(cell: CellRef, _sub: null, previous: unknown): void {
     this.#changes.note(this.#rowAt(cell), previous as V | undefined) // as in `restore`
   }
@@ -125,7 +128,6 @@ export class ValueTable<V> implements CheckpointedTable {
   }
   *changedCells(): Generator<EncodedCell | null> {
     for (const { cell: row, before, value } of this.#changes.due(this.#valueIn)) {
-      if (value === undefined) this.#gone.push(row)
       if (value === before) {
         yield null
         continue
@@ -143,11 +145,7 @@ export class ValueTable<V> implements CheckpointedTable {
   *endCheckpoint(isDurable: boolean): Generator<void> {
     if (isDurable) this.#storedSize = this.#sizeInCheckpoint
     else this.#sizeInCheckpoint = this.#storedSize
-    this.#changes.end(isDurable)
-    const gone = this.#gone
-    this.#gone = []
-    if (!isDurable) return
-    for (const row of gone) {
+    for (const row of this.#changes.end(isDurable)) {
       // The checkpoint does not hold them either: nothing need say that they are absent.
       if (this.#heldIn(row) === undefined && !this.#changes.has(row)) this.#drop(row)
       yield

@@ -13,6 +13,11 @@ export interface Journaled {
    * Changes come in order, so the first since a checkpoint says what that checkpoint holds.
    */
   touch(cell: CellRef, sub: string | number | null, previous: unknown): void
+  /**
+   * All that changed is told by `touch`, and nothing of it can be undone: if the cell is absent, and was when the last
+   * checkpoint began, none need know that it was ever there.
+   */
+  forget?(cell: CellRef): void
   /** While a checkpoint is being written: the cell was `previous` at its point, unless that is known already. */
   note(cell: CellRef, sub: string | number | null, previous: unknown): void
   /** A sink's memory of revisions: what was sent cannot be unsent, so a rewind leaves it, and a checkpoint dates it. */
@@ -106,6 +111,7 @@ export class UndoLog {
     const { changes } = this.#open
     if (changes.length === 0) return
     for (const { table, cell, sub, previous } of changes) table.touch(cell, sub, previous)
+    for (const { table, cell } of changes) table.forget?.(cell)
     while (changes.length > 0) changes.pop() // a length of 0 would let the next change allocate anew
     this.#open.noted = 0
   }
