@@ -35,7 +35,7 @@ const defaults = {
   commitIntervalMs: 25,
   checkpointIntervalMs: 10_000,
   batchSize: 1000,
-  sliceMs: 5,
+  sliceMs: 2,
   progressIntervalMs: 250,
   retryWaitMs: 50,
   memoryBudgetBytes: 512 << 20,
@@ -56,7 +56,7 @@ export interface TaskPace {
   readonly checkpointIntervalMs?: number
   /** Units of work (an element, a timer, a window of a key) between two turns of the event loop, at most. Default 1,000. */
   readonly batchSize?: number
-  /** And for how long, by the clock. Default 5 ms. */
+  /** And for how long, by the clock: whoever waits for the event loop waits for that, and for what is collected in it. Default 2 ms. */
   readonly sliceMs?: number
   /** Default 250 ms. */
   readonly progressIntervalMs?: number
