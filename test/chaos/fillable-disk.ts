@@ -27,14 +27,17 @@ export interface FillableDiskOptions {
 
 const chunkBytes = 1 << 20
 
-/** Where this user may mount, on Linux as root, a disk of its own in memory; elsewhere limits, which need no rights. */
-export async function openFillableDisk(options: FillableDiskOptions): Promise<FillableDisk> {
-  const { folder, megabytes } = options
+/** A disk of its own where this user may mount one; elsewhere limits, which need no rights. */
+export const openFillableDisk = async (options: FillableDiskOptions): Promise<FillableDisk> =>
+  (await mountDisk(options)) ?? limitedDisk(options)
+
+/** A disk in memory (tmpfs). Null where it may not be mounted: that takes Linux, and root. */
+export async function mountDisk({ folder, megabytes }: FillableDiskOptions): Promise<FillableDisk | null> {
   await mkdir(folder, { recursive: true })
   try {
     await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'tocsin-test', folder])
   } catch {
-    return limitedDisk(options)
+    return null
   }
   const ballast = join(folder, '.ballast')
   return {
@@ -56,7 +59,8 @@ export async function openFillableDisk(options: FillableDiskOptions): Promise<Fi
   }
 }
 
-function limitedDisk({ writers }: FillableDiskOptions): FillableDisk {
+/** No file of those who write there can grow. */
+export function limitedDisk({ writers }: FillableDiskOptions): FillableDisk {
   let limited: readonly number[] = []
   const limit = (pid: number, bytes: string) =>
     run('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`]).catch((error: unknown) => {
