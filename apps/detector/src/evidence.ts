@@ -17,13 +17,19 @@ export function evidenceOf(finding: Finding, thresholds: Judgement['thresholds']
   return [
     ...listed(finding.references),
     ...tokensOf(finding.references),
-    ...pricesOf(finding).map((price) => ({ type: 'price', ...price }) as const),
+    ...pricesOf(finding).map(evidenceOfPrice),
     ...Object.entries(finding.state)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => ({ type: 'state', name, value }) as const),
     ...thresholds.map((threshold) => ({ type: 'threshold', ...threshold }) as const),
   ]
 }
+
+/** Field by field: a price that has crossed to another task has them in another order, and alerts are equal in bytes. */
+const evidenceOfPrice = ({ asset, price8, source, time, maxAge, outlier }: Price): EvidenceOf<'price'> => ({
+  ...{ type: 'price', asset, price8, source, time, maxAge },
+  ...(outlier === true && { outlier }),
+})
 
 function listed(references: readonly Reference[]): readonly Evidence[] {
   const all = references.map(evidenceOfReference)
