@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { mempoolCodec, pricesCodec, parseAddress, parseHash, type MempoolRecord } from '@tocsin/chain-model'
+import {
+  mempoolCodec,
+  pricesCodec,
+  transactionsCodec,
+  parseAddress,
+  parseHash,
+  type MempoolRecord,
+} from '@tocsin/chain-model'
 
 test('default: a price survives the wire', () => {
   const tick = {
@@ -34,4 +41,18 @@ test('default: a pending transaction and its end survive the wire', () => {
   const block = { number: 9, hash }
   const mined: MempoolRecord = { type: 'mined-same', ...about, time: 13_000, minedAs: hash, block, status: 'success' }
   for (const record of [pending, mined]) expect(mempoolCodec.decode(mempoolCodec.encode(record))).toEqual(record)
+})
+
+test('behavior: a transaction written before calls and actors were told is read, and says that they are not known', () => {
+  const before = {
+    ...{ type: 'transaction', chainId: 1, index: 0, hash: `0x${'7'.repeat(64)}` },
+    block: { number: 9, hash: null, timestamp: 0 },
+    ...{ from: null, to: null, value: '0', nonce: null, selector: '0x', status: 'unknown' },
+    ...{ gasUsed: null, effectiveGasPrice: null, contractAddress: null, frames: null },
+    known: { envelope: false, frames: false },
+    ...{ events: [], tokens: [], labels: [] },
+  }
+  const read = transactionsCodec.parse(JSON.stringify(before))
+  expect(read).toMatchObject({ calls: null, actors: null, authorizations: null })
+  expect(transactionsCodec.decode(transactionsCodec.encode(read))).toEqual(read)
 })

@@ -1,3 +1,4 @@
+import type { Actor, Address } from '@tocsin/chain-model'
 import { hours } from '@tocsin/stream-core'
 import { describe, expect, test } from 'vitest'
 import { detectorDriver, genesis, timeOf } from '../../testing/detector-driver.ts'
@@ -16,7 +17,7 @@ import {
 } from '../../testing/scripted-chain.ts'
 import type { Tally } from '../detector.ts'
 
-const [eve, mule, fresh] = [address('eve'), address('mule'), address('fresh')]
+const [eve, mule, fresh, bundler] = [address('eve'), address('mule'), address('fresh'), address('bundler')]
 const payIn = (display: string, name = 'in', script: TransactionScript = {}) =>
   transaction({ name, from: eve, events: [transfer(usdc, eve, mule, units(usdc, display))], ...script })
 const payOut = (display: string, name = 'out', to = fresh, script: TransactionScript = {}) =>
@@ -180,6 +181,47 @@ describe('passThrough', () => {
       expect(young.alerts()).toMatchObject([{ confidence }])
       expect(young.alerts()[0]?.sentence.includes('Unproven')).toBe(confidence === 40)
     }
+  })
+
+  test('behavior: what an account does by a user operation is its own act, whoever bundles it', () => {
+    const bundle = (sender: Address, start: number) =>
+      payOut('19000', 'bundle', fresh, {
+        from: bundler,
+        actors: [{ address: sender, by: 'user-operation', events: { start, end: 1 }, frame: null }],
+      })
+    expect(alertsOf([payIn('20000')], [bundle(mule, 0)])).toMatchObject([{ key: mule, confidence: 70 }])
+    // The operation of another account, or a transfer outside of it: the wallet did not act.
+    expect(alertsOf([payIn('20000')], [bundle(eve, 0)])).toEqual([])
+    expect(alertsOf([payIn('20000')], [bundle(mule, 1)])).toEqual([])
+  })
+
+  test('behavior: what is done within a user operation is not the bundler’s act', () => {
+    const own = { from: mule, events: [transfer(usdc, mule, fresh, units(usdc, '19000'))] }
+    const within: Actor = { address: eve, by: 'user-operation', events: { start: 0, end: 1 }, frame: null }
+    expect(alertsOf([payIn('20000')], [transaction({ name: 'out', ...own })])).toHaveLength(1)
+    expect(alertsOf([payIn('20000')], [transaction({ name: 'out', ...own, actors: [within] })])).toEqual([])
+  })
+
+  test('behavior: native value that an account sends below the frame of its operation is its own act', () => {
+    const frame = (traceAddress: number[], from: Address, to: Address, value: bigint) =>
+      ({ traceAddress, type: 'call', from, to, value, selector: '0x', error: null }) as const
+    const entryPoint = address('entry point')
+    const bundle = (operation: number[]) =>
+      transaction({
+        name: 'bundle',
+        from: bundler,
+        to: entryPoint,
+        frames: [
+          frame([], bundler, entryPoint, 0n),
+          frame([0], entryPoint, entryPoint, 0n),
+          frame([0, 0], entryPoint, mule, 0n),
+          frame([0, 0, 0], mule, fresh, 10n * 10n ** 18n),
+        ],
+        actors: [{ address: mule, by: 'user-operation', events: null, frame: operation }],
+      })
+    const ether = transaction({ name: 'ether', from: eve, to: mule, value: 10n * 10n ** 18n })
+    expect(alertsOf([ether], [bundle([0])])).toMatchObject([{ occurrence: `${hashOf('bundle')}/frame-0.0.0` }])
+    expect(alertsOf([ether], [bundle([1])])).toEqual([])
   })
 
   test('behavior: without envelopes the sender of the transfer is taken for the actor', () => {

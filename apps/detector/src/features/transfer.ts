@@ -1,4 +1,14 @@
-import type { Address, Asset, ChainTransaction, Frame, LabelClass, TokenInfo } from '@tocsin/chain-model'
+import {
+  actorOf,
+  undoneBy,
+  type ActedAt,
+  type Address,
+  type Asset,
+  type ChainTransaction,
+  type Frame,
+  type LabelClass,
+  type TokenInfo,
+} from '@tocsin/chain-model'
 import { placeOf, type Place, type PricedTransaction } from './priced-transaction.ts'
 import { outlierPassedOver, priceAt, usd8Of, type Price } from './price.ts'
 
@@ -24,7 +34,10 @@ export interface Transfer extends Place {
   readonly price: Price | null
   /** A newer price, which is an outlier: it was not valued with that. */
   readonly passedOver: Price | null
-  /** Who acted; null where the recording has no envelope: then the sender of each transfer is taken for the actor. */
+  /**
+   * Who acted: the account of a user operation, a Safe, an owner who signed, else the transaction's sender. Null where
+   * the recording does not tell: then the sender of each transfer is taken for the actor.
+   */
   readonly actor: Address | null
   readonly labels: { readonly from: readonly LabelClass[]; readonly to: readonly LabelClass[] }
 }
@@ -57,13 +70,12 @@ const transfersOfSeen = new WeakMap<PricedTransaction, readonly Transfer[]>()
 function computeTransfers({ transaction, prices }: PricedTransaction): readonly Transfer[] {
   if (transaction.status === 'failed') return []
   const place = placeOf(transaction)
-  const actor = transaction.known.envelope ? transaction.from : null
-
   const transfer = (
-    at: Pick<Transfer, 'via' | 'ordinal'>,
+    told: Pick<Transfer, 'via' | 'ordinal'>,
     moved: { readonly asset: Asset; readonly token: Token; readonly amount: bigint },
     from: Address | null,
     to: Address | null,
+    at: ActedAt | null,
   ): readonly Transfer[] => {
     if (from === null || to === null || from === to || moved.amount === 0n) return []
     const { decimals } = moved.token
@@ -71,7 +83,8 @@ function computeTransfers({ transaction, prices }: PricedTransaction): readonly 
     const passedOver = price === null ? null : outlierPassedOver(prices, moved.asset, place.timestamp)
     const usd8 = price === null || decimals === null ? null : usd8Of(moved.amount, decimals, price.price8)
     const labels = { from: labelsOf(transaction, from), to: labelsOf(transaction, to) }
-    return [{ type: 'transfer', ...place, ...at, ...moved, from, to, price, passedOver, usd8, actor, labels }]
+    const actor = at === null ? transaction.from : actorOf(transaction, at).address
+    return [{ type: 'transfer', ...place, ...told, ...moved, from, to, price, passedOver, usd8, actor, labels }]
   }
 
   const coin = (amount: bigint) => ({ asset: 'native', token: nativeToken, amount }) as const
@@ -81,6 +94,7 @@ function computeTransfers({ transaction, prices }: PricedTransaction): readonly 
       coin(transaction.value),
       transaction.from,
       transaction.to ?? transaction.contractAddress,
+      null,
     ),
     ...executedFrames(transaction.frames ?? []).flatMap(({ traceAddress, value, from, to }) =>
       transfer(
@@ -88,6 +102,7 @@ function computeTransfers({ transaction, prices }: PricedTransaction): readonly 
         coin(value),
         from,
         to,
+        { frame: traceAddress },
       ),
     ),
     ...transaction.events.flatMap((event, position) =>
@@ -97,6 +112,7 @@ function computeTransfers({ transaction, prices }: PricedTransaction): readonly 
             { asset: event.address, token: tokenOf(transaction, event.address), amount: event.value },
             event.from,
             event.to,
+            { event: position },
           )
         : [],
     ),
@@ -124,10 +140,7 @@ const assetFamily = ({ asset, token }: Transfer): Asset => (token.kind === 'wrap
 
 /** Frames below the top one that moved value: none below a frame that failed, none that only borrows its caller's. */
 function executedFrames(frames: readonly Frame[]): readonly Frame[] {
-  const failed = new Set(frames.filter(({ error }) => error !== null).map(({ traceAddress }) => traceAddress.join('.')))
-  const isUndone = (traceAddress: readonly number[]): boolean =>
-    traceAddress.some((_, depth) => failed.has(traceAddress.slice(0, depth).join('.'))) ||
-    failed.has(traceAddress.join('.'))
+  const isUndone = undoneBy(frames)
   const moves: readonly Frame['type'][] = ['call', 'create', 'create2', 'selfdestruct']
   return frames.filter(
     ({ traceAddress, type, value }) =>
