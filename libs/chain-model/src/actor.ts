@@ -28,7 +28,7 @@ export const actorSchema = z.object({
   ]),
   /** Positions in the transaction's `events`, the last not included. Null: which are theirs is not known. */
   events: z.object({ start: z.int().nonnegative(), end: z.int().nonnegative() }).nullable(),
-  /** What stands below this frame is theirs. Null: the source has no frames, or does not tell which it is. */
+  /** What stands below this frame is theirs; `[]` is the transaction's own call. Null: it is not known which it is. */
   frame: traceAddressSchema.nullable(),
 })
 export type Actor = Readonly<z.output<typeof actorSchema>>

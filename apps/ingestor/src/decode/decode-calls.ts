@@ -40,14 +40,16 @@ export function callsOf({ frames, envelope }: SourceTransaction): ChainCall[] | 
 
 function callsOfFrames(frames: readonly SourceFrame[]): ChainCall[] {
   const calls: ChainCall[] = []
-  /** By depth: whose storage the frame there uses, and whom it sees as its caller. */
-  const running: { readonly self: Address; readonly caller: Address }[] = []
-  for (const { traceAddress, type, from, to, value, input } of frames) {
+  /** By depth: whose storage the frame there uses, whom it sees as its caller, and with what value. */
+  const running: { readonly self: Address; readonly caller: Address; readonly value: bigint }[] = []
+  for (const { traceAddress, type, from, to, input, ...frame } of frames) {
     const above = running[traceAddress.length - 1]
     const borrows = type === 'delegatecall' || type === 'callcode'
     const self = borrows ? (above?.self ?? from) : (to ?? from)
     const caller = type === 'delegatecall' ? (above?.caller ?? from) : from
-    running[traceAddress.length] = { self, caller }
+    // Of a delegatecall geth's tracer tells no value, Parity's that of the call above.
+    const value = type === 'delegatecall' ? (above?.value ?? frame.value) : frame.value
+    running[traceAddress.length] = { self, caller, value }
     if (to === null || !decoders.has(selectorOf(input))) continue
     // A view changes nothing. Another contract's code on one's own storage is a proxy that hands the call on, or a
     // library; on one's own code it is a multicall.
