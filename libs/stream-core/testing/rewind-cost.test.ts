@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { JoinTable } from '../src/state/join-table.ts'
 import { NestedTable } from '../src/state/nested-table.ts'
 import { PaneTable } from '../src/state/pane-table.ts'
 import { ValueTable } from '../src/state/value-table.ts'
@@ -46,7 +47,7 @@ const costOfRevert = (keys: number) => {
   offer(chain, ...block(1, early), ...block(100, []), { type: 'finalized', epoch: 100 }, ...block(101, []))
   const late = Array.from({ length: 30 }, (_, index) => ({ from: `w${index}`, to: `v${index}`, amount: 16 }))
   offer(chain, ...block(102, late))
-  const tables = [ValueTable, NestedTable, PaneTable, Timers, Schedule]
+  const tables = [ValueTable, NestedTable, JoinTable, PaneTable, Timers, Schedule]
   const restores = tables.map((table) => vi.spyOn(table.prototype, 'restore'))
   try {
     const units = offer(chain, { type: 'reverted', epoch: 102 })

@@ -3,9 +3,11 @@ import { ListView } from '../src/state/list-view.ts'
 import type { OutputTag } from '../src/process-function.ts'
 import type { Transition } from '../src/sink.ts'
 import type { SourceCodec, SourceRecord } from '../src/source.ts'
+import { JoinTable } from '../src/state/join-table.ts'
 import { NestedTable } from '../src/state/nested-table.ts'
 import { PaneTable } from '../src/state/pane-table.ts'
 import { ValueTable } from '../src/state/value-table.ts'
+import type { Waiting } from '../src/state/waiting-elements.ts'
 import { newMemoryStoreContents, openMemoryStore, type MemoryStoreContents } from '../src/state/memory-store.ts'
 import { Timed } from '../src/state/timed.ts'
 import { restoreCheckpoint, writeCheckpoint } from '../src/task/checkpoint.ts'
@@ -206,7 +208,7 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
       for (const { table: of, key, sub } of contents.cells.values()) {
         if (of !== name || sub !== null) continue
         if (table instanceof ValueTable) table.get(key)
-        else if (table instanceof NestedTable) table.of(key)
+        else if (table instanceof NestedTable || table instanceof JoinTable) table.of(key)
       }
       if (table instanceof ValueTable) {
         for (const [key, value] of table.entries()) {
@@ -219,6 +221,10 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
             return [sub, shown(value)]
           })
           values.push([key, plain])
+        }
+      } else if (table instanceof JoinTable) {
+        for (const [key, elements] of table.entries()) {
+          values.push([key, elements.map(({ time, value }: Waiting<unknown>) => [time, shown(value)])])
         }
       } else if (table instanceof PaneTable) {
         const byKey = new Map<string, unknown[]>()

@@ -1,10 +1,7 @@
 import type { Codec } from '../codec.ts'
 import type { JoinContext, JoinFunction } from '../join-function.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
-import { ListView, listCodec } from '../state/list-view.ts'
-import type { UndoLog } from '../task/rewind.ts'
-import { integerSubKeys, NestedTable } from '../state/nested-table.ts'
-import { Schedule } from '../schedule.ts'
+import { JoinTable } from '../state/join-table.ts'
 import { minTimestamp, requireTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
@@ -20,47 +17,9 @@ export interface IntervalJoinOptions<Key, Left, Right, Out> {
   readonly join: JoinFunction<Key, Left, Right, Out>
 }
 
-/** The elements of one side by key and time, until nothing of the other side can match them any more. */
-class Buffered<T> extends NestedTable<number, ListView<T>> {
-  readonly #expiryOf: (timestamp: Timestamp) => Timestamp
-  readonly #expiries: Schedule
-
-  constructor(
-    name: string,
-    codec: Codec<ListView<T>>,
-    undo: UndoLog,
-    options: { readonly expiryOf: (timestamp: Timestamp) => Timestamp; readonly expiries: Schedule },
-  ) {
-    super(name, integerSubKeys, codec, undo)
-    this.#expiryOf = options.expiryOf
-    this.#expiries = options.expiries
-    this.#expiries.follows(this, (key, timestamp) => this.#expiries.add(this.#expiryOf(timestamp), key))
-  }
-
-  protected override put(key: string, timestamp: number, elements: ListView<T> | undefined): void {
-    super.put(key, timestamp, elements)
-    if (elements !== undefined) this.#expiries.add(this.#expiryOf(timestamp), key)
-  }
-
-  /** Drops the elements of one key that nothing can match any more. @returns whether it did anything */
-  expireNext(watermark: Timestamp): boolean {
-    if (this.#expiries.sortNext(watermark)) return true
-    const due = this.#expiries.take(watermark)
-    if (due === undefined) return false
-    for (let first = this.of(due.key)?.first(); first !== undefined; first = this.of(due.key)?.first()) {
-      if (this.#expiryOf(first) > due.time) break
-      this.set(due.key, first, undefined)
-    }
-    return true
-  }
-}
-
-/** Elements go together that nothing can match any more within so small a part of the interval. */
-const expiriesAnInterval = 16
-
 /**
- * Each element waits in its side's buffer until nothing of the other side can match it any more, and meets what the
- * other buffer holds, by time, then in the order of arrival. A pair's timestamp is the later one's.
+ * Each element waits in its side's table until nothing of the other side can match it any more, and meets what the
+ * other's table holds, by time, then in the order of arrival. A pair's timestamp is the later one's.
  * Source: Flink's IntervalJoinOperator. Differs: pairs come out in order of the other side's time.
  */
 export const intervalJoinOperator =
@@ -73,17 +32,16 @@ export const intervalJoinOperator =
     const { main, undo, outputs } = context
     const { lower, upper, join } = options
     const { of } = byteStringsOf(left.codec)
-    const step = Math.max(1, Math.floor((upper - lower) / expiriesAnInterval))
-    const buffer = <T>(name: string, codec: Codec<T>, rest: DurationMs) => {
-      const expiries = new Schedule(`${name}-expiries`, undo)
-      const expiryOf = (timestamp: Timestamp) => Math.ceil((timestamp + Math.max(rest, 0)) / step) * step
-      const table = new Buffered<T>(name, listCodec(codec), undo, { expiryOf, expiries })
+    const waiting = <T>(name: string, codec: Codec<T>, rest: DurationMs) => {
+      const table = new JoinTable<T>(name, codec, undo, { rest, interval: upper - lower })
       context.register(table)
-      context.register(expiries)
+      context.register(table.expiries)
       return table
     }
-    const lefts = buffer('#left', options.leftCodec, upper)
-    const rights = buffer('#right', options.rightCodec, -lower)
+    const restOfLeft = Math.max(upper, 0)
+    const restOfRight = Math.max(-lower, 0)
+    const lefts = waiting('#left', options.leftCodec, restOfLeft)
+    const rights = waiting('#right', options.rightCodec, restOfRight)
 
     let key: Key
     const pair: { -readonly [Name in keyof JoinContext<Key, Out>]: JoinContext<Key, Out>[Name] } = {
@@ -99,13 +57,15 @@ export const intervalJoinOperator =
 
     const side = <Own, Other>(at: {
       readonly selector: KeySelector<Key, Own>
-      readonly own: Buffered<Own>
-      readonly other: Buffered<Other>
+      readonly own: JoinTable<Own>
+      readonly other: JoinTable<Other>
+      /** How long a partner waits. */
+      readonly rest: DurationMs
       /** Where a partner stands, relative to the element. */
       readonly from: DurationMs
       readonly to: DurationMs
       readonly lateTag: string | null
-      readonly meet: (own: Own, ownTime: Timestamp, others: ListView<Other>, otherTime: Timestamp) => void
+      readonly meet: (own: Own, ownTime: Timestamp, other: Other, otherTime: Timestamp) => void
     }): Receiver => ({
       process(value, timestamp) {
         const undoPosition = undo.position
@@ -121,11 +81,17 @@ export const intervalJoinOperator =
           }
           key = at.selector.keyOf(element)
           const bytes = of(key)
-          at.own.set(bytes, timestamp, at.own.get(bytes, timestamp)?.append(element) ?? ListView.of([element]))
-          at.other.of(bytes)?.visitBetween(timestamp + at.from, timestamp + at.to, (others, otherTime) => {
-            pair.timestamp = timestamp > otherTime ? timestamp : otherTime
-            at.meet(element, timestamp, others, otherTime)
-          })
+          at.own.add(bytes, timestamp, element)
+          const others = at.other.of(bytes)
+          if (others === undefined) return
+          const to = timestamp + at.to
+          // Partners that are past may still be there: they leave many at once.
+          let index = others.indexFrom(Math.max(timestamp + at.from, watermark - at.rest + 1))
+          for (let other = others.at(index); other !== undefined && other.time <= to; other = others.at(index)) {
+            pair.timestamp = timestamp > other.time ? timestamp : other.time
+            at.meet(element, timestamp, other.value, other.time)
+            index += 1
+          }
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }
@@ -138,26 +104,28 @@ export const intervalJoinOperator =
           selector: left,
           own: lefts,
           other: rights,
+          rest: restOfRight,
           from: lower,
           to: upper,
           lateTag: options.leftLateTag,
-          meet(own, ownTime, others, otherTime) {
+          meet(own, ownTime, other, otherTime) {
             pair.leftTimestamp = ownTime
             pair.rightTimestamp = otherTime
-            for (let at = 0; at < others.size; at += 1) join(own, others.at(at), pair)
+            join(own, other, pair)
           },
         }),
         side<Right, Left>({
           selector: right,
           own: rights,
           other: lefts,
+          rest: restOfLeft,
           from: -upper,
           to: -lower,
           lateTag: options.rightLateTag,
-          meet(own, ownTime, others, otherTime) {
+          meet(own, ownTime, other, otherTime) {
             pair.leftTimestamp = otherTime
             pair.rightTimestamp = ownTime
-            for (let at = 0; at < others.size; at += 1) join(others.at(at), own, pair)
+            join(other, own, pair)
           },
         }),
       ],

@@ -16,6 +16,7 @@ import { Input } from '../../src/task/input.ts'
 import { OutputBuffer } from '../../src/task/output-buffer.ts'
 import { decodeMarker, encodeMarker, type ProgressMarker } from '../../src/task/marker.ts'
 import { Schedule } from '../../src/schedule.ts'
+import { JoinTable } from '../../src/state/join-table.ts'
 import { MemoryBudget } from '../../src/state/memory-budget.ts'
 import { ValueTable } from '../../src/state/value-table.ts'
 import { UndoLog } from '../../src/task/rewind.ts'
@@ -206,6 +207,11 @@ export const defects: readonly Defect[] = [
     name: 'versions of a temporal join that no checkpoint holds',
     store: writing((cells) => cells.filter(({ table }) => !table.endsWith('/#versions'))),
   },
+  {
+    name: 'elements of an interval join that no checkpoint holds',
+    store: writing((cells) => cells.filter(({ table }) => !table.endsWith('/#right'))),
+  },
+  { name: 'an interval join not rewound', breakIn: breaking(JoinTable.prototype, 'restore', () => () => undefined) },
   {
     name: 'broadcast state that no checkpoint holds',
     store: writing((cells) => cells.filter(({ table }) => !table.includes('/#broadcast-'))),

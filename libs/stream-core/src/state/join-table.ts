@@ -1,0 +1,492 @@
+import type { Codec } from '../codec.ts'
+import { Schedule } from '../schedule.ts'
+import type { UndoLog } from '../task/rewind.ts'
+import type { DurationMs, Timestamp } from '../time.ts'
+import { keyOf, type CellRef } from './cell-ref.ts'
+import type { CheckpointedTable, EncodedCell, StoredTable } from './checkpointed-table.ts'
+import { absent, Generations } from './generations.ts'
+import { integerKey, type ByteString } from './key-encoding.ts'
+import { ListView, listCodec } from './list-view.ts'
+import { integerSubKeys } from './nested-table.ts'
+import { decodeEntry, decodePage, encodePage, maxEntriesAPage } from './page.ts'
+import { PageWriter } from './slot-log.ts'
+import { bytesACell, bytesAByte } from './value-table.ts'
+import { decodeVersioned, encodeVersioned } from './versioned.ts'
+import { WaitingElements, type Waiting } from './waiting-elements.ts'
+
+/** How the store holds the elements of a key. */
+interface StoredPages {
+  /** Of the first element. */
+  readonly from: Timestamp
+  /** Where the pages after the first begin. */
+  readonly firsts: readonly Timestamp[]
+}
+
+/** What one side has of a key. */
+class Row<T> extends WaitingElements<T> {
+  readonly key: ByteString
+  stored: StoredPages | null
+  /** Memory may have another row of the key by now. */
+  isDropped = false
+  /** When it was last said to be looked at, if that is still to come. */
+  expiry: Timestamp | null = null
+  /** The stretch between two checkpoints in which it last changed, and from when on elements came in it, if any did. */
+  changedIn = 0
+  changedFrom: Timestamp = Infinity
+  /** What the latter was in the stretch before: the checkpoint in hand has still to write it. */
+  dueFrom: Timestamp = Infinity
+
+  constructor(key: ByteString, stored: StoredPages | null) {
+    super()
+    this.key = key
+    this.stored = stored
+  }
+}
+
+/** Of one time. */
+type Together<T> = readonly [Waiting<T>, ...Waiting<T>[]]
+
+/** What an element takes in memory besides its value's bytes. */
+const bytesAnElement = 80
+/** Elements go together that nothing can match any more within so small a part of the interval. */
+const expiriesAnInterval = 4
+/** A rewind puts so many back at once, and counts them as one change. */
+const elementsAChange = 16
+
+/**
+ * The elements of one side of a join, by key and time, until nothing of the other side can match them any more. All
+ * elements of a key are in memory, or none.
+ *
+ * Elements never change, and each has a number in the order of arrival: so what a checkpoint holds of a key is what had
+ * arrived by a number and not left. It lies in pages by time, of which those are written that elements came to or left.
+ */
+export class JoinTable<T> implements CheckpointedTable {
+  readonly name: string
+  readonly layout = 'pages'
+  readonly survivesRewind = false
+  /** When which keys have elements that are past. */
+  readonly expiries: Schedule
+  readonly #rest: DurationMs
+  readonly #step: DurationMs
+  readonly #rows = new Generations<Row<T>>()
+  readonly #codec: Codec<ListView<T>>
+  readonly #undo: UndoLog
+  #stored: StoredTable | null = null
+  /** As in `ValueTable`, in keys. */
+  #cold = 0
+  #size = 0
+  #storedSize = 0
+  #sizeInCheckpoint = 0
+  /** In memory; after an eviction an estimate. */
+  #elements = 0
+  /** Of the next to arrive. Those of the store arrived before: they count up from far below. */
+  #nextArrival = 0
+  #nextRead = Number.MIN_SAFE_INTEGER
+  /** All that arrived before it, and still waits, can no longer be undone. */
+  #finalArrival = 0
+  #stretch = 1
+  /** In this stretch. */
+  #changed: Row<T>[] = []
+  /** What these were when the checkpoint in hand began. Null: none is in hand. */
+  #due: readonly Row<T>[] | null = null
+  #dueArrival = 0
+  /** What left since then, or before in what could be undone. */
+  #left = new Map<Row<T>, Waiting<T>[]>()
+  /** What the checkpoint in hand makes of the pages of a key; null: it has none. */
+  #written = new Map<Row<T>, StoredPages | null>()
+  #departures = 0
+  #seenBytes = 0
+  #seenElements = 0
+
+  /** An element waits until the watermark is `rest` past it. `interval` is how far apart its partners may be. */
+  constructor(
+    name: string,
+    codec: Codec<T>,
+    undo: UndoLog,
+    { rest, interval }: { readonly rest: DurationMs; readonly interval: DurationMs },
+  ) {
+    this.name = name
+    this.#codec = listCodec(codec)
+    this.#undo = undo
+    this.#rest = rest
+    this.#step = Math.max(1, Math.floor(interval / expiriesAnInterval))
+    this.expiries = new Schedule(`${name}-expiries`, undo)
+    this.expiries.follows(this, (key, time) => this.expiries.add(this.#expiryOf(time), key))
+  }
+
+  /** Read only. Those that are past may still be among them. */
+  of(key: ByteString): WaitingElements<T> | undefined {
+    return this.#find(key)
+  }
+  add(key: ByteString, time: Timestamp, value: T): void {
+    const row = this.#find(key) ?? this.#create(key)
+    const arrival = this.#nextArrival++
+    this.#undo.record(this, row, arrival, time)
+    const before = row.size
+    row.add({ time, arrival, value })
+    this.#resized(row, before)
+    const expiry = this.#expiryOf(time)
+    if (row.expiry === expiry) return
+    row.expiry = expiry
+    this.expiries.add(expiry, key)
+  }
+  /** Lets go what is past of one key. @returns whether it did anything */
+  expireNext(watermark: Timestamp): boolean {
+    if (this.expiries.sortNext(watermark)) return true
+    const due = this.expiries.take(watermark)
+    if (due === undefined) return false
+    const row = this.#find(due.key)
+    if (row === undefined) return true
+    row.expiry = null
+    const before = row.size
+    const left = row.takeUpTo(due.time - this.#rest)
+    const max = this.#undo.hasEpochs ? elementsAChange : Infinity
+    for (let at = 0; at < left.length; at += max) {
+      // Each has a name of its own: in an epoch a key may be looked at for the same time again.
+      this.#departures += 1
+      this.#undo.record(this, row, `${this.#departures}`, left.slice(at, at + max))
+    }
+    this.#resized(row, before)
+    return true
+  }
+  /** Of what is in memory: all, in a table without a store. */
+  *entries(): Generator<readonly [ByteString, readonly Waiting<T>[]]> {
+    for (const [key, row] of this.#rows.entries()) {
+      const elements = [...between(row, -Infinity, Infinity)]
+      if (elements.length > 0) yield [key, elements]
+    }
+  }
+
+  restore(cell: CellRef, sub: string | number | null, previous: unknown): void {
+    const row = this.#rowOf(cell)
+    const before = row.size
+    if (isLeft<T>(previous)) row.putBack(previous)
+    else row.remove(previous as Timestamp, sub as number) // both recorded by `add`
+    this.#resized(row, before)
+  }
+  touch(cell: CellRef, sub: string | number | null, previous: unknown): void {
+    if (typeof sub === 'number') this.#finalArrival = sub + 1
+    if (this.#stored === null) return
+    const row = this.#rowOf(cell)
+    const hasCome = !isLeft<T>(previous)
+    if (!hasCome && this.#due !== null) this.#noteLeft(row, previous)
+    if (row.changedIn !== this.#stretch) {
+      row.dueFrom = row.changedFrom
+      row.changedFrom = Infinity
+      row.changedIn = this.#stretch
+      this.#changed.push(row)
+    }
+    if (hasCome && (previous as Timestamp) < row.changedFrom) row.changedFrom = previous as Timestamp // as in `restore`
+  }
+  note(cell: CellRef, _sub: string | number | null, previous: unknown): void {
+    // That one came later its number tells.
+    if (isLeft<T>(previous)) this.#noteLeft(this.#rowOf(cell), previous)
+  }
+
+  /** Keys, in memory or not. */
+  get size(): number {
+    return this.#size
+  }
+  readonly loadedFirst = 'nothing'
+  load(): void {
+    throw new Error(`Nothing of the table "${this.name}" is loaded first.`)
+  }
+  attach(stored: StoredTable): void {
+    this.#stored = stored
+    this.#size = this.#storedSize = this.#sizeInCheckpoint = this.#cold = stored.size
+  }
+
+  /** The elements of a time out of their bytes, the version of their codec before them. */
+  entryOf(sub: string, versioned: Uint8Array): { readonly sub: Timestamp; readonly value: ListView<T> } {
+    return { sub: integerSubKeys.fromBytes(sub), value: decodeVersioned(this.#codec, versioned, this.name) }
+  }
+
+  get bytesInMemory(): number {
+    return this.#rows.size * bytesACell + this.#elements * this.#bytesOfOne()
+  }
+  get bytesChanged(): number {
+    return this.#changed.length * (bytesACell + this.#bytesOfOne())
+  }
+  startGeneration(): void {
+    this.#rows.start()
+  }
+  dropUnused(): void {
+    const before = this.#rows.size
+    this.#rows.dropOld()
+    if (before > 0) this.#elements = Math.round((this.#elements * this.#rows.size) / before)
+    this.#cold = Infinity
+  }
+
+  beginCheckpoint(): void {
+    this.#due = this.#changed
+    this.#dueArrival = this.#finalArrival
+    this.#changed = []
+    this.#stretch += 1
+  }
+  *changedCells(): Generator<EncodedCell | null> {
+    for (const row of this.#due ?? []) yield* this.#changedPages(row)
+  }
+  get sizeInCheckpoint(): number {
+    return this.#sizeInCheckpoint
+  }
+  *endCheckpoint(isDurable: boolean): Generator<void> {
+    const due = this.#due ?? []
+    const written = this.#written
+    this.#due = null
+    this.#left = new Map()
+    this.#written = new Map()
+    if (!isDurable) {
+      this.#sizeInCheckpoint = this.#storedSize
+      for (const row of due) {
+        if (row.changedIn === this.#stretch) row.changedFrom = Math.min(row.changedFrom, row.dueFrom)
+        else {
+          row.changedIn = this.#stretch
+          this.#changed.push(row)
+        }
+      }
+      return
+    }
+    this.#storedSize = this.#sizeInCheckpoint
+    for (const [row, stored] of written) {
+      row.stored = stored
+      if (stored === null && row.size === 0 && row.changedIn !== this.#stretch) this.#drop(row)
+      yield
+    }
+  }
+
+  encodePrevious(previous: unknown): Uint8Array | null {
+    if (!isLeft<T>(previous)) return integerKey.encode(previous as Timestamp) // as in `restore`
+    const page = new PageWriter()
+    for (const { time, arrival, value } of previous) {
+      const bytes = encodeVersioned(this.#codec, ListView.of([value]))
+      const [to, at] = page.reserve(2 * integerBytes + 4 + bytes.length)
+      to.set(integerKey.encode(time), at)
+      to.set(integerKey.encode(arrival), at + integerBytes)
+      to.writeUInt32BE(bytes.length, at + 2 * integerBytes)
+      to.set(bytes, at + 2 * integerBytes + 4)
+    }
+    return page.bytes()
+  }
+  decodePrevious(bytes: Uint8Array | null): unknown {
+    if (bytes === null) throw new Error('assertion: a change of a join table has bytes')
+    if (bytes.length === integerBytes) return integerKey.decode(bytes)
+    const page = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const left: Waiting<T>[] = []
+    for (let at = 0; at < page.length;) {
+      const [time, arrival] = [at, at + integerBytes].map((from) =>
+        integerKey.decode(page.subarray(from, from + integerBytes)),
+      )
+      const valueAt = at + 2 * integerBytes + 4
+      at = valueAt + page.readUInt32BE(valueAt - 4)
+      const [value] = decodeVersioned(this.#codec, page.subarray(valueAt, at), this.name)
+      left.push({ time: time as number, arrival: arrival as number, value: value as T }) // as written above
+    }
+    return left
+  }
+
+  /** On a grid, so that few times are due. */
+  #expiryOf(time: Timestamp): Timestamp {
+    return Math.ceil((time + this.#rest) / this.#step) * this.#step
+  }
+  #find(key: ByteString): Row<T> | undefined {
+    const row = this.#rows.get(key)
+    if (row === undefined) return this.#cold === 0 ? undefined : this.#read(key)
+    return row === absent ? undefined : row
+  }
+  #create(key: ByteString): Row<T> {
+    const row = new Row<T>(key, null)
+    this.#rows.set(key, row)
+    return row
+  }
+  #rowOf(cell: CellRef): Row<T> {
+    if (cell instanceof Row && !cell.isDropped) return cell as Row<T> // this table recorded it
+    const key = keyOf(cell)
+    return this.#find(key) ?? this.#create(key)
+  }
+  #drop(row: Row<T>): void {
+    row.isDropped = true
+    this.#rows.delete(row.key)
+  }
+  #noteLeft(row: Row<T>, elements: readonly Waiting<T>[]): void {
+    const left = this.#left.get(row)
+    if (left === undefined) this.#left.set(row, [...elements])
+    else left.push(...elements)
+  }
+  #resized(row: Row<T>, before: number): void {
+    this.#elements += row.size - before
+    if (before === 0 && row.size > 0) this.#size += 1
+    if (before === 0 || row.size > 0) return
+    this.#size -= 1
+    // Of a table with a store memory alone knows of it, until a checkpoint does.
+    if (this.#stored === null) this.#drop(row)
+  }
+
+  /** The pages of `key` to which elements came since the last checkpoint, or from which some left. */
+  *#changedPages(row: Row<T>): Generator<EncodedCell | null> {
+    const { key } = row
+    const from = row.changedIn === this.#stretch ? row.dueFrom : row.changedFrom
+    // All at once, as the fold goes on when this yields. Elements never change, so they can be encoded later.
+    const { pages, stored } = pagesOf(new RowThen(row, this.#left.get(row) ?? [], this.#dueArrival), row.stored, from)
+    this.#written.set(row, stored)
+    this.#sizeInCheckpoint += Number(stored !== null) - Number(row.stored !== null)
+    for (const { start, elements } of pages) {
+      const firsts = start === null ? (stored?.firsts ?? []) : []
+      const sub = start === null ? null : integerSubKeys.toBytes(start)
+      yield { key, sub, value: elements === null ? null : this.#encodePage(firsts, elements) }
+    }
+    if (pages.length === 0) yield null
+  }
+  #encodePage(firsts: readonly Timestamp[], elements: readonly Together<T>[]): Uint8Array {
+    const entries = elements.map((together): readonly [string, Uint8Array] => {
+      const bytes = this.#codec.encode(ListView.of(together.map(({ value }) => value)))
+      this.#seenBytes += bytes.length
+      this.#seenElements += together.length
+      return [integerSubKeys.toBytes(together[0].time), bytes]
+    })
+    return encodePage({ firsts: firsts.map((first) => integerSubKeys.toBytes(first)), entries }, this.#codec.version)
+  }
+
+  #read(key: ByteString): Row<T> | undefined {
+    const stored = this.#stored
+    const page = stored?.read(key, null)
+    if (stored === null || page === undefined) {
+      this.#rows.set(key, absent)
+      return undefined
+    }
+    const elements: Waiting<T>[] = []
+    const firsts = this.#readPage(page, elements)
+    for (const first of firsts) {
+      const next = stored.read(key, first)
+      if (next === undefined) throw new Error(`A page of a key of "${this.name}" is missing from the store.`)
+      this.#readPage(next, elements)
+    }
+    const row = new Row<T>(key, {
+      from: elements[0]?.time ?? Infinity,
+      firsts: firsts.map((first) => integerSubKeys.fromBytes(first)),
+    })
+    for (const element of elements) row.add(element)
+    this.#rows.set(key, row)
+    this.#elements += row.size
+    this.#cold -= 1
+    return row
+  }
+  #readPage(bytes: Uint8Array, into: Waiting<T>[]): readonly string[] {
+    const { version, firsts, entries } = decodePage(bytes)
+    for (const [sub, list] of entries) {
+      const time = integerSubKeys.fromBytes(sub)
+      for (const value of decodeEntry(this.#codec, list, version, this.name)) {
+        into.push({ time, arrival: this.#nextRead++, value })
+        this.#seenElements += 1
+      }
+      this.#seenBytes += list.length
+    }
+    return firsts
+  }
+  #bytesOfOne(): number {
+    return bytesAnElement + bytesAByte * (this.#seenElements === 0 ? 0 : this.#seenBytes / this.#seenElements)
+  }
+}
+
+const integerBytes = 8
+
+/** Of what is recorded: elements that left, or the time of one that came. */
+const isLeft = <T>(previous: unknown): previous is readonly Waiting<T>[] => typeof previous === 'object'
+
+/** Of a row when the checkpoint in hand began: what had arrived by then, whether it left since or not. */
+class RowThen<T> {
+  readonly #row: WaitingElements<T>
+  readonly #left = new WaitingElements<T>()
+  /** What left since left in order; some of it may be back. */
+  readonly #leftUpTo: Timestamp = -Infinity
+  readonly #arrival: number
+
+  constructor(row: WaitingElements<T>, left: readonly Waiting<T>[], arrival: number) {
+    this.#row = row
+    this.#arrival = arrival
+    let last = -Infinity
+    for (const element of left.toSorted((a, b) => a.time - b.time || a.arrival - b.arrival)) {
+      if (element.arrival >= arrival || element.arrival === last) continue
+      this.#left.add(element)
+      last = element.arrival
+      this.#leftUpTo = element.time
+    }
+  }
+
+  get first(): Waiting<T> | undefined {
+    for (const element of this.#between(-Infinity, Infinity)) return element
+    return undefined
+  }
+  /** In `[from, to)`, in parts for a page each: all are full but the last, which may be empty. */
+  partsBetween(from: Timestamp, to: Timestamp): readonly (readonly Together<T>[])[] {
+    let part: [Waiting<T>, ...Waiting<T>[]][] = []
+    const parts = [part]
+    for (const element of this.#between(from, to)) {
+      const together = part.at(-1)
+      if (together?.[0].time === element.time) together.push(element)
+      else if (part.length < maxEntriesAPage) part.push([element])
+      else parts.push((part = [[element]]))
+    }
+    return parts
+  }
+  *#between(from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
+    yield* between(this.#left, from, to)
+    for (const element of between(this.#row, Math.max(from, this.#leftUpTo + 1), to)) {
+      if (element.arrival < this.#arrival) yield element
+    }
+  }
+}
+
+/** In `[from, to)`. */
+function* between<T>(elements: WaitingElements<T>, from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
+  let index = elements.indexFrom(from)
+  for (let next = elements.at(index); next !== undefined && next.time < to; next = elements.at(index)) {
+    yield next
+    index += 1
+  }
+}
+
+/** What a checkpoint makes of the pages of a key that holds `then`: those that change, null where they go. */
+const pagesOf = <T>(
+  then: RowThen<T>,
+  before: StoredPages | null,
+  /** Elements came from then on. */
+  from: Timestamp,
+): {
+  readonly pages: readonly { readonly start: Timestamp | null; readonly elements: readonly Together<T>[] | null }[]
+  readonly stored: StoredPages | null
+} => {
+  const starts = [-Infinity, ...(before?.firsts ?? [])]
+  const { first } = then
+  if (first === undefined) {
+    const pages = before === null ? [] : [null, ...before.firsts].map((start) => ({ start, elements: null }))
+    return { pages, stored: null }
+  }
+  const storedFrom = before?.from ?? Infinity
+  const pages: { readonly start: Timestamp; readonly elements: readonly Together<T>[] | null }[] = []
+  const firsts: Timestamp[] = []
+  let onFirst: readonly Together<T>[] | null = null
+  for (const [page, start] of starts.entries()) {
+    const end = starts[page + 1] ?? Infinity
+    const hasLost = storedFrom < first.time && storedFrom < end && start < first.time
+    if (!hasLost && end <= from) {
+      if (page > 0) firsts.push(start)
+      continue
+    }
+    for (const [index, part] of then.partsBetween(start, end).entries()) {
+      const [at] = part[0] ?? []
+      if (page === 0 && index === 0) onFirst = part
+      else if (at === undefined) pages.push({ start, elements: null })
+      else {
+        // The first keeps its name, although what it is named by may have left.
+        const name = index === 0 ? start : at.time
+        firsts.push(name)
+        pages.push({ start: name, elements: part })
+      }
+    }
+  }
+  const stored = { from: first.time, firsts }
+  const isSame = firsts.length === before?.firsts.length && firsts.every((each, at) => each === before.firsts[at])
+  if (onFirst === null && isSame) return { pages, stored }
+  const elements = onFirst ?? then.partsBetween(-Infinity, starts[1] ?? Infinity)[0] ?? []
+  return { pages: [...pages, { start: null, elements }], stored }
+}
