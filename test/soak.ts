@@ -11,7 +11,8 @@ const usage = `Usage: npm run soak -- <what> [options]
       --steps M            events in each, default 40
   ingest                 the ingestor over simulated nodes: reorgs to depth 64, forks that flip, lies, silence, crashes
       --seeds N            how many, default 10000
-  ingest --kills N       kill -9 of a real process that follows a node into the embedded log, N times
+  ingest --kills N       kill -9 of a real process that follows a node into the embedded log, N times; every second reads
+                         far ahead in workers, and in the last quarter the newest blocks are replaced
   kafka                  storms over processes, a broker and PostgreSQL: kill -9, stops, cuts, restarts, full disks
       --faults N           how many, in storms of 40; default 200
       --preload MODULE     what each process loads before all else, to break it on purpose

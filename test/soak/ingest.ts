@@ -53,11 +53,20 @@ export async function soakIngestKills(options: {
     unit: 'kills',
   })
   try {
-    const report = await runIngestKillStorm({ seed, kills, onKill: (done) => bar.update({ done, total: kills }) })
+    // The last quarter while the newest blocks are replaced.
+    const withReorgs = Math.floor(kills / 4)
+    const calm = await runIngestKillStorm({
+      ...{ seed, kills: kills - withReorgs },
+      onKill: (done) => bar.update({ done, total: kills }),
+    })
+    const forked = await runIngestKillStorm({
+      ...{ seed, kills: withReorgs, reorgs: true },
+      onKill: (done) => bar.update({ done: kills - withReorgs + done, total: kills }),
+    })
     bar.end()
-    const { hits, wrote, blocks, records } = report
+    const sum = (of: keyof typeof calm) => calm[of] + forked[of]
     process.stdout.write(
-      `SEED=${seed}: held, ${hits} of ${kills} processes killed, ${wrote} after they had written, ${blocks} blocks, ${records} records, as of one left alone\n`,
+      `SEED=${seed}: held, ${sum('hits')} of ${kills} processes killed, ${sum('wrote')} after they had written, ${sum('backfilling')} while workers read far ahead, ${forked.reverted} blocks replaced, ${sum('blocks')} blocks, ${sum('records')} records, as of one left alone\n`,
     )
     return true
   } catch (error) {

@@ -1,4 +1,5 @@
 import { defineSettings, setting, type SettingsOf } from '@tocsin/service-kit'
+import type { SpanLimits, WindowLimits } from './ledger/backfill-plan.ts'
 import { parsePriceFeed } from './prices/price-feeds.ts'
 
 /** Every setting of the ingestor, once. Either an endpoint is followed or recordings are read. */
@@ -30,6 +31,21 @@ export const ingestorSettings = defineSettings({
     flag: 'from',
     doc: 'The first block, where the log is empty. Not given: the node’s head.',
     min: 0,
+    default: null,
+  }),
+  to: setting.integer({
+    env: 'TOCSIN_TO',
+    flag: 'to',
+    doc: 'The last block: the work ends when it is in the log and final. Not given: the chain is followed.',
+    min: 0,
+    default: null,
+  }),
+  workers: setting.integer({
+    env: 'TOCSIN_WORKERS',
+    flag: 'workers',
+    doc: 'Threads that read, verify and decode while the log is far behind; 1: the process does it itself. Not given: one for each core, 8 at most.',
+    min: 1,
+    max: 64,
     default: null,
   }),
   finalityDepth: setting.integer({
@@ -212,7 +228,11 @@ export const maxMempoolBlocks = 256
 export const mempoolForgetAfterMs = 600_000
 export const maxWaitingPending = 10_000
 export const maxPendingAsked = 1_000
-/** Blocks that are asked for at once while the log is behind the head. */
-export const maxBlocksInFlight = 16
+/** More threads than this share too few requests at an endpoint. */
+export const mostDefaultWorkers = 8
+/** How many blocks one look takes: live ones, and of final history. */
+export const spans: SpanLimits = { maxLiveBlocks: 16, maxBackfillBlocks: 1_024, minBackfillBlocks: 64 }
+/** Blocks of final history that are under way at once between the node and the log, and what they may take of memory. */
+export const window: WindowLimits = { maxBlocks: 64, maxBytes: 64 << 20 }
 export const maxCallsInFlight = 16
 export const maxRememberedContracts = 100_000

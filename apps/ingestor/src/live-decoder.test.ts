@@ -2,7 +2,7 @@ import { parseAddress, parseHash, type Hash, type Hex } from '@tocsin/chain-mode
 import { describe, expect, test } from 'vitest'
 import { scriptedSource } from './sources/scripted-source.ts'
 import type { TimedBlock } from './sources/recording-source.ts'
-import { liveDecoder } from './start-ingestor.ts'
+import { liveDecoder } from './live-decoder.ts'
 
 const token = parseAddress(`0x${'1'.repeat(40)}`)
 const word = (value: number): Hex => `0x${value.toString(16).padStart(64, '0')}`
@@ -19,7 +19,7 @@ describe('liveDecoder', () => {
       [other.hash, 18],
     ])
     const asked: Hash[] = []
-    const decode = liveDecoder(
+    const { decode } = liveDecoder(
       {
         ...source,
         call: async ({ blockHash, data }) => {

@@ -41,6 +41,11 @@ export const ingestorMetrics = (metrics: Metrics) => ({
     help: 'Answers that did not hold, by endpoint and field.',
     labels: ['endpoint', 'field'],
   }),
+  undecoded: metrics.counter({
+    name: 'tocsin_ingestor_decode_failures_total',
+    help: 'Logs that claim to be an event and do not decode as it, by the event they claim; they are kept raw.',
+    labels: ['event'],
+  }),
   endpointScore: metrics.gauge({
     name: 'tocsin_ingestor_endpoint_score_ratio',
     help: 'How well an endpoint answers, 1 at best; below 0.5 others are asked first.',

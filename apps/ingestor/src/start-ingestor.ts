@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Address } from '@tocsin/chain-model'
 import type { EventLog } from '@tocsin/event-log'
@@ -15,27 +16,29 @@ import {
   exchangePriceMaxAgeMs,
   exchangeSilentAfterMs,
   fallbackFinalityDepth,
-  maxBlocksInFlight,
-  maxCallsInFlight,
-  maxRememberedContracts,
   maxWaitingPrices,
+  mostDefaultWorkers,
   priceHeartbeatMs,
+  spans,
+  window,
   type IngestorConfig,
 } from './config.ts'
-import { blockDecoder, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
+import { workerReader } from './backfill/worker-reader.ts'
+import type { Knowledge } from './decode/decode-block.ts'
 import { ingestRecording, loadKnowledge, type IngestProgress } from './ingest.ts'
-import { chainFacts } from './knowledge/chains.ts'
-import { contractFacts, contractsOf } from './knowledge/contract-facts.ts'
+import { chainFacts, type ChainFacts } from './knowledge/chains.ts'
 import { wrappedNativeOf } from './knowledge/token-list.ts'
+import { sourceReader } from './ledger/block-reader.ts'
 import { followChain, type FollowObserver } from './ledger/follow.ts'
+import { liveDecoder, type LiveDecoder } from './live-decoder.ts'
 import type { LedgerNews } from './mempool/follow-mempool.ts'
-import { minedIn, startMempool } from './mempool/start-mempool.ts'
+import { startMempool } from './mempool/start-mempool.ts'
 import { ingestorMetrics, type IngestorMetrics } from './metrics.ts'
 import { readChainPriceFeeds, type ChainPriceFeed } from './prices/chain-price-feeds.ts'
 import { comparedBlocks } from './prices/chain-pricer.ts'
 import { nodeFeeds } from './prices/node-feeds.ts'
 import { readRecentChainPrices } from './prices/recent-chain-prices.ts'
-import { withChainPrices } from './prices/with-chain-prices.ts'
+import { blockPricer, withChainPrices, type BlockPricer } from './prices/with-chain-prices.ts'
 import { httpPriceSource } from './prices/http-price-source.ts'
 import { exchangePriceSource } from './prices/exchange-price-source.ts'
 import { declareNoPrices, followPrices, ingestPriceFile } from './prices/ingest-prices.ts'
@@ -49,7 +52,6 @@ import type { ChainSource } from './sources/chain-source.ts'
 import { jsonRpcSource } from './sources/json-rpc-source.ts'
 import { pooledSource } from './sources/pooled-source.ts'
 import { openRecording } from './sources/recording-source.ts'
-import type { TimedBlock } from './sources/recording-source.ts'
 
 export interface IngestorDeps {
   readonly log: EventLog
@@ -352,7 +354,7 @@ async function followNode(
       chainId,
       finalizedTag: (config.finalityDepth ?? chain.finalityDepth) === null,
       traces: config.traces,
-      verifyHashes: config.verifyHashes === 'auto' ? chain.ethereumFormats : config.verifyHashes === 'on',
+      verifyHashes: hashesAreVerified(config, chain),
       onNotice: (message) => logger.info(message),
       onUntraced: () => metrics.untraced.inc(),
     }),
@@ -392,83 +394,123 @@ async function followNode(
     },
     both,
   )
+  const decoder = liveDecoder(source, knowledge)
   const feeds = priceFeeds.filter((feed) => feed.chainId === chainId)
-  const decode =
+  const pricer =
     feeds.length === 0
-      ? liveDecoder(source, knowledge)
-      : withChainPrices(liveDecoder(source, knowledge), {
+      ? null
+      : blockPricer({
           feeds,
           reader: nodeFeeds(source),
           recent: () => readRecentChainPrices(deps.log, deps.prefix, chainId, comparedBlocks),
           onNotice: (message) => logger.warn(message),
         })
+  const decode = pricer === null ? decoder.decode : withChainPrices(decoder.decode, pricer)
+  const backfill = backfillReader({
+    ...{ endpoints, chainId, config, knowledge, decoder, feeds, pricer, metrics, logger },
+    mined: mempool !== null,
+  })
   const follower = observer(metrics, told, logger, now)
-  const following = mempool === null ? { decode, observe: follower } : tellingMempool(mempool, decode, follower)
   try {
     const chainFollowed = followChain(
       {
         prefix: deps.prefix,
         from: config.from ?? 'latest',
+        to: config.to,
         finalityDepth: config.finalityDepth ?? chain.finalityDepth,
         fallbackFinalityDepth,
         pollIntervalMs: config.pollInterval,
-        maxBlocksInFlight,
+        spans,
+        window,
       },
       {
         source,
         log: deps.log,
-        ...following,
+        blocks: sourceReader(source, decode, { mined: mempool !== null }),
+        ...(backfill === null ? {} : { backfill }),
+        observe: mempool === null ? follower : tellingMempool(mempool, follower),
         wait: waitFor,
         backOffMs: (attempt) => backOffDelay(attempt, Math.random(), { initialDelayMs: 200, maxDelayMs: 15_000 }),
       },
       both,
     )
-    await Promise.all([chainFollowed, mempool?.done])
+    await Promise.all([chainFollowed.then(() => over.abort()), mempool?.done])
   } finally {
     over.abort()
-    await Promise.all([pool.close(), heads?.close(), mempool?.done.catch(() => {})])
+    await Promise.all([backfill?.close(), pool.close(), heads?.close(), mempool?.done.catch(() => {})])
   }
 }
 
-type Decode = ReturnType<typeof liveDecoder>
+const hashesAreVerified = ({ verifyHashes }: IngestorConfig, { ethereumFormats }: ChainFacts): boolean =>
+  verifyHashes === 'auto' ? ethereumFormats : verifyHashes === 'on'
 
-/** Tells the mempool what is in the log: the blocks with the call data that only their source holds. */
-function tellingMempool(
-  mempool: LedgerNews,
-  decode: Decode,
-  observe: FollowObserver,
-): { readonly decode: Decode; readonly observe: FollowObserver } {
-  const sources = new WeakMap<DecodedBlock, TimedBlock>()
-  return {
-    decode: async (block, signal) => {
-      const decoded = await decode(block, signal)
-      sources.set(decoded, block)
-      return decoded
+/** Reads final history in threads of its own; null where the settings say that there are none. */
+function backfillReader(deps: {
+  readonly endpoints: readonly RpcEndpoint[]
+  readonly chainId: number
+  readonly config: IngestorConfig
+  readonly knowledge: Knowledge
+  readonly decoder: LiveDecoder
+  readonly feeds: readonly ChainPriceFeed[]
+  readonly pricer: BlockPricer | null
+  readonly metrics: IngestorMetrics
+  readonly logger: Logger
+  readonly mined: boolean
+}): ReturnType<typeof workerReader> | null {
+  const { endpoints, chainId, config, knowledge, decoder, feeds, pricer, metrics, logger, mined } = deps
+  const workers = config.workers ?? Math.min(mostDefaultWorkers, availableParallelism())
+  if (workers === 1) return null
+  // Each thread finds out for itself what a node cannot do.
+  const noticed = new Set<string>()
+  return workerReader({
+    workers,
+    start: {
+      ...{ chainId, knowledge, feeds, mined, traces: config.traces, requestTimeoutMs: config.requestTimeout },
+      verifyHashes: hashesAreVerified(config, chainFacts(chainId)),
+      endpoints: endpoints.map(({ name }, at) => ({ name, url: config.rpc[at] ?? '' })),
     },
-    observe: {
-      ...observe,
-      appended(block, at) {
-        observe.appended(block, at)
-        const { number, hash } = block.seal.block
-        const source = sources.get(block)
-        if (hash !== null && source !== undefined) mempool.sealed({ number, hash }, minedIn(source), at.reverted)
-      },
-      finalized(number) {
-        observe.finalized(number)
-        mempool.finalized(number)
-      },
+    endpoints,
+    decoder,
+    ...(pricer === null ? {} : { pricer }),
+    observe(event) {
+      if (event.type === 'hedged') metrics.hedged.inc({ endpoint: event.endpoint })
+      else if (event.type === 'untraced') metrics.untraced.inc()
+      else if (event.type === 'called') counted(metrics, event.endpoint, event.method, event.outcome, event.bytes)
+      else if (!noticed.has(event.message)) {
+        noticed.add(event.message)
+        logger.info(event.message)
+      }
     },
-  }
+  })
+}
+
+/** Tells the mempool what is in the log. */
+const tellingMempool = (mempool: LedgerNews, observe: FollowObserver): FollowObserver => ({
+  ...observe,
+  appended(block, at) {
+    observe.appended(block, at)
+    const { number, hash } = block.seal.block
+    if (hash !== null) mempool.sealed({ number, hash }, block.mined, at.reverted)
+  },
+  finalized(number) {
+    observe.finalized(number)
+    mempool.finalized(number)
+  },
+})
+
+function counted(
+  metrics: IngestorMetrics,
+  ...[endpoint, method, outcome, bytes]: Parameters<EndpointObserver['called']>
+): void {
+  metrics.calls.inc({ endpoint, method, outcome })
+  metrics.bytes.inc({ endpoint, method }, bytes)
 }
 
 /** `logger` is told of an endpoint that is left aside; null where it is the only one, which the follower tells of. */
 function endpointObserver(metrics: IngestorMetrics, logger: Logger | null): EndpointObserver {
   const unwell = new Set<string>()
   return {
-    called(endpoint, method, outcome, bytes) {
-      metrics.calls.inc({ endpoint, method, outcome })
-      metrics.bytes.inc({ endpoint, method }, bytes)
-    },
+    called: (endpoint, method, outcome, bytes) => counted(metrics, endpoint, method, outcome, bytes),
     scored(endpoint, score, isUnwell) {
       metrics.endpointScore.set({ endpoint }, score)
       if (isUnwell === unwell.has(endpoint)) return
@@ -482,32 +524,6 @@ function endpointObserver(metrics: IngestorMetrics, logger: Logger | null): Endp
   }
 }
 
-/** Decodes a block and, if contracts in it are not known yet, asks them at that block and decodes it again. */
-export function liveDecoder(
-  source: ChainSource,
-  knowledge: Knowledge,
-): (block: TimedBlock, signal: AbortSignal) => Promise<DecodedBlock> {
-  const decoder = blockDecoder(chainFacts(source.chainId), knowledge)
-  const facts = contractFacts(source, { maxCallsInFlight, maxRemembered: maxRememberedContracts })
-  return async (block, signal) => {
-    decoder.rewind(block.number)
-    let decoded = decoder.decode(block)
-    if (block.hash === null) return decoded
-    // Twice at most: the first round may name tokens of pools that only then are known.
-    for (let round = 0; round < 2; round++) {
-      const named = contractsOf(decoded)
-      const tokens = named.tokens.filter((address) => !decoder.knowsToken(address))
-      const pools = named.pools.filter((address) => !decoder.knowsPool(address))
-      if (tokens.length === 0 && pools.length === 0) break
-      const learned = await facts.read({ tokens, pools }, { number: block.number, blockHash: block.hash }, signal)
-      if (learned.tokens.length === 0 && learned.pools.size === 0) break
-      decoder.learn(learned)
-      decoded = decoder.decode(block)
-    }
-    return decoded
-  }
-}
-
 function observer(metrics: IngestorMetrics, health: Health, logger: Logger, now: () => number): FollowObserver {
   let isQuarantined = false
   return {
@@ -518,11 +534,12 @@ function observer(metrics: IngestorMetrics, health: Health, logger: Logger, now:
       metrics.lag.set(Math.max(0, head.number - (newest?.number ?? head.number)))
       if (newest !== null) metrics.lagSeconds.set(Math.max(0, (now() - newest.timestamp) / 1000))
     },
-    appended({ seal }, { reverted, head }) {
+    appended({ seal, undecoded }, { reverted, head }) {
       if (!isQuarantined) health.well()
       metrics.blocks.inc()
       metrics.transactions.inc(seal.transactions)
       metrics.events.inc(seal.events)
+      for (const [event, logs] of Object.entries(undecoded)) metrics.undecoded.inc({ event }, logs)
       metrics.headBlock.set(seal.block.number)
       metrics.lag.set(Math.max(0, head.number - seal.block.number))
       metrics.lagSeconds.set(Math.max(0, (now() - seal.block.timestamp) / 1000))

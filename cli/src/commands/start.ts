@@ -19,7 +19,7 @@ import { UsageError } from '../words.ts'
 const settings = {
   start: startSettings,
   shared: defineSettings({ topicPrefix: sharedSettings.topicPrefix }),
-  ingestor: without(ingestorSettings, 'recordings'),
+  ingestor: without(ingestorSettings, 'recordings', 'to'),
   detector: without(detectorSettings, 'chainId', 'stateFolder'),
   api: without(alertsApiSettings, 'databaseFolder'),
 }
@@ -147,7 +147,7 @@ interface StartedChain {
 
 const nodeOf = ({ ingestor }: Context['settings']): StartedChain => ({
   name: 'a node',
-  ingestor: { ...ingestor, recordings: [] },
+  ingestor: { ...ingestor, to: null, recordings: [] },
   prices: {},
   running: Promise.resolve(),
 })
@@ -171,6 +171,7 @@ async function openDemoChain(
       rpc: [demo.rpcUrl],
       chainId: demo.chainId,
       from: demo.startBlock,
+      to: null,
       finalityDepth: ingestor.finalityDepth ?? demo.finalityDepth,
       recordings: [],
       tokens: [...ingestor.tokens, demo.tokensFile],

@@ -7,10 +7,14 @@ export interface PoolTokens {
 }
 
 /**
- * What is known of pools beyond the transaction at hand. `proven` entries come from a call to the pool or from the event
- * of a listed factory; the others from a factory that anyone may have deployed, and only fill what transfers leave open.
+ * A pool as it is known beyond the transaction at hand. `proven`: by a call to the pool or the event of a listed factory;
+ * else by a factory that anyone may have deployed, and it only fills what transfers leave open.
  */
-export type PoolTable = ReadonlyMap<Address, PoolTokens & { readonly proven: boolean }>
+export type KnownPool = PoolTokens & { readonly proven: boolean }
+
+export interface PoolTable {
+  get(pool: Address): KnownPool | undefined
+}
 
 type Creation = ChainEventOf<'uniswap-v2-pair-created' | 'uniswap-v3-pool-created'>
 /** Pools of v4 have no address of their own, and settle net of each other: transfers do not tell their tokens. */

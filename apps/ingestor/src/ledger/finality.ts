@@ -28,6 +28,20 @@ export function finalLink(chain: CanonicalChain, rule: FinalityRule): ChainLink 
   return links.find(({ number, hash }) => number === block.number && hash === block.hash) ?? null
 }
 
+/** The newest number that the node calls final, or that is so deep under its head; below 0: none. */
+export const finalNumber = (head: number, rule: FinalityRule): number =>
+  rule.type === 'depth' ? head - rule.depth : (rule.block?.number ?? -1)
+
+/**
+ * The last of the headers that, linked to the block of this number, prove it final by the rule; the block's own number
+ * where it needs none. Null where the node does not call it final yet.
+ */
+export function finalityProof(number: number, rule: FinalityRule): number | null {
+  if (rule.type === 'depth') return number + rule.depth
+  if (rule.block === null || rule.block.number < number) return null
+  return Math.min(rule.block.number, number + catchUpDepth)
+}
+
 /** The link that stands where the node's final block should: then our branch and that block exclude each other. */
 export const contradictedLink = (chain: CanonicalChain, rule: FinalityRule): ChainLink | null => {
   if (rule.type === 'depth' || rule.block === null) return null

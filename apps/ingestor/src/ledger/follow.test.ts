@@ -12,6 +12,7 @@ import { blockDecoder } from '../decode/decode-block.ts'
 import { chainFacts } from '../knowledge/chains.ts'
 import { scriptedSource, type ScriptedSource } from '../sources/scripted-source.ts'
 import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
+import { sourceReader } from './block-reader.ts'
 import { followChain, type FollowConfig } from './follow.ts'
 import { openLedger } from './ledger.ts'
 import { readResumePoint } from './resume-point.ts'
@@ -22,10 +23,12 @@ const at = { topic: transactionsTopic(prefix, chainId), partition: 0 }
 const config: FollowConfig = {
   prefix,
   from: 1,
+  to: null,
   finalityDepth: 6,
   fallbackFinalityDepth: 6,
   pollIntervalMs: 1000,
-  maxBlocksInFlight: 4,
+  spans: { maxLiveBlocks: 4, maxBackfillBlocks: 32, minBackfillBlocks: 8 },
+  window: { maxBlocks: 8, maxBytes: 1 << 20 },
 }
 
 interface Watched {
@@ -56,7 +59,7 @@ async function follow(
     {
       source,
       log,
-      decode: async (block) => decoder.decode(block),
+      blocks: sourceReader(source, async (block) => decoder.decode(block)),
       observe: {
         looked: ({ newest, final }) => watched.looks.push([newest?.number, final?.number]),
         appended: () => {},
@@ -228,6 +231,60 @@ describe('followChain', () => {
       await follow(source, log, (turn) => turn < 1, { finalityDepth: null })
       expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1)))
     }
+  })
+
+  test('behavior: with a last block it ends when that is in the log and final, whatever comes after it', async () => {
+    const source = scriptedSource({ chainId })
+    source.mine(40)
+    const byDepth = openSimulatedLog()
+    await follow(source, byDepth, () => expect.unreachable('it had nothing to wait for'), { to: 20 })
+    expect(recordsOf(byDepth).slice(-1)).toMatchObject([{ type: 'finalized', block: { number: 20 } }])
+    for (const finality of [0, 5, 20]) {
+      const byTag = openSimulatedLog()
+      source.setFinality(finality)
+      const idle = () => expect.unreachable('it had nothing to wait for')
+      await follow(source, byTag, idle, { to: 20, finalityDepth: null })
+      expect(recordsOf(byTag).slice(-2)).toMatchObject([
+        { block: { number: 20 } },
+        { type: 'finalized', block: { number: 20 } },
+      ])
+      expect(hashes(chainInLog(byTag, source))).toEqual(hashes(source.canonical.slice(1, 21)))
+    }
+  })
+
+  test('behavior: a last block that is not final yet is waited for, through reorgs, and a second run finds nothing to do', async () => {
+    const source = scriptedSource({ chainId })
+    const log = openSimulatedLog()
+    source.mine(10)
+    const idle: number[] = []
+    const play = (turn: number) => {
+      idle.push(turn)
+      if (turn === 1) source.reorg(3, 4) // the last block is another one now
+      if (turn === 2) source.mine(1)
+      if (turn > 2) source.mine(2)
+      return true
+    }
+    await follow(source, log, play, { to: 9 })
+    expect(idle).toEqual([0, 1, 2, 3, 4])
+    expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1, 10)))
+    expect(recordsOf(log).at(-1)).toMatchObject({ type: 'finalized', block: { number: 9 } })
+    const before = recordsOf(log).length
+    await follow(source, log, () => expect.unreachable('it had nothing to wait for'), { to: 9 })
+    expect(recordsOf(log).length).toBe(before)
+  })
+
+  test('behavior: what reads final history far ahead writes what is written block by block, and goes on live', async () => {
+    const source = scriptedSource({ chainId })
+    source.mine(200)
+    source.setFinality(10)
+    const more = (turn: number) => turn < 3 && source.mine(2) !== undefined
+    const [far, near] = [openSimulatedLog(), openSimulatedLog()]
+    const tag = { finalityDepth: null }
+    await follow(source, far, () => false, tag)
+    await follow(source, near, () => false, { ...tag, spans: { ...config.spans, minBackfillBlocks: Infinity } })
+    expect(recordsOf(far)).toEqual(recordsOf(near))
+    await follow(source, far, more, tag)
+    expect(hashes(chainInLog(far, source))).toEqual(hashes(source.canonical.slice(1)))
   })
 
   test('error: a node whose head is older than what is final is told, not taken for a quiet chain', async () => {

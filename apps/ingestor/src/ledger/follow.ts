@@ -1,34 +1,41 @@
 import { CommitUnknownError, type EventLog } from '@tocsin/event-log'
-import type { DecodedBlock } from '../decode/decode-block.ts'
+import type { EncodedBlock } from '../decode/encode-block.ts'
 import type { ChainSource, ChainTip } from '../sources/chain-source.ts'
-import type { TimedBlock } from '../sources/recording-source.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
 import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
 import { advance, type Advance, type CanonicalChain, type ChainLink, type Quarantine } from './advance.ts'
-import { contradictedLink, finalLink, type FinalityRule } from './finality.ts'
+import { planSpan, type Span, type SpanLimits, type WindowLimits } from './backfill-plan.ts'
+import type { BlockReader, ReadBlock } from './block-reader.ts'
+import { contradictedLink, finalityProof, finalLink, finalNumber, type FinalityRule } from './finality.ts'
 import { afterFinal, afterReorg, noFlips } from './flips.ts'
 import { openLedger, type Ledger } from './ledger.ts'
 import { FinalBlockConflictError, FlippingForksError } from './quarantined-branch-error.ts'
+import { readAhead, type ReadAhead } from './read-ahead.ts'
 
 export interface FollowConfig {
   readonly prefix: string
   /** The first block, where the log is empty; `latest` is the head. Where it is not, the log says where to go on. */
   readonly from: number | 'latest'
+  /** The last block: the work is done when it is in the log and final. Null: there is none, the chain is followed. */
+  readonly to: number | null
   /** So many blocks under the newest in the log a block counts as final; null: what the node calls `finalized`. */
   readonly finalityDepth: number | null
   /** In place of the node's `finalized` where it has none. */
   readonly fallbackFinalityDepth: number
   /** How long to wait for news when there is none. A new head from the source ends the wait. */
   readonly pollIntervalMs: number
-  /** How many blocks are asked for at once while the log is behind the head. */
-  readonly maxBlocksInFlight: number
+  /** How many blocks one look takes; of these the live ones are asked for at once. */
+  readonly spans: SpanLimits
+  /** How many blocks of final history are under way at once. */
+  readonly window: WindowLimits
 }
 
 export interface FollowDeps {
   readonly source: ChainSource
   readonly log: EventLog
-  /** Decodes a block, asking the chain what it needs to know of tokens and pools. */
-  readonly decode: (block: TimedBlock, signal: AbortSignal) => Promise<DecodedBlock>
+  readonly blocks: BlockReader
+  /** Reads final history, where it is not {@link blocks} that does. */
+  readonly backfill?: BlockReader
   readonly observe: FollowObserver
   /** Resolves after so many ms, or when `wake` is called, or rejects when the signal is aborted. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
@@ -44,7 +51,7 @@ export interface FollowObserver {
    */
   looked(at: { readonly head: BlockHeader; readonly newest: ChainLink | null; readonly final: ChainLink | null }): void
   /** `reverted`: what the block took the place of, newest first. */
-  appended(block: DecodedBlock, at: { readonly reverted: readonly ChainLink[]; readonly head: BlockHeader }): void
+  appended(block: EncodedBlock, at: { readonly reverted: readonly ChainLink[]; readonly head: BlockHeader }): void
   finalized(number: number): void
   /** An error that will be tried again, or that quarantines an endpoint's branch: loud, and never the end. */
   failed(error: unknown, next: { readonly attempt: number; readonly delayMs: number }): void
@@ -66,10 +73,12 @@ const looksUntilTrusted = 20
 const isOver = new Error('not waited for any more')
 
 /**
- * Follows the chain for ever: asks the source, decides with {@link advance}, writes one append a block. Ends only when
- * the signal is aborted, or with an error that says `handling: 'stop'` (another writer took over, the log is broken).
+ * Follows the chain: asks the source, decides with {@link advance}, writes one append a block. What is final and not yet
+ * in the log is read far ahead and written in order, by the same rules. Ends when the last block asked for is final in the
+ * log, when the signal is aborted, or with an error that says `handling: 'stop'` (another writer took over, the log is
+ * broken).
  */
-export async function followChain(config: FollowConfig, deps: FollowDeps, signal: AbortSignal): Promise<never> {
+export async function followChain(config: FollowConfig, deps: FollowDeps, signal: AbortSignal): Promise<void> {
   const { source, observe } = deps
   const news = newsBell()
   const unsubscribe = source.onHead(news.ring)
@@ -83,13 +92,15 @@ export async function followChain(config: FollowConfig, deps: FollowDeps, signal
       try {
         ledger ??= await openLedger(deps.log, config.prefix, source.chainId)
         news.clear()
-        const more = await follower.look(ledger, signal)
+        const next = await follower.look(ledger, signal)
         attempt = 1
         observe.quarantined(++looksInPeace < looksUntilTrusted)
-        if (!more) await news.wait(deps.wait, config.pollIntervalMs, signal)
+        if (next === 'done') return
+        if (next === 'wait') await news.wait(deps.wait, config.pollIntervalMs, signal)
       } catch (error) {
         signal.throwIfAborted()
         if (!mayRetry(error)) throw error
+        follower.forget()
         attempt++
         if (error instanceof FinalBlockConflictError || error instanceof FlippingForksError) {
           looksInPeace = 0
@@ -109,6 +120,9 @@ export async function followChain(config: FollowConfig, deps: FollowDeps, signal
     await ledger?.close()
   }
 }
+
+/** More would wait behind each other, and look slow to those who asked. */
+const maxHeadersInFlight = 128
 
 const mayRetry = (error: unknown) => error instanceof Error && 'handling' in error && error.handling === 'retry'
 
@@ -147,6 +161,9 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
   let tagWasTold = false
   let startWasTold = false
   let flips = noFlips
+  /** The headers of the span after the one at hand, asked for while that is written. */
+  let upcoming: { readonly first: number; readonly headers: Promise<readonly BlockHeader[]> } | undefined
+  let isFarBehind = false
 
   function finality({ finalized }: ChainTip): FinalityRule {
     if (config.finalityDepth !== null) return { type: 'depth', depth: config.finalityDepth }
@@ -165,15 +182,17 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
   }
 
   return {
-    /** One look at the chain, and what follows from it. @returns whether there is more to do at once. */
-    async look(ledger: Ledger, signal: AbortSignal): Promise<boolean> {
+    /** One look at the chain, and what follows from it: whether there is more to do at once, something to wait for, or no more. */
+    async look(ledger: Ledger, signal: AbortSignal): Promise<'more' | 'wait' | 'done'> {
       const tip = await source.tip(signal)
       const { head } = tip
       if (ledger.chain === null && !(await begin(ledger, tip, signal))) {
         observe.looked({ head, newest: null, final: null })
-        return false
+        return 'wait'
       }
       const [known] = chainOf(ledger)
+      observe.looked({ head, newest: newest(chainOf(ledger)), final: ledger.anchorIsFinal ? known : null })
+      if (isDone(ledger)) return 'done'
       // Not a quiet chain: nothing could be seen to happen until the node had come so far, or had turned out another's.
       if (ledger.anchorIsFinal && head.number < known.number)
         throw wrong(
@@ -182,7 +201,6 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
           'head',
           `its head is older than block ${known.number}, which is final in the log: it syncs, or follows another chain`,
         )
-      observe.looked({ head, newest: newest(chainOf(ledger)), final: ledger.anchorIsFinal ? known : null })
       const rule = finality(tip)
       if (
         ledger.anchorIsFinal &&
@@ -191,16 +209,33 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
         rule.block.hash !== known.hash
       )
         throw quarantineFinal(tip, known, rule.block)
-      const ahead = await nextHeaders(ledger, tip, signal)
+      const last = config.to === null || head.number <= config.to ? head : await headerOf(config.to, tip, head, signal)
+      const next = newest(chainOf(ledger)).number + 1
+      const span = planSpan({ next, head: last.number, final: finalNumber(head.number, rule) }, config.spans)
+      if (isFarBehind && span.type === 'live') deps.backfill?.rest()
+      isFarBehind = span.type === 'backfill'
+      const ahead = await nextHeaders(span, { next, tip, last, rule }, signal)
       const over = new AbortController()
       try {
-        const blocks = prefetch(ahead, AbortSignal.any([signal, over.signal]))
+        const blocks = prefetch(span, ahead, AbortSignal.any([signal, over.signal]))
         for (const header of ahead) if (!(await follow(header, { ledger, tip, rule, blocks }, signal))) break
       } finally {
         over.abort(isOver)
       }
-      return newest(chainOf(ledger)).number < head.number
+      if (newest(chainOf(ledger)).number < last.number) return 'more'
+      if (last.number === config.to) await finalizeLast(ledger, { tip, rule, last }, signal)
+      return isDone(ledger) ? 'done' : 'wait'
     },
+
+    /** What was asked for ahead may have been wrong. */
+    forget(): void {
+      upcoming = undefined
+    },
+  }
+
+  /** A log that was begun anew above the last block asked for has nothing of it either. */
+  function isDone({ anchorIsFinal, chain }: Ledger): boolean {
+    return config.to !== null && anchorIsFinal && chain !== null && chain[0].number >= config.to
   }
 
   /** Makes the first block asked for the one that the log begins with; false where it is yet to come. */
@@ -213,32 +248,62 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
     return first !== null
   }
 
-  /** The head, or where it is further on the headers of the next blocks, as far as each is the parent of the next. */
-  async function nextHeaders(ledger: Ledger, tip: ChainTip, signal: AbortSignal): Promise<readonly BlockHeader[]> {
-    const next = newest(chainOf(ledger)).number + 1
-    const count = Math.min(tip.head.number - next + 1, config.maxBlocksInFlight)
-    if (count < 2) return [tip.head.number > next ? await headerOf(next, tip, signal) : tip.head]
-    const headers = await Promise.all(Array.from({ length: count }, (_, at) => headerOf(next + at, tip, signal)))
+  /** The last one, or where it is further on the headers of the next blocks, as far as each is the parent of the next. */
+  async function nextHeaders(
+    { type, count }: Span,
+    { next, tip, last, rule }: Pick<Look, 'tip' | 'rule'> & { readonly next: number; readonly last: BlockHeader },
+    signal: AbortSignal,
+  ): Promise<readonly BlockHeader[]> {
+    if (count < 2) return [last.number > next ? await headerOf(next, tip, last, signal) : last]
+    const asked = upcoming?.first === next ? upcoming.headers : headersOf(next, count, tip, last, signal)
+    upcoming = undefined
+    const headers = await asked
+    const after = next + headers.length
+    const following = planSpan(
+      { next: after, head: last.number, final: finalNumber(tip.head.number, rule) },
+      config.spans,
+    )
+    if (type === 'backfill' && following.type === 'backfill') {
+      upcoming = { first: after, headers: headersOf(after, following.count, tip, last, signal) }
+      upcoming.headers.catch(() => {}) // it may never be awaited
+    }
     const broken = headers.findIndex(({ parentHash }, at) => at > 0 && parentHash !== headers[at - 1]?.hash)
     return broken === -1 ? headers : headers.slice(0, broken)
   }
 
-  async function headerOf(number: number, tip: ChainTip, signal: AbortSignal): Promise<BlockHeader> {
-    if (number === tip.head.number) return tip.head
+  async function headersOf(
+    first: number,
+    count: number,
+    tip: ChainTip,
+    last: BlockHeader,
+    signal: AbortSignal,
+  ): Promise<readonly BlockHeader[]> {
+    const headers: BlockHeader[] = []
+    while (headers.length < count) {
+      const from = first + headers.length
+      const some = Array.from({ length: Math.min(maxHeadersInFlight, first + count - from) }, (_, at) =>
+        headerOf(from + at, tip, last, signal),
+      )
+      headers.push(...(await Promise.all(some)))
+    }
+    return headers
+  }
+
+  async function headerOf(number: number, tip: ChainTip, last: BlockHeader, signal: AbortSignal): Promise<BlockHeader> {
+    if (number === last.number) return last
     const header = await source.headerByNumber(number, signal)
     if (header === null) throw wrong(tip, number, 'block', `it has none, but its head is ${tip.head.number}`)
     return header
   }
 
-  /** Asks for the blocks all at once; each is awaited where it is appended. The first is asked for there. */
-  function prefetch([, ...later]: readonly BlockHeader[], signal: AbortSignal): Prefetched {
-    const blocks = new Map<string, Promise<TimedBlock>>()
-    for (const header of later) {
-      const block = source.block(header, signal)
-      block.catch(() => {}) // it may never be awaited
-      blocks.set(header.hash, block)
-    }
-    return blocks
+  /** Asks for several blocks ahead; each is awaited where it is appended. One alone is asked for there: it may be known. */
+  function prefetch({ type }: Span, headers: readonly BlockHeader[], signal: AbortSignal): Look['blocks'] {
+    if (headers.length < 2) return null
+    const [reader, window] =
+      type === 'backfill'
+        ? [deps.backfill ?? deps.blocks, config.window]
+        : [deps.blocks, { maxBlocks: config.spans.maxLiveBlocks, maxBytes: Infinity }]
+    return readAhead(headers, (header) => reader.read(header, signal), window)
   }
 
   /** Carries out what {@link advance} says of the header and its unknown ancestors. @returns whether it is in the log now. */
@@ -320,15 +385,15 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
         'finalized',
         `its final block is ${rule.block.hash}, but its chain has ${header.hash}`,
       )
-    const block = await (blocks.get(header.hash) ?? source.block(header, signal))
-    const decoded = await deps.decode(block, signal)
+    const read = await (blocks?.take(header) ?? deps.blocks.read(header, signal))
+    const block = await read.settle(signal)
     signal.throwIfAborted()
     const [anchor, ...links] = chainOf(ledger)
     const after: CanonicalChain = [anchor, ...links.slice(0, links.length - revert.length), linkOf(header)]
     const final = finalLink(after, rule)
-    await ledger.append(decoded, { header, revert, final })
+    await ledger.append(block, { header, revert, final })
     if (revert.length > 0) flips = afterReorg(flips, revert, linkOf(header))
-    observe.appended(decoded, { reverted: revert, head: tip.head })
+    observe.appended(block, { reverted: revert, head: tip.head })
     if (final !== null) becameFinal(final)
   }
 
@@ -348,20 +413,39 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
     becameFinal(final)
   }
 
+  /**
+   * Says that the last block asked for is final, where the headers after it prove that by the same rule as the blocks after
+   * it would; these are not written.
+   */
+  async function finalizeLast(
+    ledger: Ledger,
+    { tip, rule, last }: Pick<Look, 'tip' | 'rule'> & { readonly last: BlockHeader },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [anchor, ...links] = chainOf(ledger)
+    const until = finalityProof(last.number, rule)
+    if (isDone(ledger) || until === null || until > tip.head.number) return
+    const after = await headersOf(last.number + 1, until - last.number, tip, tip.head, signal)
+    const chain: CanonicalChain = [anchor, ...links.filter(({ number }) => number <= last.number), ...after.map(linkOf)]
+    const isLinked = after.every(({ parentHash }, at) => parentHash === (after[at - 1] ?? last).hash)
+    const link = chain.find(({ number, hash }) => number === last.number && hash === last.hash)
+    if (!isLinked || link === undefined || (finalLink(chain, rule)?.number ?? -1) < last.number) return
+    await ledger.finalize(link)
+    becameFinal(link)
+  }
+
   function becameFinal({ number }: ChainLink): void {
     observe.finalized(number)
     flips = afterFinal(flips, number)
   }
 }
 
-type Prefetched = ReadonlyMap<string, Promise<TimedBlock>>
-
 /** What one look at the chain goes by. */
 interface Look {
   readonly ledger: Ledger
   readonly tip: ChainTip
   readonly rule: FinalityRule
-  readonly blocks: Prefetched
+  readonly blocks: ReadAhead<BlockHeader, ReadBlock> | null
 }
 
 const linkOf = ({ number, hash, timestamp }: BlockHeader): ChainLink => ({ number, hash, timestamp })

@@ -5,8 +5,8 @@ import {
   type Reverted,
   type TransactionsRecord,
 } from '@tocsin/chain-model'
-import type { EventLog, Producer } from '@tocsin/event-log'
-import type { DecodedBlock } from '../decode/decode-block.ts'
+import type { EventLog, NewRecord, Producer } from '@tocsin/event-log'
+import type { EncodedBlock } from '../decode/encode-block.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
 import type { CanonicalChain, ChainLink } from './advance.ts'
 import { LedgerBrokenError, readResumePoint, type ResumePoint } from './resume-point.ts'
@@ -36,7 +36,7 @@ export interface Ledger {
    * Reverts `revert` (newest first) and appends the block, and says that `final` is final, if given. `final` may be the
    * block itself.
    */
-  append(block: DecodedBlock, change: LedgerChange): Promise<void>
+  append(block: EncodedBlock, change: LedgerChange): Promise<void>
   finalize(final: ChainLink): Promise<void>
   close(): Promise<void>
 }
@@ -66,17 +66,14 @@ export async function openLedger(log: EventLog, prefix: string, chainId: number)
   }
 }
 
-export const recordOf = (topic: string, record: TransactionsRecord) => ({
-  topic,
-  partition: 0,
-  key: null,
-  value: transactionsCodec.encode(record),
-})
+export const recordOf = (topic: string, record: TransactionsRecord): NewRecord =>
+  encodedRecord(topic, transactionsCodec.encode(record))
+
+const encodedRecord = (topic: string, value: Uint8Array): NewRecord => ({ topic, partition: 0, key: null, value })
 
 function chainLedger(producer: Producer, topic: string, chainId: number, point: ResumePoint): Ledger {
   let { nextSequence, chain, anchorIsFinal } = point
-  const write = (records: readonly TransactionsRecord[]) =>
-    producer.append(records.map((record) => recordOf(topic, record)))
+  const record = (each: TransactionsRecord) => recordOf(topic, each)
   const finalized = ({ number, hash, timestamp }: ChainLink): Finalized => ({
     type: 'finalized',
     chainId,
@@ -105,7 +102,7 @@ function chainLedger(producer: Producer, topic: string, chainId: number, point: 
       if (chain === null || anchorIsFinal) throw new LedgerBrokenError('A final block was to be replaced.')
       chain = [parent, ...chain.slice(1)]
     },
-    async append({ transactions, prices = [], seal }, { header, revert, final }) {
+    async append({ transactions, prices, seal }, { header, revert, final }) {
       if (chain === null) throw new LedgerBrokenError('A block was appended before the ledger was started.')
       const reverted = revert.map(({ number, hash, timestamp }, at): Reverted => {
         const block = { number, hash, timestamp }
@@ -119,8 +116,13 @@ function chainLedger(producer: Producer, topic: string, chainId: number, point: 
           `Block ${header.number} was to be appended to block ${parent.number}, not its parent.`,
         )
       const sequence = nextSequence + reverted.length
-      const sealed = { ...seal, sequence }
-      await write([...reverted, ...transactions, ...prices, sealed, ...(final === null ? [] : [finalized(final)])])
+      await producer.append([
+        ...reverted.map(record),
+        ...transactions.map((value) => encodedRecord(topic, value)),
+        ...prices.map(record),
+        record({ ...seal, sequence }),
+        ...(final === null ? [] : [record(finalized(final))]),
+      ])
       const { number, hash, timestamp } = header
       nextSequence = sequence + 1
       chain = [anchor, ...kept, { number, hash, timestamp }]
@@ -130,7 +132,7 @@ function chainLedger(producer: Producer, topic: string, chainId: number, point: 
     },
     async finalize(final) {
       if (chain === null) throw new LedgerBrokenError('A block was finalized before the ledger was started.')
-      await write([finalized(final)])
+      await producer.append([record(finalized(final))])
       chain = cut(chain, final)
       anchorIsFinal = true
     },

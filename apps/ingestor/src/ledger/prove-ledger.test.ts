@@ -2,6 +2,7 @@ import { transactionsCodec, transactionsTopic, type TransactionsRecord } from '@
 import { openSimulatedLog } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
 import { blockDecoder } from '../decode/decode-block.ts'
+import { encodeBlock } from '../decode/encode-block.ts'
 import { chainFacts } from '../knowledge/chains.ts'
 import { scriptedSource } from '../sources/scripted-source.ts'
 import { openLedger } from './ledger.ts'
@@ -23,7 +24,7 @@ async function written() {
     throw new Error('assertion: four blocks were mined')
   ledger.start(genesis)
   const append = async (header: typeof one, revert: (typeof one)[] = [], final: typeof one | null = null) =>
-    ledger.append(decoder.decode(await source.block(header, signal)), { header, revert, final })
+    ledger.append(encodeBlock(decoder.decode(await source.block(header, signal))), { header, revert, final })
   for (const header of [one, two, three]) await append(header)
   await append(four, [], two)
   source.reorg(2, 4)

@@ -15,11 +15,9 @@ import type { IngestorMetrics } from '../metrics.ts'
 import { systemClock } from '../rpc/clock.ts'
 import { endpointNames, openTransport } from '../rpc/open-endpoints.ts'
 import { RpcEndpoint, type EndpointObserver } from '../rpc/rpc-endpoint.ts'
-import type { SourceBlock } from '../sources/source-block.ts'
 import { followMempool, type Mempool } from './follow-mempool.ts'
 import type { MempoolSource } from './mempool-source.ts'
 import { nodeMempool } from './node-mempool.ts'
-import type { MinedTransaction } from './pending-pool.ts'
 
 /** Follows the pool that the settings name, over a connection of its own; null where they say off. */
 export function startMempool(
@@ -103,11 +101,3 @@ async function untilOver({ done }: Mempool, source: MempoolSource): Promise<void
     await source.close()
   }
 }
-
-/** What ends pending transactions, of a block as its source holds it. */
-export const minedIn = ({ transactions }: SourceBlock): readonly MinedTransaction[] =>
-  transactions.flatMap(({ hash, envelope, outcome }) => {
-    if (envelope === null || envelope.nonce === null) return []
-    const { from, nonce, to, value, input } = envelope
-    return [{ hash, from, nonce, to, value, input, status: outcome?.status ?? 'unknown' }]
-  })

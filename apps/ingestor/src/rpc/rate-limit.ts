@@ -41,6 +41,12 @@ export class RateLimit {
   }
 
   refused(now: number, retryAfterMs: number | null): void {
+    // Of calls that were under way when the pause began: the same refusal, told again.
+    if (now < this.#pausedUntil) {
+      this.#pausedUntil = Math.max(this.#pausedUntil, now + (retryAfterMs ?? 0))
+      this.#nextAt = this.#pausedUntil
+      return
+    }
     const tooMany = this.#sent.filter(({ at }) => at > now - windowMs).reduce((sum, { calls }) => sum + calls, 0)
     this.#pace = Math.max(1, Math.min(this.#paceAt(now), tooMany) * backTo)
     this.#paceSince = now

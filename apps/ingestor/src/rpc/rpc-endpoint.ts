@@ -14,6 +14,8 @@ export interface RpcEndpointOptions {
   readonly requestTimeoutMs: number
   readonly clock: Clock
   readonly observe?: EndpointObserver
+  /** Requests under way at once, batches counted as one. Default 8. */
+  readonly maxExchangesInFlight?: number
 }
 
 /** Told of each call, for metrics. */
@@ -35,7 +37,7 @@ interface Job {
   tries: number
 }
 
-const maxExchangesInFlight = 8
+const defaultExchangesInFlight = 8
 /** More waiting than this is asked of another endpoint, or later. */
 const longestWaitMs = 1000
 const mostTries = 10
@@ -56,6 +58,7 @@ export class RpcEndpoint {
   readonly #rate = new RateLimit()
   readonly #queue: Job[] = []
   readonly #closed = new AbortController()
+  readonly #limitListeners = new Set<(retryAfterMs: number | null) => void>()
   #inFlight = 0
   #flushing = false
   #lastId = 0
@@ -111,6 +114,20 @@ export class RpcEndpoint {
     return this.#options.transport.subscribe(...about)
   }
 
+  /**
+   * Another connection of ours to the same address was asked to be used less: this one pauses and slows down as if it had
+   * been itself, so that all together keep the pace that one alone would.
+   */
+  restToo(retryAfterMs: number | null): void {
+    this.#rate.refused(this.#now, retryAfterMs)
+  }
+
+  /** Told when it is asked to be used less; see {@link restToo}. @returns how to stop */
+  onLimited(listener: (retryAfterMs: number | null) => void): () => void {
+    this.#limitListeners.add(listener)
+    return () => this.#limitListeners.delete(listener)
+  }
+
   failed(how: Failing): void {
     this.#score.failed(this.#now, how)
     this.#scored()
@@ -144,7 +161,10 @@ export class RpcEndpoint {
     try {
       // One turn for those who ask in the same breath.
       await clock.wait(0, this.#closed.signal)
-      while (this.#queue.length > 0 && this.#inFlight < maxExchangesInFlight) {
+      while (
+        this.#queue.length > 0 &&
+        this.#inFlight < (this.#options.maxExchangesInFlight ?? defaultExchangesInFlight)
+      ) {
         const pause = this.#rate.pauseMs(this.#now)
         if (pause > longestWaitMs) {
           this.#refuse(this.#queue.splice(0), `it asks to be left alone for another ${Math.ceil(pause / 1000)} s`)
@@ -259,6 +279,7 @@ export class RpcEndpoint {
 
   #limited(jobs: readonly Job[], retryAfterMs: number | null, how: string, share: number): void {
     this.#rate.refused(this.#now, retryAfterMs)
+    for (const listener of this.#limitListeners) listener(retryAfterMs)
     const reason = `it asks to be asked less often ${how}`
     for (const { request, reject } of jobs) {
       this.#options.observe?.called(this.name, request.method, 'limited', share)

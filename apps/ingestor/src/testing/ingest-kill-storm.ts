@@ -15,6 +15,10 @@ import { SimulatedNode, honest, type ChainView } from './simulated-node.ts'
 
 const child = resolve(import.meta.dirname, 'ingest-until-killed.ts')
 const blocksAKill = 16
+/** Before a kill of one that reads in workers: so many are there to be read far ahead. */
+const blocksBehind = 150
+/** As many as may be reverted: one less than what makes a block final. */
+const deepestReorg = 7
 const longestStartMs = 900
 const longestLifeMs = 60
 
@@ -23,21 +27,27 @@ export interface IngestKillReport {
   readonly hits: number
   /** How many of them had left blocks in the log since the kill before. */
   readonly wrote: number
+  /** How many were killed while workers read final history. */
+  readonly backfilling: number
+  readonly reverted: number
   readonly blocks: number
   readonly records: number
 }
 
 /**
  * Follows a node that serves a growing chain in a process of its own, kills it with `kill -9` at random moments, also while
- * it starts, starts it again on the same log, and at the end holds the log to one that was written in one go, record by
- * record. At first half of the chain is there: the log is behind, and then follows. @throws {Error} they differ
+ * it starts, starts it again on the same log, and at the end holds the log to one that was written in one go and block by
+ * block, record by record. Every second process is far behind and has workers that read ahead. With `reorgs` the newest
+ * blocks are replaced between lives: then the logs are compared by the blocks that were not reverted. @throws {Error} they
+ * differ
  */
 export async function runIngestKillStorm(options: {
   readonly seed: number
   readonly kills: number
+  readonly reorgs?: boolean
   readonly onKill?: (done: number) => void
 }): Promise<IngestKillReport> {
-  const { seed, kills } = options
+  const { seed, kills, reorgs = false } = options
   const random = seededRandom(seed)
   const chain = new SimulatedChain({ chainId: 31337, realHashes: true, random })
   const views: ChainView[] = []
@@ -63,31 +73,54 @@ export async function runIngestKillStorm(options: {
   const root = await mkdtemp(join(tmpdir(), 'ingest-kill-'))
   const [killed, calm] = [join(root, 'killed'), join(root, 'calm')]
   try {
-    let [hits, wrote, left] = [0, 0, 0]
+    let [hits, wrote, backfilling, reverted, left] = [0, 0, 0, 0, 0]
     for (let kill = 0; kill < kills; kill++) {
-      mine(blocksAKill / 2)
+      if (reorgs && random.integer(0, 1) === 0) {
+        const depth = random.integer(1, Math.min(deepestReorg, canonical.length - 1))
+        canonical = canonical.slice(0, -depth)
+        reverted += depth
+        mine(depth + 1)
+      }
+      const workers = kill % 2 === 0 ? 0 : 2
+      mine(workers === 0 ? blocksAKill / 2 : blocksBehind)
       const after = random.fraction() < 0.3 ? 'start' : 'writing'
       const ms = random.integer(0, after === 'start' ? longestStartMs : longestLifeMs)
-      if (await live([killed, served.httpUrl, '1000000000'], { after, ms })) hits++
+      if (await live([killed, served.httpUrl, '1000000000', String(workers)], { after, ms })) hits++
       const blocks = after === 'writing' ? await blocksIn(killed) : left
       if (blocks > left) wrote++
+      if (blocks > left && workers > 0) backfilling++
       left = blocks
       options.onKill?.(kill + 1)
     }
     const head = String(canonical.length - 1)
-    await live([killed, served.httpUrl, head])
-    await live([calm, served.httpUrl, head])
-    const [found, expected] = [await recordsIn(killed), await recordsIn(calm)]
+    await live([killed, served.httpUrl, head, '2'])
+    await live([calm, served.httpUrl, head, '0'])
+    const look = reorgs ? canonicalRecords : (records: readonly string[]) => records
+    const [found, expected] = [look(await recordsIn(killed)), look(await recordsIn(calm))]
     const at = expected.findIndex((record, index) => record !== found[index])
     if (at !== -1 || found.length !== expected.length)
       throw new Error(
         `SEED=${seed}: ${found.length} records, not ${expected.length}; they differ from ${at} on; see ${root}`,
       )
     await rm(root, { recursive: true, force: true }) // what differs stays there to be looked at
-    return { hits, wrote, blocks: canonical.length - 1, records: expected.length }
+    return { hits, wrote, backfilling, reverted, blocks: canonical.length - 1, records: expected.length }
   } finally {
     await served.close()
   }
+}
+
+/** The records of the blocks that were not reverted, without their place in the ledger, which counts the others too. */
+function canonicalRecords(records: readonly string[]): readonly string[] {
+  const blocks: string[][] = []
+  let pending: string[] = []
+  for (const record of records) {
+    if (record.startsWith('{"type":"reverted"')) blocks.pop()
+    else if (!record.startsWith('{"type":"finalized"')) pending.push(record.replace(/"sequence":\d+/, ''))
+    if (!record.startsWith('{"type":"sealed"')) continue
+    blocks.push(pending)
+    pending = []
+  }
+  return [...blocks.flat(), ...pending]
 }
 
 /** Runs the process to its end, or kills it. @returns whether it was killed */

@@ -26,7 +26,14 @@ describe('runIngestStorm', () => {
     expect(deepest).toBeGreaterThanOrEqual(64)
     for (const kind of ['stale', 'nothing', 'lie', 'error', 'garbage', 'truncated', 'limited', 'down', 'hang', 'drop'])
       expect([kind, (met.get(kind) ?? 0) > 20]).toEqual([kind, true])
-    for (const kind of ['crash', 'hedged', 'quarantined', 'INGEST_FLIPPING_FORKS', 'INGEST_FINAL_BLOCK_CONFLICT'])
+    for (const kind of [
+      'crash',
+      'read far ahead',
+      'hedged',
+      'quarantined',
+      'INGEST_FLIPPING_FORKS',
+      'INGEST_FINAL_BLOCK_CONFLICT',
+    ])
       expect([kind, met.has(kind)]).toEqual([kind, true])
   }, 900_000)
 

@@ -13,6 +13,7 @@ import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/ev
 import { seededRandom, type SeededRandom, type VirtualTime } from '@tocsin/stream-core/testing'
 import { blockDecoder } from '../decode/decode-block.ts'
 import { chainFacts } from '../knowledge/chains.ts'
+import { sourceReader } from '../ledger/block-reader.ts'
 import { followChain } from '../ledger/follow.ts'
 import type { Clock } from '../rpc/clock.ts'
 import { RpcEndpoint } from '../rpc/rpc-endpoint.ts'
@@ -462,21 +463,32 @@ async function follow(
       clock,
       observe: { hedged: () => met('hedged'), quarantined: (_, is) => met(is ? 'quarantined' : 'released') },
     })
+    const source = defect.source?.(pool) ?? pool
     const decoder = blockDecoder(chainFacts(chain.chainId), { tokens: [], labels: [] })
+    const blocks = sourceReader(source, async (block) => decoder.decode(block))
     try {
       await followChain(
         {
           prefix,
           from: world.from,
+          to: null,
           finalityDepth: world.tagDepth,
           fallbackFinalityDepth: 80,
           pollIntervalMs,
-          maxBlocksInFlight: random.integer(1, 8),
+          ...{ spans: { maxLiveBlocks: random.integer(1, 8), maxBackfillBlocks: 32, minBackfillBlocks: 4 } },
+          window: { maxBlocks: random.integer(1, 8), maxBytes: 1 << 20 },
         },
         {
-          source: defect.source?.(pool) ?? pool,
+          source,
           log: defect.log?.(opened) ?? opened,
-          decode: async (block) => decoder.decode(block),
+          blocks,
+          backfill: {
+            ...blocks,
+            read: (header, within) => {
+              met('read far ahead')
+              return blocks.read(header, within)
+            },
+          },
           observe: {
             looked: () => {},
             appended: () => {},

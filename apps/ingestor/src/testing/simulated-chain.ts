@@ -32,6 +32,9 @@ const quantity = (value: number | bigint): Hex => `0x${value.toString(16)}`
 const zeros = (bytes: number): Hex => `0x${'00'.repeat(bytes)}`
 const transfer: Hex = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef'
 
+const pairCreated: Hex = '0x0d3648bd0f6ba80134a33ba9275ac585d9d315f0ad8355cddefde31afa28d0e9'
+const swap: Hex = '0xd78ad95fa46c994b6551d0da85fc275fe613ce37657fb8d5e3d130840159d822'
+
 /**
  * A tree of blocks that grows by a random: every block stays known by its hash, as to a node that has seen all forks. With
  * `realHashes` all of a header's hashes and roots are Ethereum's and recompute; without, hashes are made up, as far as we
@@ -43,6 +46,7 @@ export class SimulatedChain {
   readonly blocks = new Map<Hash, SimulatedBlock>()
   readonly first: SimulatedBlock
   readonly #random: SeededRandom
+  readonly #isTelling: boolean
   #made = 0
 
   /** `first` is a recorded block to build on; without it there is a first block without transactions, numbered 0. */
@@ -51,10 +55,13 @@ export class SimulatedChain {
     readonly realHashes: boolean
     readonly random: SeededRandom
     readonly first?: SimulatedBlock
+    /** Whether its blocks tell of later ones: pools are created and trade, and contracts answer calls by the block. */
+    readonly telling?: boolean
   }) {
     this.chainId = options.chainId
     this.realHashes = options.realHashes
     this.#random = options.random
+    this.#isTelling = options.telling ?? false
     this.first = options.first ?? this.#make(zeros(32) as Hash, 0, 1_700_000_000_000, 0)
     this.blocks.set(this.first.header.hash, this.first)
   }
@@ -65,6 +72,20 @@ export class SimulatedChain {
     const made = this.#make(parent.hash, parent.number + 1, timestamp, this.#random.integer(0, 3))
     this.blocks.set(made.header.hash, made)
     return made
+  }
+
+  /**
+   * What a contract returns at a block; null where it reverts. A token has the same decimals and symbol at each; on a
+   * telling chain they are those of the block, so that it shows at which one they were read, and of every third there are
+   * none before block 40.
+   */
+  call(block: SimulatedBlock, to: string, data: string): Hex | null {
+    const which = Number.parseInt(to.slice(-2), 16)
+    const number = this.#isTelling ? block.header.number : 1
+    if (this.#isTelling && which % 3 === 0 && number < 40) return null
+    if (data === '0x313ce567') return `0x${((number % 30) + 1).toString(16).padStart(64, '0')}`
+    if (data === '0x95d89b41') return `0x${Buffer.from(`T${which}at${number}`).toString('hex').padEnd(64, '0')}`
+    return null
   }
 
   at(hash: Hash): SimulatedBlock {
@@ -96,16 +117,30 @@ export class SimulatedChain {
     return `0x${this.#random.integer(1, 40).toString(16).padStart(40, 'a')}`
   }
 
+  /** A transfer; on a telling chain also a pool that is created, or one that trades, maybe before it was. */
+  #log(what: string, amount: number): { readonly address: Hex; readonly topics: readonly Hex[]; readonly data: Hex } {
+    const words = (...values: readonly (Hex | number)[]): Hex =>
+      `0x${values.map((value) => (typeof value === 'number' ? value.toString(16) : value.slice(2)).padStart(64, '0')).join('')}`
+    // A word of its own in each log, so that a bloom tells whether it is there.
+    const own = words(`0x${this.#hash(`from ${what}`).slice(26)}`)
+    const kind = this.#isTelling ? this.#random.integer(0, 7) : 7
+    if (kind === 0)
+      return {
+        address: this.#address(),
+        topics: [pairCreated, words(this.#address()), own],
+        data: words(this.#address(), amount),
+      }
+    if (kind <= 2) return { address: this.#address(), topics: [swap, words(0), own], data: words(amount, 0, 0, 1) }
+    return { address: this.#address(), topics: [transfer, own, words(0)], data: words(amount) }
+  }
+
   #make(parentHash: Hash, number: number, timestamp: number, transactions: number): SimulatedBlock {
     const made = ++this.#made
     const drafts = Array.from({ length: transactions }, (_, index) => this.#transaction(made, index))
     let [logIndex, cumulativeGasUsed] = [0, 0]
     const receiptDrafts = drafts.map((tx, index) => {
       const logs = Array.from({ length: this.#random.integer(0, 3) }, (__, at) => ({
-        address: this.#address(),
-        // A word of its own in each log, so that a bloom tells whether it is there.
-        topics: [transfer, `0x${this.#hash(`from ${made} ${index} ${at}`).slice(26).padStart(64, '0')}`, zeros(32)],
-        data: `0x${(made * 100 + at).toString(16).padStart(64, '0')}`,
+        ...this.#log(`${made} ${index} ${at}`, made * 100 + at),
         logIndex: quantity(logIndex++),
         transactionHash: tx['hash'],
         transactionIndex: quantity(index),

@@ -172,6 +172,7 @@ export class SimulatedNode {
       )
     }
     const result = this.#result(request)
+    if (result === null && request.method === 'eth_call') return wrong(3, 'execution reverted')
     if (result === undefined) return wrong(-32601, `the method ${request.method} does not exist/is not available`)
     if (request.method !== 'eth_chainId' && this.#chance('nothing')) return { jsonrpc: '2.0', id, result: null }
     return { jsonrpc: '2.0', id, result }
@@ -196,6 +197,13 @@ export class SimulatedNode {
         const { blockHash } = asked as { readonly blockHash: Hash }
         const receipts = this.#receipts(chain.blocks.get(blockHash))
         return receipts?.flatMap((receipt) => receipt['logs'] as readonly Json[]) ?? null
+      }
+      case 'eth_call': {
+        const [{ to, data }, { blockHash }] = params as readonly [
+          Record<'to' | 'data', string>,
+          Record<'blockHash', Hash>,
+        ]
+        return chain.call(chain.at(blockHash), to, data)
       }
       case 'trace_block':
         return abilities.traces === 'trace_block' ? this.#traces(this.#byNumber(asked)) : undefined

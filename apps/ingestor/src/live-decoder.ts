@@ -1,0 +1,77 @@
+import type { Address, Hash } from '@tocsin/chain-model'
+import { maxCallsInFlight, maxRememberedContracts } from './config.ts'
+import { decodeBlock, listedContext, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
+import { LearnedFacts } from './decode/learned-facts.ts'
+import type { KnownPool } from './decode/pool-tokens.ts'
+import { chainFacts } from './knowledge/chains.ts'
+import { contractFacts, contractsOf } from './knowledge/contract-facts.ts'
+import type { ChainSource } from './sources/chain-source.ts'
+import type { TimedBlock } from './sources/recording-source.ts'
+
+/** What decoding a block came to, in this thread or in another: what must be known of it to go on. */
+export interface Decoding {
+  readonly created: ReadonlyMap<Address, KnownPool>
+  /** The contracts of which calls could tell more: see {@link contractsOf}. */
+  readonly named: { readonly tokens: readonly Address[]; readonly pools: readonly Address[] }
+}
+
+/** Decodes the blocks of a live chain, in its order, and asks contracts that it does not know at the block that names them. */
+export interface LiveDecoder {
+  readonly learned: LearnedFacts
+  readonly decode: (block: TimedBlock, signal: AbortSignal) => Promise<DecodedBlock>
+  /**
+   * The same for a block that is decoded elsewhere: `decode` is called again when more is known. What it answers must
+   * be what {@link decodeBlock} gives with all that is learned at that moment.
+   */
+  readonly settle: <D extends Decoding>(
+    at: { readonly number: number; readonly hash: Hash | null },
+    decode: () => D | Promise<D>,
+    signal: AbortSignal,
+  ) => Promise<D>
+}
+
+export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDecoder {
+  const learned = new LearnedFacts()
+  const context = listedContext(chainFacts(source.chainId), knowledge, learned)
+  const facts = contractFacts(source, { maxCallsInFlight, maxRemembered: maxRememberedContracts })
+
+  async function settle<D extends Decoding>(
+    { number, hash }: { readonly number: number; readonly hash: Hash | null },
+    decode: () => D | Promise<D>,
+    signal: AbortSignal,
+  ): Promise<D> {
+    learned.rewind(number)
+    let decoding = await decode()
+    learned.adopt(number, decoding.created)
+    if (hash === null) return decoding
+    // Twice at most: the first round may name tokens of pools that only then are known.
+    for (let round = 0; round < 2; round++) {
+      const tokens = decoding.named.tokens.filter((address) => context.token(address) === undefined)
+      const pools = decoding.named.pools.filter((address) => context.pool(address)?.proven !== true)
+      if (tokens.length === 0 && pools.length === 0) break
+      const told = await facts.read({ tokens, pools }, { number, blockHash: hash }, signal)
+      if (told.tokens.length === 0 && told.pools.size === 0) break
+      for (const info of told.tokens) learned.learnToken(number, info)
+      for (const [pool, tokensOfPool] of told.pools) learned.learnPool(number, pool, { ...tokensOfPool, proven: true })
+      decoding = await decode()
+      learned.adopt(number, decoding.created)
+    }
+    return decoding
+  }
+
+  return {
+    learned,
+    settle,
+    async decode(block, signal) {
+      const { decoded } = await settle(
+        block,
+        () => {
+          const { decoded: result, created } = decodeBlock(block, context)
+          return { decoded: result, created, named: contractsOf(result) }
+        },
+        signal,
+      )
+      return decoded
+    },
+  }
+}
