@@ -7,6 +7,7 @@ import {
   setting,
   sharedSettings,
   defineSettings,
+  withWholeLines,
   type Lifecycle,
   type LoadedSettings,
   type Logger,
@@ -90,7 +91,8 @@ export function defineCommand<const Tables extends SettingsTables>(
     name: spec.name,
     tables,
     help: () => commandHelp(spec, generalSettings),
-    start: async (words, io) => {
+    start: async (words, process) => {
+      const io = { ...process, stderr: withWholeLines(process.stderr) }
       const { flags, positionals } = parseWords(words, Object.values<SettingsTable>(tables))
       // The file must be read before the settings that it holds: its own name is taken as it is.
       const config = flags['config'] ?? io.env['TOCSIN_CONFIG']

@@ -97,10 +97,12 @@ export interface IngestRecordingOptions extends DecodeOptions {
 
 export interface IngestProgress {
   readonly chainId: number
-  /** Blocks of this chain in the log so far, and in the recording. */
+  /** Blocks of this chain in the log so far, and how many it is to be: those of the recording, or of the range. */
   readonly blocks: number
   readonly ofBlocks: number
   readonly blockNumber: number
+  /** Of the blocks, those that an earlier run had written. */
+  readonly before?: number
 }
 
 const maxAppendBytes = 4 << 20

@@ -61,13 +61,14 @@ export interface IngestorDeps {
   readonly prefix: string
   /** A live price source beside those of the settings: the demo's market. */
   readonly priceSource?: PriceSource
-  readonly onProgress?: (progress: IngestProgress) => void
+  /** Of a recording, or of a node's history while the log is far behind; null: it is there. */
+  readonly onProgress?: (progress: IngestProgress | null) => void
   /** Ms; the process's clock. */
   readonly now?: () => number
 }
 
 export interface RunningIngestor {
-  /** Resolves when recordings and price files are written, or, following a node, when the signal is aborted. */
+  /** Resolves when recordings, price files or the last block asked for are written, else when the signal is aborted. */
   readonly done: Promise<void>
   /** The chain that is ingested: the settings’, else the node’s own once it answers; 1 for recordings that do not say. */
   readonly chainId: Promise<number>
@@ -198,6 +199,8 @@ async function run(
   // One failing part ends the others: what stops is stopped whole.
   const together = new AbortController()
   const all = AbortSignal.any([signal, together.signal])
+  /** The last block asked for is in the log: no price is waited for any more. */
+  const ended = new AbortController()
   if (priceFile !== null) {
     const wrappedNative = (chain: number) => wrappedNativeOf(knowledge.tokens, chain)
     const file = await readPriceFile(priceFile, { chainId, wrappedNative })
@@ -209,7 +212,14 @@ async function run(
     const wrapped = wrappedNativeOf(knowledge.tokens, chainId)
     const given = deps.priceSource === undefined ? [] : [deps.priceSource]
     const sources = [...given, ...httpSource(config, chainId, deps), ...exchangeSources(config, chainId, wrapped, deps)]
-    if (sources.length > 0) parts.push(followLivePrices(sources, config, deps, metrics, all))
+    if (sources.length > 0)
+      parts.push(
+        followLivePrices(sources, config, deps, metrics, AbortSignal.any([all, ended.signal])).catch(
+          (error: unknown) => {
+            if (!ended.signal.aborted) throw error
+          },
+        ),
+      )
     else {
       if (config.chainPrices === null)
         logger.warn(
@@ -221,7 +231,11 @@ async function run(
   if (config.recordings.length > 0)
     parts.push(readRecordings(config, deps, { knowledge, priceFeeds }, metrics, failed, outage.over, all))
   else if (endpoints.length > 0)
-    parts.push(followNode(endpoints, chainId, config, deps, { knowledge, priceFeeds }, metrics, health, all))
+    parts.push(
+      followNode(endpoints, chainId, config, deps, { knowledge, priceFeeds }, metrics, health, all).then(() =>
+        ended.abort(),
+      ),
+    )
   try {
     await Promise.all(parts)
   } catch (error) {
@@ -268,6 +282,7 @@ async function readRecordings(
       deps.onProgress?.(progress)
     },
   })
+  deps.onProgress?.(null)
 }
 
 function httpSource(config: IngestorConfig, chainId: number, deps: IngestorDeps): readonly PriceSource[] {
@@ -410,7 +425,8 @@ async function followNode(
     ...{ endpoints, chainId, config, knowledge, decoder, feeds, pricer, metrics, logger },
     mined: mempool !== null,
   })
-  const follower = observer(metrics, told, logger, now)
+  const progress = catchUp(chainId, config, (at) => deps.onProgress?.(at))
+  const follower = observer(metrics, told, logger, now, progress)
   try {
     const chainFollowed = followChain(
       {
@@ -435,6 +451,7 @@ async function followNode(
       both,
     )
     await Promise.all([chainFollowed.then(() => over.abort()), mempool?.done])
+    if (config.to !== null) logger.info(`block ${config.to} is in the log and final: that was the last one asked for`)
   } finally {
     over.abort()
     await Promise.all([backfill?.close(), pool.close(), heads?.close(), mempool?.done.catch(() => {})])
@@ -524,17 +541,57 @@ function endpointObserver(metrics: IngestorMetrics, logger: Logger | null): Endp
   }
 }
 
-function observer(metrics: IngestorMetrics, health: Health, logger: Logger, now: () => number): FollowObserver {
+/** How far the log is on its way to the last block asked for, or to the head where it is far behind that. */
+export function catchUp(
+  chainId: number,
+  { from, to }: Pick<IngestorConfig, 'from' | 'to'>,
+  onProgress: (progress: IngestProgress | null) => void,
+): Pick<FollowObserver, 'looked' | 'appended'> {
+  /** The number of the block after which this run began to catch up. */
+  let since: number | null = null
+  const tell = (number: number, headNumber: number) => {
+    if (since === null) return
+    const [first, last] = [from === null || from > since ? since + 1 : from, to ?? headNumber]
+    const [blocks, ofBlocks] = [number - first + 1, last - first + 1]
+    onProgress({ chainId, blocks, ofBlocks, blockNumber: number, before: since - first + 1 })
+    if (number < last) return
+    since = null
+    onProgress(null)
+  }
+  return {
+    looked({ head, newest }) {
+      if (since !== null || newest === null) return
+      const behind = (to ?? head.number) - newest.number
+      if (behind < (to === null ? spans.minBackfillBlocks : 1)) return
+      since = newest.number
+      tell(newest.number, head.number)
+    },
+    appended: ({ seal }, { head }) => tell(seal.block.number, head.number),
+  }
+}
+
+function observer(
+  metrics: IngestorMetrics,
+  health: Health,
+  logger: Logger,
+  now: () => number,
+  progress: Pick<FollowObserver, 'looked' | 'appended'>,
+): FollowObserver {
   let isQuarantined = false
   return {
-    looked({ head, newest, final }) {
+    looked(at) {
+      const { head, newest, final } = at
+      progress.looked(at)
       // Told by the log already when the process starts again at the head, where it may be long until the next block.
       if (newest !== null) metrics.headBlock.set(newest.number)
       if (final !== null) metrics.finalBlock.set(final.number)
       metrics.lag.set(Math.max(0, head.number - (newest?.number ?? head.number)))
       if (newest !== null) metrics.lagSeconds.set(Math.max(0, (now() - newest.timestamp) / 1000))
     },
-    appended({ seal, undecoded }, { reverted, head }) {
+    appended(block, at) {
+      progress.appended(block, at)
+      const { seal, undecoded } = block
+      const { reverted, head } = at
       if (!isQuarantined) health.well()
       metrics.blocks.inc()
       metrics.transactions.inc(seal.transactions)

@@ -19,11 +19,13 @@ export interface Progress {
   readonly done: number
   /** Null if it is not known. */
   readonly total: number | null
+  /** How much of it was done before this began, which the rate leaves out. Default 0. */
+  readonly before?: number
 }
 
 /**
  * How far a long work is: on a terminal one line that is drawn over, ten times a second at most; elsewhere a plain line
- * at once and then every ten seconds. It draws when it is told something, so it needs no timer and stops with the work.
+ * at once and then every five seconds. It draws when it is told something, so it needs no timer and stops with the work.
  */
 export interface ProgressBar {
   update(progress: Progress): void
@@ -32,7 +34,7 @@ export interface ProgressBar {
 }
 
 const terminalPaceMs = 100
-const plainPaceMs = 10_000
+const plainPaceMs = 5_000
 const clearLine = '\r\u001b[2K'
 
 export function createProgressBar({ stream, now, label, unit }: ProgressBarOptions): ProgressBar {
@@ -53,14 +55,36 @@ export function createProgressBar({ stream, now, label, unit }: ProgressBarOptio
   }
 }
 
+/**
+ * A stream on which bars and whole lines mix: a line that comes while a bar stands there takes its place, and the bar is
+ * drawn again below it.
+ */
+export function withWholeLines(stream: ProgressStream): ProgressStream {
+  let barStands = false
+  return {
+    get isTTY() {
+      return stream.isTTY === true
+    },
+    get columns() {
+      return stream.columns ?? 80
+    },
+    write(text) {
+      const isBar = text.startsWith(clearLine)
+      const written = stream.write(barStands && !isBar ? `${clearLine}${text}` : text)
+      barStands = isBar && text !== clearLine
+      return written
+    },
+  }
+}
+
 const barWidth = 24
 
 /** One line: `replay [########----------------]  33 % · 100/300 blocks · 50/s · 0:04 left`. */
 export function progressLine(
   at: Progress & { readonly label: string; readonly unit: string; readonly elapsedMs: number; readonly bar: boolean },
 ): string {
-  const { done, total, label, unit, elapsedMs } = at
-  const perSecond = elapsedMs <= 0 ? 0 : (done * 1000) / elapsedMs
+  const { done, total, before = 0, label, unit, elapsedMs } = at
+  const perSecond = elapsedMs <= 0 ? 0 : ((done - before) * 1000) / elapsedMs
   const rate = `${display(perSecond)}/s`
   if (total === null || total <= 0) return `${label} · ${display(done)} ${unit} · ${rate}`
   const part = Math.min(1, done / total)
