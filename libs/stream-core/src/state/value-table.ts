@@ -63,9 +63,11 @@ export class ValueTable<V> implements CheckpointedTable {
     return this.#cold === 0 ? undefined : this.#read(row ?? this.#rows.add(key))
   }
   set(key: string, value: V | undefined): void {
-    const previous = this.get(key)
+    let row = this.#rows.find(key)
+    let previous = row === undefined ? unread : this.#heldIn(row)
+    if (previous === unread) previous = this.#cold === 0 ? undefined : this.#read((row ??= this.#rows.add(key)))
     if (previous === undefined && value === undefined) return
-    const row = this.#rows.find(key) ?? this.#rows.add(key)
+    row ??= this.#rows.add(key)
     this.#undo.record(this, row, null, previous)
     this.#put(row, value)
   }
