@@ -6,25 +6,33 @@ export const unread = Symbol('unread')
 /** So many tables share rows: what they have of a key are fields of its row, as each further object is read from far off. */
 const tablesARow = 4
 
-/** A key in memory, with what each table has of it and its mark among what changed. */
+/** Of a row that was dropped. */
+const noGeneration = -1
+
+/** A key in memory, with what each table has of it and its mark among what changed. What is read together lies together. */
 export class Row {
   readonly key: string
-  /** Memory may have another row of the key by now. */
-  isDropped = false
   /** Of its rows when it was last found: while that goes on, it is in memory unless it was dropped. */
   generation: number
   value0: unknown = unread
-  value1: unknown = unread
-  value2: unknown = unread
-  value3: unknown = unread
   mark0 = 0
+  value1: unknown = unread
   mark1 = 0
+  value2: unknown = unread
   mark2 = 0
+  value3: unknown = unread
   mark3 = 0
 
   constructor(key: string, generation: number) {
     this.key = key
     this.generation = generation
+  }
+  /** Memory may have another row of the key by now. */
+  get isDropped(): boolean {
+    return this.generation === noGeneration
+  }
+  drop(): void {
+    this.generation = noGeneration
   }
 }
 
@@ -115,7 +123,7 @@ export class Rows {
   find(key: string): Row | undefined {
     const row = this.#rows.get(key)
     if (row === undefined || row === absent) return undefined
-    row.generation = this.#generation
+    if (row.generation !== this.#generation) row.generation = this.#generation // what is only read stays clean
     return row
   }
   /** The row of the key that was asked for last, so that a timer of it can hold it. */
@@ -125,7 +133,7 @@ export class Rows {
   }
   /** The next to be asked for is a row that someone has held: it is found without a lookup, if it is still the key's. */
   recall(row: Row): void {
-    if (!row.isDropped && row.generation === this.#generation) this.#rows.recall(row.key, row)
+    if (row.generation === this.#generation) this.#rows.recall(row.key, row)
   }
   add(key: string): Row {
     const row = new Row(key, this.#generation)
@@ -136,7 +144,7 @@ export class Rows {
   dropEmpty(row: Row): void {
     const { value0, value1, value2, value3 } = row
     if (value0 !== unread || value1 !== unread || value2 !== unread || value3 !== unread) return
-    row.isDropped = true
+    row.drop()
     this.#rows.delete(row.key)
   }
   *[Symbol.iterator](): Generator<Row> {
