@@ -9,33 +9,15 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openKafkaLog, type EventLog } from '@tocsin/event-log'
-import { prepareKafka } from '@tocsin/test/kafka-broker'
 import { generateLines } from './generate.ts'
 import { bytesOf, textOf } from './jobs/bench-job.ts'
 import { topicsOf, type CountingJob, type TimedEvent } from './kafka/counting-job.ts'
+import { openCluster, type Cluster } from './kafka/cluster.ts'
 import { measure, rounded } from './measure.ts'
 import { StreamCoreBench, type Pass } from './stream-core.ts'
 
 const tickMs = 5
 const wallets = 1_000
-
-/** A cluster to measure on; of one of our own, its process too. */
-interface Cluster {
-  readonly bootstrap: string
-  readonly pid: number | null
-  close(): Promise<void>
-}
-
-async function openCluster(given: string | undefined): Promise<Cluster> {
-  if (given !== undefined) return { bootstrap: given, pid: null, close: async () => {} }
-  const broker = await prepareKafka()
-  await broker.start()
-  const close = async () => {
-    await broker.end('SIGTERM')
-    await broker.remove()
-  }
-  return { bootstrap: broker.bootstrap, pid: broker.pid, close }
-}
 
 /** User and system, of all threads; Linux counts in hundredths. Source: proc(5). */
 function cpuSecondsOf(pid: number | null | undefined): number | null {

@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { readEnvironment } from '@tocsin/service-kit'
 import { generate } from './generate.ts'
+import { ingest } from './ingest.ts'
 import { kafka } from './kafka.ts'
 import { replay } from './replay.ts'
 import { state } from './state.ts'
@@ -28,6 +29,7 @@ const questions: Readonly<Record<string, (args: readonly string[]) => AsyncGener
   'stream-core': streamCore,
   state,
   kafka,
+  ingest,
   generate,
 }
 
@@ -37,6 +39,7 @@ const help = `Usage: npm run bench -- ${Object.keys(questions).join('|')} [optio
   stream-core  a job from topic to topic, exactly-once, beside the same job as a plain program
   state        a million keys: checkpoint, restart, cold reads, all due at once
   kafka        on a real broker: latency from event to output, throughput, what an idle pipeline takes
+  ingest       recorded blocks from a local node into the log, beside ethereum-etl and subsquid
   generate     makes inputs for stream-core, of any size, the same for the same seed
 
 npm run bench -- NAME --help tells more. Answers are JSON on stdout, one value a line; progress goes to stderr.

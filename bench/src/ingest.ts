@@ -1,0 +1,218 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { readEnvironment } from '@tocsin/service-kit'
+import type { IngestRun } from './ingest/ingest-process.ts'
+import { findPeers, type InstalledPeer } from './ingest/peers.ts'
+import { openCluster } from './kafka/cluster.ts'
+import { rounded } from './measure.ts'
+
+const help = `Usage: npm run bench -- ingest [options]
+
+Recorded mainnet blocks, served by a local node over and over again as one chain, into the log: ours with all hashes
+and roots verified, and beside it in the same run ethereum-etl and @subsquid/evm-processor on the same node.
+
+  --blocks N         of ours (default 5000)
+  --peer-blocks N    of each peer (default 500): what counts is the rate
+  --passes N         of each, in turn (default 1)
+  --log LIST         embedded, kafka or both (default embedded)
+  --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
+  --peers FOLDER     where the peers are installed (default ../tocsin-bench-peers)
+  --install-peers    installs those that are missing there, from PyPI and npm
+  --help             this text
+
+One JSON line a measure on stdout, and one for people on stderr. A core's rate is blocks by CPU seconds of the client
+alone, user and system of all its threads.
+`
+
+/** A node of recorded blocks in a process of its own. */
+interface StubNode {
+  readonly url: string
+  readonly sizes: readonly { readonly transactions: number; readonly logs: number }[]
+  /** The bytes of its answers since this was asked last. */
+  served(): Promise<number>
+  close(): Promise<void>
+}
+
+const entryOf = (name: string): readonly string[] => [
+  ...process.execArgv,
+  fileURLToPath(new URL(`./ingest/${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
+]
+
+async function startStubNode(shared: string, blocks: number): Promise<StubNode> {
+  const words = [...entryOf('stub-node-process'), resolve(shared), `${blocks}`]
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    once(child, 'exit').then(() => Promise.reject(new Error('The node of recorded blocks ended.'))),
+  ])) as [string]
+  const { url, sizes } = JSON.parse(line) as Pick<StubNode, 'url' | 'sizes'>
+  return {
+    url,
+    sizes,
+    async served() {
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'bench_served', params: [] })
+      const answer = (await (await fetch(url, { method: 'POST', body })).json()) as { readonly result: number }
+      return answer.result
+    },
+    async close() {
+      child.kill('SIGTERM')
+      if (child.exitCode === null) await once(child, 'exit')
+    },
+  }
+}
+
+/** What a client says of itself at the end; `blocks` and `events` as it counted them. */
+interface Took {
+  readonly blocks: number
+  readonly events: number
+  readonly transfers?: number
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly peakRssMiB: number
+}
+
+/** Every 1,000 blocks, since the start. */
+type Stage = Pick<Took, 'blocks' | 'seconds' | 'cpuSeconds'> & { readonly rssMiB: number }
+
+/** Reads a client's lines until it ends. @throws with its code where it fails. */
+async function outcomeOf(
+  child: ChildProcess,
+  name: string,
+  lastLine: () => string = () => '',
+): Promise<{ took: Took; stages: readonly Stage[] }> {
+  const lines: string[] = []
+  const { stdout } = child
+  if (stdout === null) throw new Error('assertion: its output is a pipe')
+  createInterface({ input: stdout }).on('line', (line) => lines.push(line))
+  const [code] = (await once(child, 'close')) as [number | null]
+  const told = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Took | Stage)
+  const took = told.find((one): one is Took => 'peakRssMiB' in one)
+  if (code !== 0 || took === undefined) throw new Error(`${name} ended with code ${code}: ${lastLine().slice(0, 300)}`)
+  return { took, stages: told.filter((one): one is Stage => 'rssMiB' in one) }
+}
+
+function answerOf(took: Took, bytes: number) {
+  const { blocks, events, seconds, cpuSeconds } = took
+  return {
+    ...took,
+    megabytes: rounded(bytes / 1e6),
+    blocksPerSecond: rounded(blocks / seconds),
+    eventsPerSecond: Math.round(events / seconds),
+    megabytesPerSecond: rounded(bytes / 1e6 / seconds),
+    blocksPerCpuSecond: rounded(blocks / cpuSeconds),
+    cpuSecondsPerThousandBlocks: rounded((1_000 * cpuSeconds) / blocks),
+  }
+}
+
+async function ours(node: StubNode, run: Omit<IngestRun, 'url'>) {
+  await node.served()
+  const argument = JSON.stringify({ ...run, url: node.url } satisfies IngestRun)
+  const words = [...entryOf('ingest-process'), argument]
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const { took, stages } = await outcomeOf(child, 'tocsin')
+  const log = 'folder' in run.log ? 'embedded' : 'kafka'
+  const memory = stages.map(({ blocks, rssMiB }) => ({ blocks, rssMiB }))
+  return { client: 'tocsin', log, ...answerOf(took, await node.served()), memory }
+}
+
+async function peers(node: StubNode, peer: InstalledPeer, blocks: number, folder: string) {
+  await node.served()
+  const [program, ...args] = peer.command(peer.folder)
+  const words = [...args, node.url, `${blocks}`, join(folder, 'peer.ndjson'), `${node.sizes.length}`]
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], cwd: peer.folder })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString('utf8')}`.slice(-2_000)))
+  const { took } = await outcomeOf(child, peer.name, () =>
+    said.trimEnd().slice(said.lastIndexOf('\n', said.length - 2) + 1),
+  )
+  if (took.blocks !== blocks) throw new Error(`${peer.name} wrote ${took.blocks} of ${blocks} blocks.`)
+  const { name, installed, licence, differs } = peer
+  return { client: name, installed, licence, differs, ...answerOf(took, await node.served()) }
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+
+/** `npm run bench -- ingest [--install-peers]`. */
+export async function* ingest(args: readonly string[]): AsyncGenerator {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      blocks: { type: 'string', default: '5000' },
+      'peer-blocks': { type: 'string', default: '500' },
+      passes: { type: 'string', default: '1' },
+      log: { type: 'string', default: 'embedded' },
+      kafka: { type: 'string' },
+      peers: { type: 'string', default: '../tocsin-bench-peers' },
+      'install-peers': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(help)
+    return
+  }
+  const [blocks, peerBlocks, passes] = [Number(values.blocks), Number(values['peer-blocks']), Number(values.passes)]
+  const logs = values.log.split(',')
+  const isWhole = [blocks, peerBlocks, passes].every((value) => Number.isInteger(value) && value > 0)
+  if (!isWhole || !logs.every((log) => log === 'embedded' || log === 'kafka'))
+    throw new Error(`Whole numbers and a known log are needed.\n\n${help}`)
+  const say = (text: string) => process.stderr.write(`${text}\n`)
+  const found = await findPeers(resolve(values.peers), values['install-peers'])
+  for (const peer of found) {
+    if ('missing' in peer) say(`${peer.name} is missing: ${peer.missing}`)
+    else say(`${peer.name}: ${peer.installed}`)
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-ingest-'))
+  const node = await startStubNode(readEnvironment()['TOCSIN_SHARED'] ?? '../shared', Math.max(blocks, peerBlocks))
+  const cluster = logs.includes('kafka') ? await openCluster(values.kafka) : null
+  const rates = new Map<string, number[]>()
+  const told = <Answer extends { client: string; log?: string; blocksPerCpuSecond: number; blocksPerSecond: number }>(
+    answer: Answer,
+  ) => {
+    const name = `${answer.client}${answer.log === undefined ? '' : ` to ${answer.log}`}`
+    rates.set(name, [...(rates.get(name) ?? []), answer.blocksPerCpuSecond])
+    say(`${name}: ${answer.blocksPerSecond} blocks/s, ${answer.blocksPerCpuSecond} blocks by CPU second`)
+    return { ...answer, loadAverage: rounded(loadavg()[0] ?? 0), cores: cpus().length }
+  }
+  try {
+    for (let pass = 0; pass < passes; pass++) {
+      for (const log of logs) {
+        const prefix = `bench-${Date.now()}`
+        const to = log === 'embedded' ? { folder: join(folder, prefix) } : { brokers: [cluster?.bootstrap ?? ''] }
+        yield told(await ours(node, { blocks, prefix, log: to }))
+        if ('folder' in to) await rm(to.folder, { recursive: true, force: true })
+      }
+      for (const peer of found) {
+        if ('missing' in peer) continue
+        try {
+          yield told(await peers(node, peer, peerBlocks, folder))
+        } catch (error) {
+          say(error instanceof Error ? error.message : String(error))
+        }
+      }
+    }
+    const medians = [...rates].map(([name, values_]) => [name, median(values_)] as const)
+    const best = Math.max(0, ...medians.filter(([name]) => !name.startsWith('tocsin')).map(([, rate]) => rate))
+    for (const [name, rate] of medians.filter(([one]) => one.startsWith('tocsin')))
+      if (best > 0) {
+        const times = rounded(rate / best)
+        say(`${name}: ${times} times the best peer's blocks by CPU second`)
+        yield {
+          measure: 'ratio',
+          client: name,
+          timesTheBestPeer: times,
+          blocksPerCpuSecond: Object.fromEntries(medians),
+        }
+      }
+  } finally {
+    await cluster?.close()
+    await node.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}

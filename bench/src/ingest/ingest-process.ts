@@ -1,0 +1,62 @@
+import { setTimeout } from 'node:timers/promises'
+import { openEmbeddedLog, openKafkaLog } from '@tocsin/event-log'
+import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
+import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
+import { rounded } from '../measure.ts'
+
+/** What {@link ../ingest.ts} asks of this process, in its one argument. */
+export interface IngestRun {
+  readonly url: string
+  readonly blocks: number
+  readonly prefix: string
+  readonly log: { readonly folder: string } | { readonly brokers: readonly string[] }
+}
+
+/** Ingests from the node until its head is in the log, and tells every 1,000 blocks, and at the end, what it took. */
+const run = JSON.parse(process.argv[2] ?? '') as IngestRun
+const log =
+  'folder' in run.log
+    ? await openEmbeddedLog(run.log.folder)
+    : openKafkaLog({ brokers: run.log.brokers, clientId: 'tocsin-bench-ingest' })
+const { ingestor: config } = loadSettings(
+  { ingestor: ingestorSettings },
+  { env: {}, flags: { rpc: [run.url], from: '0', traces: 'none', 'verify-hashes': 'on' } },
+)
+const metrics = createMetrics()
+const ending = new AbortController()
+const [began, before] = [performance.now(), process.cpuUsage()]
+const running = startIngestor(config, { log, logger: silentLogger, metrics, prefix: run.prefix }, ending.signal)
+let failure: unknown
+running.done.catch((error: unknown) => (failure = error))
+
+const sample = async (name: string): Promise<number> => {
+  const line = (await metrics.exposition()).split('\n').find((one) => one.startsWith(`${name} `))
+  return line === undefined ? 0 : Number(line.slice(name.length + 1))
+}
+const tell = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`)
+let told = 0
+for (let blocks = 0; blocks < run.blocks;) {
+  if (failure !== undefined) throw failure
+  await setTimeout(50)
+  blocks = await sample('tocsin_ingestor_blocks_total')
+  if (blocks < told + 1_000) continue
+  told = blocks - (blocks % 1_000)
+  const { user, system } = process.cpuUsage(before)
+  const rssMiB = Math.round(process.memoryUsage.rss() / 2 ** 20)
+  tell({
+    blocks,
+    seconds: rounded((performance.now() - began) / 1000),
+    cpuSeconds: rounded((user + system) / 1e6),
+    rssMiB,
+  })
+}
+const { user, system } = process.cpuUsage(before)
+const seconds = (performance.now() - began) / 1000
+const [blocks, events] = [await sample('tocsin_ingestor_blocks_total'), await sample('tocsin_ingestor_events_total')]
+tell({
+  ...{ end: true, blocks, events, seconds: rounded(seconds), cpuSeconds: rounded((user + system) / 1e6) },
+  peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+})
+ending.abort()
+await running.done.catch(() => {})
+await log.close()
