@@ -50,16 +50,16 @@ async function samplesAfter(
 }
 
 describe('detectionMetrics', () => {
-  test('default: the lag of each input and of all, in records; the watermark in seconds', async () => {
+  test('default: the lag of each input, and of all with what shards tell each other, in records; the watermark in seconds', async () => {
     const inputs = [input('test.1.transactions', 3), input('test.prices', 4)]
     const measure = (measures: ReturnType<typeof detectionMetrics>) =>
-      measures.progress({ ...atRest, inputs, watermark: 1_700_000_000_500 })
+      measures.progress({ ...atRest, inputs, lag: 12, watermark: 1_700_000_000_500 })
     expect({
       ...(await samplesAfter('lag_', measure)),
       ...(await samplesAfter('input_lag', measure)),
       ...(await samplesAfter('watermark', measure)),
     }).toEqual({
-      lag_records: 7,
+      lag_records: 12,
       'input_lag_records{topic="test.1.transactions",partition="0"}': 3,
       'input_lag_records{topic="test.prices",partition="0"}': 4,
       watermark_seconds: 1_700_000_000.5,

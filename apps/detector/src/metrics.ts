@@ -50,7 +50,10 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
     'Checkpoints that could not be written since the process began.',
   )
   const openEpochs = gauge('open_blocks', 'Blocks that may yet be reverted.')
-  const lag = gauge('lag_records', 'Records of all inputs that are still to be read.')
+  const lag = gauge(
+    'lag_records',
+    'Records of all inputs that are still to be read, and of what the shards tell each other.',
+  )
   const watermark = gauge(
     'watermark_seconds',
     'Event time up to which all was seen; 0 as long as nothing was, and on a process without a shard.',
@@ -112,7 +115,7 @@ export function detectionMetrics(metrics: Metrics): DetectionMetrics {
       waiting.set(progress.reason === null ? 0 : 1)
       failedCheckpoints.set(progress.failedCheckpoints)
       openEpochs.set(progress.openEpochs)
-      lag.set(progress.inputs.reduce((sum, { lag: behind }) => sum + behind, 0))
+      lag.set(progress.lag)
       watermark.set((progress.watermark ?? 0) / 1000)
       keys.set(progress.keys)
       timers.set(progress.timers)

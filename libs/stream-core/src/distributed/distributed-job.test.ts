@@ -157,6 +157,28 @@ describe('openDistributedJob', () => {
     await job.close()
   })
 
+  test('behavior: the lag counts what tasks tell each other, until those who are told have taken it', async () => {
+    const { chain, prices } = sample()
+    const log = openSimulatedLog({ markers: true })
+    await fillStormLog(log, chain, prices)
+    const stores = storesByTask()
+    log.decideAppends(({ transactionalId }) => {
+      if (transactionalId !== 'progress.0') throw new Crash('All but the task of the sources have ended.')
+      return 'committed'
+    })
+    const first = await openDistributedJob(optionsOn(log, 2, stores))
+    await expect(first.runToEnd()).rejects.toThrow(Crash)
+    await first.close()
+    log.decideAppends(() => 'committed')
+
+    const job = await openDistributedJob(optionsOn(log, 2, stores))
+    const ofSources = job.progress().inputs.reduce((sum, { lag }) => sum + lag, 0)
+    expect(job.progress().lag).toBeGreaterThan(ofSources)
+    await job.runToEnd()
+    expect(job.progress().lag).toBe(0)
+    await job.close()
+  })
+
   test('behavior: two workers over the embedded log give the outputs and the savepoint of one task, and end', async () => {
     const { chain, prices } = sample()
     const folder = await mkdtemp(join(tmpdir(), 'distributed-job-'))

@@ -29,7 +29,7 @@ export interface DistributedJobOptions extends JobShape {
   readonly eventLoop?: EventLoop
 }
 
-/** Sums over the tasks; inputs are those of the sources. */
+/** Sums over the tasks; inputs are those of the sources, and the lag is of what tasks tell each other too. */
 export interface DistributedJobProgress extends JobProgress {
   readonly tasks: readonly { readonly subTopology: string; readonly shard: number; readonly progress: JobProgress }[]
 }
@@ -261,6 +261,7 @@ export const aggregated = (all: readonly JobProgress[], parts: readonly Pick<Tas
     openEpochs: Math.max(...all.map(({ openEpochs }) => openEpochs)),
     spilledEpochs: Math.max(...all.map(({ spilledEpochs }) => spilledEpochs)),
     inputs: sources.flatMap(({ inputs }) => inputs),
+    lag: sum(({ lag }) => lag),
     operators: mergedOperators(all.flatMap(({ operators }) => operators)),
     // Of the busiest task: it is the one that bounds the job.
     time: all.map(({ time }) => time).reduce((a, b) => (b.busyTimeMsPerSecond > a.busyTimeMsPerSecond ? b : a)),

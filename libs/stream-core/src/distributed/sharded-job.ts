@@ -340,6 +340,7 @@ const idle: JobProgress = {
   openEpochs: 0,
   spilledEpochs: 0,
   inputs: [],
+  lag: 0,
   operators: [],
   time: { busyTimeMsPerSecond: 0, idleTimeMsPerSecond: 1000, backPressuredTimeMsPerSecond: 0 },
   commits: 0,

@@ -124,6 +124,8 @@ export interface TaskProgress {
     readonly watermark: number | null
     readonly idle: boolean
   }[]
+  /** Of all inputs together, of a job of several tasks also of what these tell each other. */
+  readonly lag: number
   readonly operators: readonly OperatorProgress[]
   readonly time: TimeShares
   readonly commits: number
@@ -393,6 +395,16 @@ export class TaskRunner {
 
   progress(): TaskProgress {
     const task = this.#task
+    const inputs = task.inputs.map((input, index) => ({
+      topic: input.source.topic,
+      partition: input.partition,
+      position: input.position.offset,
+      committed: this.#committed[index] ?? 0,
+      end: this.#reader.ends[index] ?? 0,
+      lag: input.queuedRecords + Math.max(0, (this.#reader.ends[index] ?? 0) - input.fetchOffset),
+      watermark: input.watermark === minTimestamp ? null : input.watermark,
+      idle: input.isIdle || input.isSilent,
+    }))
     return {
       status: this.#status,
       reason: this.#reason ?? this.#checkpointFailure ?? this.#spillFailure,
@@ -404,16 +416,8 @@ export class TaskRunner {
       place: task.place,
       openEpochs: task.openEpochs,
       spilledEpochs: task.spilledEpochs,
-      inputs: task.inputs.map((input, index) => ({
-        topic: input.source.topic,
-        partition: input.partition,
-        position: input.position.offset,
-        committed: this.#committed[index] ?? 0,
-        end: this.#reader.ends[index] ?? 0,
-        lag: input.queuedRecords + Math.max(0, (this.#reader.ends[index] ?? 0) - input.fetchOffset),
-        watermark: input.watermark === minTimestamp ? null : input.watermark,
-        idle: input.isIdle || input.isSilent,
-      })),
+      inputs,
+      lag: inputs.reduce((sum, { lag }) => sum + lag, 0),
       operators: task.operators,
       time: this.#time.shares(),
       commits: this.#commitDurations.summary().count,
