@@ -18,6 +18,8 @@ const begun: Readonly<Record<string, string>> = {
   detect: '--kafka-brokers 127.0.0.1:1',
   serve: '--kafka-brokers 127.0.0.1:1',
   topics: '--kafka-brokers 127.0.0.1:1',
+  'savepoint take': 'detection.savepoint --kafka-brokers 127.0.0.1:1',
+  'savepoint restore': 'detection.savepoint --kafka-brokers 127.0.0.1:1 --job detection-4',
   ledger: '--kafka-brokers 127.0.0.1:1',
   decode: '--recording blocks',
   replay: '--recording blocks',
@@ -74,7 +76,7 @@ describe('runTocsin', () => {
     expect(await tocsin('savepoint')).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'tocsin: there is no command "savepoint". Did you mean savepoint inspect?\nSee: tocsin --help\n',
+      stderr: 'tocsin: there is no command "savepoint". Did you mean savepoint take?\nSee: tocsin --help\n',
     })
   })
 

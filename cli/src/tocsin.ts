@@ -47,6 +47,16 @@ const groups: readonly { readonly title: string; readonly commands: readonly Lis
         load: async () => (await import('./commands/topics.ts')).topics,
       },
       {
+        name: 'savepoint take',
+        summary: 'Write the state of a chain’s detection, stopped, to a file.',
+        load: async () => (await import('./commands/savepoint-take.ts')).savepointTake,
+      },
+      {
+        name: 'savepoint restore',
+        summary: 'Make a job of a chain’s detection out of a savepoint, in other shards.',
+        load: async () => (await import('./commands/savepoint-restore.ts')).savepointRestore,
+      },
+      {
         name: 'ledger',
         summary: 'Prove that the log holds every block of a chain, or say what is missing.',
         load: async () => (await import('./commands/ledger.ts')).ledger,

@@ -54,6 +54,12 @@ export const detectorSettings = defineSettings({
     min: 100,
     max: 3_600_000,
   }),
+  job: setting.string({
+    env: 'TOCSIN_DETECTOR_JOB',
+    flag: 'job',
+    doc: 'What the detection’s own topics and its group of processes are named by. Another one after a restore from a savepoint.',
+    default: 'detection',
+  }),
   shards: setting.integer({
     env: 'TOCSIN_DETECTOR_SHARDS',
     flag: 'shards',

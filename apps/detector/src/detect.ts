@@ -13,13 +13,19 @@ import {
   openJob,
   openShardedJob,
   planTrim,
+  restoreShardedSavepoint,
   shardedJobTopics,
+  takeShardedSavepoint,
   type Job,
   type JobDeadLetter,
   type JobDefinition,
   type JobProgress,
   type ShardedJob,
   type ShardedJobProgress,
+  type RestoreReport,
+  type SavepointSummary,
+  type ShardedRestoreOptions,
+  type ShardedSavepointOptions,
   type ShardEvent,
   type Trim,
 } from '@tocsin/stream-core'
@@ -27,7 +33,7 @@ import type { detectorSettings } from './config.ts'
 import { configureDetectors } from './configure.ts'
 import { parseOverrides, type ConfiguredDetector, type Tally } from './detector.ts'
 import { detectionMetrics } from './metrics.ts'
-import { detectionProgressTopic, detectionTopics, pipelineTopics, type TopicNames } from './topics.ts'
+import { detectionProgressTopic, detectionTopics, pipelineTopics, type JobNames } from './topics.ts'
 import { detectionTopology } from './topology.ts'
 
 /** What one chain's detection runs on. */
@@ -35,6 +41,8 @@ export interface DetectionJob {
   readonly log: EventLog
   readonly chainId: number
   readonly prefix: string
+  /** What its own topics are named by. Default `detection`. */
+  readonly job?: string
   readonly detectors: readonly ConfiguredDetector[]
   readonly stateFolder: string
   readonly alertPartitions?: number
@@ -78,7 +86,7 @@ export interface ShardedDetection extends Omit<DetectionJob, 'onProgress'> {
 
 /** This process's part in the detection of a chain. With one shard it goes on from what `openDetection` left. */
 export async function openShardedDetection(options: ShardedDetection): Promise<ShardedJob> {
-  const { log, group, shards, standbys, stateFolder, prefix, chainId, onProgress, onEvent } = options
+  const { log, group, shards, standbys, stateFolder, onProgress, onEvent } = options
   await log.createTopics(await pipelineTopics(log, topicsOf(options)))
   return openShardedJob({
     ...paceOf(options),
@@ -89,14 +97,14 @@ export async function openShardedDetection(options: ShardedDetection): Promise<S
     standbys,
     stateFolder,
     progressTopic: detectionProgressTopic(options),
-    internalTopics: detectionTopics({ prefix, chainId }),
+    internalTopics: detectionTopics(options),
     ...(onProgress !== undefined && { onProgress }),
     ...(onEvent !== undefined && { onEvent }),
   })
 }
 
 /** The detection of a chain, cut into so many shards. */
-export interface DetectionShards extends TopicNames {
+export interface DetectionShards extends JobNames {
   readonly detectors: readonly ConfiguredDetector[]
   readonly shards: number
 }
@@ -111,6 +119,23 @@ export function detectionJobTopics(options: DetectionShards, pipeline: readonly 
 export const detectionTrims = (log: EventLog, options: DetectionShards): Promise<readonly Trim[]> =>
   planTrim({ ...shardsOf(options), log })
 
+/** Writes the savepoint of a chain's detection that no process runs. @throws what `takeShardedSavepoint` throws */
+export const takeDetectionSavepoint = (
+  options: DetectionShards &
+    Pick<ShardedSavepointOptions, 'log' | 'file' | 'stateFolder'> & { readonly clock: () => number },
+): Promise<SavepointSummary> => {
+  const { log, file, stateFolder } = options
+  return takeShardedSavepoint({ ...shardsOf(options), log, file, stateFolder, definition: definitionOf(options) })
+}
+
+/** Makes a chain's detection, of another name, out of a savepoint. @throws what `restoreShardedSavepoint` throws */
+export async function restoreDetection(
+  options: DetectionShards & Pick<ShardedRestoreOptions, 'log' | 'file' | 'allowNonRestoredState'>,
+): Promise<RestoreReport> {
+  const { log, file, allowNonRestoredState } = options
+  return restoreShardedSavepoint({ ...shardsOf(options), log, file, allowNonRestoredState })
+}
+
 const shardsOf = (options: DetectionShards) => ({
   topology: detectionTopology({ ...options, tally: silentTally }),
   shards: options.shards,
@@ -124,7 +149,9 @@ const topicsOf = ({ prefix, chainId, alertPartitions = 4 }: Omit<DetectionJob, '
   alertPartitions,
 })
 
-const definitionOf = (options: Omit<DetectionJob, 'onProgress'>): JobDefinition => {
+const definitionOf = (
+  options: Pick<DetectionJob, 'chainId' | 'prefix' | 'detectors' | 'clock' | 'onDeadLetter' | 'tally'>,
+): JobDefinition => {
   const { chainId, prefix, detectors, clock, onDeadLetter, tally = silentTally } = options
   return {
     topology: detectionTopology({ chainId, prefix, detectors, tally }),
@@ -193,6 +220,7 @@ export async function startDetector(
       log,
       chainId: config.chainId,
       prefix: config.topicPrefix,
+      job: config.job,
       detectors,
       stateFolder: config.stateFolder,
       alertPartitions: config.alertPartitions,
@@ -220,7 +248,7 @@ export async function startDetector(
       return
     }
     const { shards, standbys, sessionTimeoutMs, heartbeatIntervalMs } = config
-    const groupId = detectionTopics({ prefix: config.topicPrefix, chainId: config.chainId })
+    const groupId = detectionTopics({ ...config, prefix: config.topicPrefix })
     const job = await openShardedDetection({
       ...of,
       group: openGroup({ groupId, sessionTimeoutMs, heartbeatIntervalMs }),

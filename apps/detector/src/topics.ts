@@ -7,12 +7,19 @@ export interface TopicNames {
   readonly chainId: number
 }
 
+/** Of a detection job: a chain may have had several, one after the other, each out of a savepoint of the one before. */
+export interface JobNames extends TopicNames {
+  /** Default `detection`. */
+  readonly job?: string
+}
+
 /** What the names of the internal topics of a chain's detection begin with; also the group of its processes. */
-export const detectionTopics = ({ prefix, chainId }: TopicNames): string => `${prefix}.${chainId}.detection`
+export const detectionTopics = ({ prefix, chainId, job = 'detection' }: JobNames): string =>
+  `${prefix}.${chainId}.${job}`
 
 /** Of the detection job of a chain: a partition is the position of one task. */
-export const detectionProgressTopic = ({ prefix, chainId }: TopicNames): string =>
-  progressTopic(prefix, chainId, 'detection')
+export const detectionProgressTopic = ({ prefix, chainId, job = 'detection' }: JobNames): string =>
+  progressTopic(prefix, chainId, job)
 
 /**
  * The topics in which one chain's processes meet, those of the ingestor and the alerts API too: detection reads and

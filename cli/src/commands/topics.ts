@@ -1,11 +1,4 @@
-import {
-  configureDetectors,
-  detectionJobTopics,
-  detectionTrims,
-  detectorSettings,
-  parseOverrides,
-  pipelineTopics,
-} from '@tocsin/detector'
+import { detectionJobTopics, detectionTrims, detectorSettings, pipelineTopics } from '@tocsin/detector'
 import type { EventLog, TopicProblem, TopicSpec, TopicState } from '@tocsin/event-log'
 import { defineSettings, exitCodes, nearest, setting, sharedSettings } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
@@ -14,6 +7,7 @@ import { clusterSettings } from '../cluster-settings.ts'
 import { defineCommand, type Given } from '../command.ts'
 import type { Io } from '../io.ts'
 import { UsageError } from '../words.ts'
+import { detectionJobOf, detectionJobSettings } from './detection-job.ts'
 
 const actions = ['list', 'check', 'create', 'repair', 'trim'] as const
 type Action = (typeof actions)[number]
@@ -21,13 +15,7 @@ type Action = (typeof actions)[number]
 const settings = {
   shared: sharedSettings,
   cluster: clusterSettings,
-  detector: {
-    chainId: detectorSettings.chainId,
-    alertPartitions: detectorSettings.alertPartitions,
-    detectors: detectorSettings.detectors,
-    parameters: detectorSettings.parameters,
-    shards: detectorSettings.shards,
-  },
+  detector: { ...detectionJobSettings, alertPartitions: detectorSettings.alertPartitions },
   topics: defineSettings({
     json: setting.boolean({
       flag: 'json',
@@ -50,7 +38,7 @@ export const topics = defineCommand(
     about: [
       'The topics of one chain’s pipeline: transactions, prices, alerts, dead letters; and those of the detector’s tasks:',
       'progress, checkpoints and, with several shards, what the tasks tell each other. Which these are follows from the',
-      'detectors and the shards: give the same --detectors, --param and --shards as to tocsin detect.',
+      'detectors and the shards: give the same --detectors, --param, --job and --shards as to detect.',
       '',
       '  check    says of each topic whether it is there and which of its settings break a promise: the setting, its value,',
       '           what is needed and why. Exit code 1 if a process would refuse to run on them, or one is missing.',
@@ -111,18 +99,14 @@ async function wantedTopics(
   log: EventLog,
   { shared, detector }: Given<typeof settings>['settings'],
 ): Promise<readonly TopicSpec[]> {
-  const { chainId, alertPartitions, shards, detectors: names, parameters } = detector
-  const at = { prefix: shared.topicPrefix, chainId }
-  const pipeline = await pipelineTopics(log, { ...at, alertPartitions })
-  const detectors = configureDetectors(names, parseOverrides(parameters))
-  return [...pipeline, ...detectionJobTopics({ ...at, detectors, shards }, pipeline)]
+  const job = detectionJobOf({ shared, detector })
+  const pipeline = await pipelineTopics(log, { ...job, alertPartitions: detector.alertPartitions })
+  return [...pipeline, ...detectionJobTopics(job, pipeline)]
 }
 
 /** Shows what nobody needs any more, and deletes it if that was asked for. */
 async function trim(log: EventLog, { shared, detector, topics: how }: Given<typeof settings>['settings'], io: Io) {
-  const { chainId, shards, detectors: names, parameters } = detector
-  const detectors = configureDetectors(names, parseOverrides(parameters))
-  const trims = await detectionTrims(log, { prefix: shared.topicPrefix, chainId, detectors, shards })
+  const trims = await detectionTrims(log, detectionJobOf({ shared, detector }))
   const lines = trims.map(({ topic, partition, beginning, before }) => {
     const range = before - beginning === 1 ? `offset ${beginning}` : `offsets ${beginning} to ${before - 1}`
     return `${topic}/${partition}  ${range}`

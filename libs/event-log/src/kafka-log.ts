@@ -67,6 +67,8 @@ export interface KafkaEventLog extends EventLog {
   readonly topics: TopicAdmin
   /** Membership of a group of the cluster, to share out work. Nothing is asked of the cluster before it runs. */
   group(options: KafkaGroupOptions): Group
+  /** How many members a group has now; none if there is no such group. @throws {LogUnavailableError} */
+  groupMembers(groupId: string): Promise<number>
 }
 
 /**
@@ -186,6 +188,17 @@ class KafkaLog implements KafkaEventLog {
   group(options: KafkaGroupOptions): Group {
     this.#assertOpen()
     return new KafkaGroup(() => this.#connect(), options)
+  }
+
+  async groupMembers(groupId: string): Promise<number> {
+    const { admin } = await this.#connectAdmin()
+    try {
+      const { groups } = await admin.describeGroups([groupId])
+      return groups.reduce((sum, { members }) => sum + members.length, 0)
+    } catch (error) {
+      if (brokerErrorsOf(error).length === 0) void this.#dropAdmin()
+      throw logErrorOf(`asking for the members of "${groupId}" failed`, error)
+    }
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,12 @@ export {
 } from './distributed/key-groups.ts'
 export { type ShardEvent } from './distributed/shard-slot.ts'
 export * from './distributed/sharded-job.ts'
+export {
+  restoreShardedSavepoint,
+  takeShardedSavepoint,
+  type ShardedRestoreOptions,
+  type ShardedSavepointOptions,
+} from './distributed/sharded-savepoint.ts'
 export { CheckpointMissingError, planTrim, type Trim, type TrimOptions } from './distributed/trim-job.ts'
 export { WorkerLostError, WorkerTaskError } from './distributed/worker.ts'
 export * from './evictor.ts'
