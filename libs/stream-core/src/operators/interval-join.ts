@@ -86,11 +86,13 @@ export const intervalJoinOperator =
           if (others === undefined) return
           const to = timestamp + at.to
           // Partners that are past may still be there: they leave many at once.
-          let index = others.indexFrom(Math.max(timestamp + at.from, watermark - at.rest + 1))
-          for (let other = others.at(index); other !== undefined && other.time <= to; other = others.at(index)) {
+          const { list } = others
+          const first = others.indexFrom(Math.max(timestamp + at.from, watermark - at.rest + 1))
+          for (let index = first; index < list.length; index += 1) {
+            const other = list[index]
+            if (other === undefined || other.time > to) break
             pair.timestamp = timestamp > other.time ? timestamp : other.time
             at.meet(element, timestamp, other.value, other.time)
-            index += 1
           }
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)

@@ -174,13 +174,8 @@ class Bench {
 
   /** What the table has of `key`, which brings it into memory, and what it should have. */
   look(key: string): Looked {
-    const found: (readonly [Timestamp, number])[] = []
     const elements = this.#table.of(key)
-    let index = elements?.indexFrom(-Infinity) ?? 0
-    for (let next = elements?.at(index); next !== undefined; next = elements?.at(index)) {
-      found.push([next.time, next.value])
-      index += 1
-    }
+    const found = elements?.list.slice(elements.indexFrom(-Infinity)).map(({ time, value }) => [time, value]) ?? []
     return {
       found: { elements: found, keys: this.#table.size },
       expected: { elements: inOrder(this.#now, key), keys: keysOf(this.#now).length },

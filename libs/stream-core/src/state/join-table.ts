@@ -1,7 +1,7 @@
 import type { Codec } from '../codec.ts'
 import { Schedule } from '../schedule.ts'
 import type { UndoLog } from '../task/rewind.ts'
-import type { DurationMs, Timestamp } from '../time.ts'
+import { minTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import { keyOf, type CellRef } from './cell-ref.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './checkpointed-table.ts'
 import { absent, Generations } from './generations.ts'
@@ -68,6 +68,8 @@ export class JoinTable<T> implements CheckpointedTable {
   readonly expiries: Schedule
   readonly #rest: DurationMs
   readonly #step: DurationMs
+  /** No key is due before. */
+  #quietUntil = minTimestamp
   readonly #rows = new Generations<Row<T>>()
   readonly #codec: Codec<ListView<T>>
   readonly #undo: UndoLog
@@ -129,12 +131,17 @@ export class JoinTable<T> implements CheckpointedTable {
     if (row.expiry === expiry) return
     row.expiry = expiry
     this.expiries.add(expiry, key)
+    if (expiry < this.#quietUntil) this.#quietUntil = minTimestamp
   }
   /** Lets go what is past of one key. @returns whether it did anything */
   expireNext(watermark: Timestamp): boolean {
+    if (watermark < this.#quietUntil) return false
     if (this.expiries.sortNext(watermark)) return true
     const due = this.expiries.take(watermark)
-    if (due === undefined) return false
+    if (due === undefined) {
+      this.#quietUntil = Math.floor(watermark / this.#step + 1) * this.#step
+      return false
+    }
     const row = this.#find(due.key)
     if (row === undefined) return true
     row.expiry = null
@@ -158,6 +165,7 @@ export class JoinTable<T> implements CheckpointedTable {
   }
 
   restore(cell: CellRef, sub: string | number | null, previous: unknown): void {
+    this.#quietUntil = minTimestamp
     const row = this.#rowOf(cell)
     const before = row.size
     if (isLeft<T>(previous)) row.putBack(previous)
@@ -438,10 +446,11 @@ class RowThen<T> {
 
 /** In `[from, to)`. */
 function* between<T>(elements: WaitingElements<T>, from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
-  let index = elements.indexFrom(from)
-  for (let next = elements.at(index); next !== undefined && next.time < to; next = elements.at(index)) {
-    yield next
-    index += 1
+  const { list } = elements
+  for (let index = elements.indexFrom(from); index < list.length; index += 1) {
+    const element = list[index]
+    if (element === undefined || element.time >= to) return
+    yield element
   }
 }
 

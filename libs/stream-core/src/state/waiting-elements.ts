@@ -20,13 +20,13 @@ export class WaitingElements<T> {
     return this.#items.length - this.#head
   }
   get first(): Waiting<T> | undefined {
-    return this.at(this.#head)
+    return this.#items[this.#head]
   }
-  /** Undefined: that is behind the last. */
-  at(index: number): Waiting<T> | undefined {
-    return index < this.#items.length ? this.#items[index] : undefined
+  /** Of use from an index that `indexFrom` tells, until something changes. */
+  get list(): readonly Waiting<T>[] {
+    return this.#items
   }
-  /** Of the first at or after `time`. Good until something changes. */
+  /** Of the first in `list` at or after `time`. */
   indexFrom(time: Timestamp): number {
     const items = this.#items
     let low = this.#head
@@ -53,7 +53,7 @@ export class WaitingElements<T> {
       items.pop()
       return
     }
-    for (let at = this.indexFrom(time); this.at(at)?.time === time; at += 1) {
+    for (let at = this.indexFrom(time); items[at]?.time === time; at += 1) {
       if (items[at]?.arrival !== arrival) continue
       items.splice(at, 1)
       return
