@@ -62,7 +62,7 @@ export class Changes<V, Cell> {
   forget(cell: Cell): boolean {
     const mark = this.#marks.markOf(cell)
     if (!isAt(this.#cells, mark, cell) || this.#before[mark - 1] !== undefined) return false
-    if (this.#notes?.has(cell) === true || this.#gone.has(cell)) return false
+    if (this.#notes !== null && (this.#notes.has(cell) || this.#gone.has(cell))) return false // there is a checkpoint in hand
     this.#marks.setMark(cell, 0)
     const last = this.#cells.pop()
     const before = this.#before.pop()

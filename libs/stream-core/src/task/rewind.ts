@@ -111,8 +111,8 @@ export class UndoLog {
     const { changes } = this.#open
     if (changes.length === 0) return
     for (const { table, cell, sub, previous } of changes) table.touch(cell, sub, previous)
-    for (const { table, cell } of changes) table.forget?.(cell)
-    while (changes.length > 0) changes.pop() // a length of 0 would let the next change allocate anew
+    // A length of 0 would let the next change allocate anew.
+    for (let change = changes.pop(); change !== undefined; change = changes.pop()) change.table.forget?.(change.cell)
     this.#open.noted = 0
   }
 
