@@ -1,6 +1,5 @@
 import type { LogRecord } from '@tocsin/event-log'
 import { minTimestamp, type Timestamp } from '../time.ts'
-import type { Placed } from '../task/place.ts'
 import { RecordQueue, type InputPosition, type QueuedRecord } from '../task/record-queue.ts'
 import { decodeFrame, type ExchangeItem, type Frame } from './frame.ts'
 import { compareStamps, firstStamp, isEnd, Stamper, stampAfter, type Stamp } from './stamp.ts'
@@ -123,7 +122,7 @@ export class ExchangeInput {
  * Which writer's item comes next: the least stamp, once every other writer that is neither idle nor at its end is known
  * to have nothing before it. The same rule as for sources, by stamps.
  */
-export const nextOfExchange = (inputs: readonly ExchangeInput[], holdsIdle: boolean): Placed | undefined => {
+export const nextOfExchange = (inputs: readonly ExchangeInput[], holdsIdle: boolean): number | undefined => {
   let first: { readonly input: number; readonly stamp: Stamp } | undefined
   let waitFor: { readonly input: number; readonly stamp: Stamp } | undefined
   for (let index = 0; index < inputs.length; index += 1) {
@@ -138,8 +137,7 @@ export const nextOfExchange = (inputs: readonly ExchangeInput[], holdsIdle: bool
     }
   }
   if (first === undefined) return undefined
-  const placed = { input: first.input, place: first.stamp.step.place }
-  if (waitFor === undefined) return placed
+  if (waitFor === undefined) return first.input
   const order = compareStamps(first.stamp, waitFor.stamp)
-  return order < 0 || (order === 0 && first.input < waitFor.input) ? placed : undefined
+  return order < 0 || (order === 0 && first.input < waitFor.input) ? first.input : undefined
 }

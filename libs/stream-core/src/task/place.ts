@@ -13,11 +13,6 @@ export interface PlacedInput {
   isSilentAt(time: Timestamp): boolean
 }
 
-export interface Placed {
-  readonly input: number
-  readonly place: Timestamp
-}
-
 /**
  * Where `record` stands in the one sequence: max(its timestamp, the last place of its input, that input's watermark + 1).
  * A control record stands as early as it can: it tells of what is past. But the clock of a silent input stands at its
@@ -42,28 +37,31 @@ export const placeOf = (
  * ends an input's idleness, since nobody waited for it: a task writes down when it took one, and while it replays with
  * `holdsIdle` only that note lets an idle input go on.
  */
-export const nextInSequence = (inputs: readonly PlacedInput[], holdsIdle = false): Placed | undefined => {
+export const nextInSequence = (inputs: readonly PlacedInput[], holdsIdle = false): number | undefined => {
   const [only] = inputs
   if (only !== undefined && inputs.length === 1) {
-    const record = holdsIdle && only.isIdle ? undefined : only.peek()
-    return record === undefined ? undefined : { input: 0, place: placeOf(record, only) }
+    return (holdsIdle && only.isIdle) || only.peek() === undefined ? undefined : 0
   }
-  let first: Placed | undefined
-  let waitFor: Placed | undefined
+  let first: number | undefined
+  let firstPlace = Infinity
+  let waitFor = -1
+  let waitPlace = Infinity
   for (let index = 0; index < inputs.length; index += 1) {
     const input = inputs[index]
     if (input === undefined) continue
     if (holdsIdle && input.isIdle) continue
     const record = input.peek()
-    const { bound } = input
     if (record !== undefined) {
       const place = placeOf(record, input)
-      if (first === undefined || place < first.place) first = { input: index, place }
-    } else if (!input.isIdle && !input.hasEnded && (waitFor === undefined || bound < waitFor.place)) {
-      waitFor = { input: index, place: bound }
+      if (place < firstPlace) {
+        first = index
+        firstPlace = place
+      }
+    } else if (!input.isIdle && !input.hasEnded && input.bound < waitPlace) {
+      waitFor = index
+      waitPlace = input.bound
     }
   }
-  if (first === undefined || waitFor === undefined) return first
-  const isKnown = first.place < waitFor.place || (first.place === waitFor.place && first.input < waitFor.input)
+  const isKnown = firstPlace < waitPlace || (firstPlace === waitPlace && first !== undefined && first < waitFor)
   return isKnown ? first : undefined
 }

@@ -14,7 +14,7 @@ import {
   type WatermarkStrategy,
 } from '../../src/index.ts'
 import { Input } from '../../src/task/input.ts'
-import { nextInSequence } from '../../src/task/place.ts'
+import { nextInSequence, placeOf } from '../../src/task/place.ts'
 import { testDriver } from '../test-driver.ts'
 import { expectEqual, unknownStep, type CaseRunner, type FlinkCase } from './case.ts'
 import { probedTopology, probeOf } from './probed-topology.ts'
@@ -202,10 +202,10 @@ export const runPartitionGroup: CaseRunner<PartitionGroupCase> = (one) => {
       )
     } else if (type === 'next') {
       const next = nextInSequence(inputs)
-      const input = next === undefined ? undefined : inputs[next.input]
+      const input = next === undefined ? undefined : inputs[next]
       const record = input?.peek()
       expectEqual(record?.type === 'element' ? record.timestamp : null, first, 'next')
-      if (next !== undefined && input !== undefined) input.place = next.place
+      if (record !== undefined && input !== undefined) input.place = placeOf(record, input)
       input?.take()
     } else throw unknownStep(step)
   }
