@@ -1,7 +1,6 @@
 import type { Worker } from 'node:worker_threads'
-import { transactionsCodec, transactionsTopic, type Hash } from '@tocsin/chain-model'
+import { transactionsCodec, transactionsTopic } from '@tocsin/chain-model'
 import { openSimulatedLog } from '@tocsin/event-log/testing'
-import { seededRandom } from '@tocsin/stream-core/testing'
 import { describe, expect, test } from 'vitest'
 import { sourceReader } from '../ledger/block-reader.ts'
 import { followChain } from '../ledger/follow.ts'
@@ -10,32 +9,13 @@ import { systemClock } from '../rpc/clock.ts'
 import { openEndpoints } from '../rpc/open-endpoints.ts'
 import { jsonRpcSource } from '../sources/json-rpc-source.ts'
 import { pooledSource } from '../sources/pooled-source.ts'
-import { serveNode } from '../testing/serve-node.ts'
-import { SimulatedChain } from '../testing/simulated-chain.ts'
-import { honest, SimulatedNode, type Manners } from '../testing/simulated-node.ts'
+import { serveHistory } from '../testing/serve-history.ts'
+import { honest } from '../testing/simulated-node.ts'
 import { workerReader } from './worker-reader.ts'
 
 const chainId = 31337
 const blocks = 160
 const knowledge = { tokens: [], labels: [] }
-
-/** A node of its own port, with so many blocks of tokens and pools that its answers tell of. */
-async function servedNode(manners: Manners = honest) {
-  const random = seededRandom(7)
-  const chain = new SimulatedChain({ chainId, realHashes: true, random, telling: true })
-  const canonical: Hash[] = [chain.first.header.hash]
-  for (let number = 1; number <= blocks; number++)
-    canonical.push(chain.mine(chain.at(canonical.at(-1) ?? chain.first.header.hash).header, 12_000).header.hash)
-  const node = new SimulatedNode({
-    chain,
-    abilities: { receipts: 'block', traces: 'trace_block', finalizedTag: true, maxBatch: 1000, headsPushed: false },
-    random,
-    clock: systemClock,
-    views: () => [{ canonical, finalized: blocks }],
-  })
-  node.manners = manners
-  return serveNode(node)
-}
 
 /** Follows the nodes to their last block. @returns the log, and what happened on the way */
 async function backfilled(urls: readonly string[], workers: number, onRead: (count: number) => void = () => {}) {
@@ -122,7 +102,7 @@ async function withThreads<T>(work: (threads: readonly Worker[]) => Promise<T>):
 
 describe('workerReader', () => {
   test('property: with any number of workers the log is that of the plain follower, byte for byte', async () => {
-    const node = await servedNode()
+    const node = await serveHistory(chainId, blocks)
     try {
       const plain = await backfilled([node.httpUrl], 0)
       expect(plain.reads).toEqual({ here: blocks, there: 0 })
@@ -143,7 +123,10 @@ describe('workerReader', () => {
   }, 120_000)
 
   test('behavior: an answer that does not hold is refuted in the worker, and another endpoint gives the block', async () => {
-    const [liar, node] = [await servedNode({ ...honest, lie: 0.5 }), await servedNode()]
+    const [liar, node] = [
+      await serveHistory(chainId, blocks, { ...honest, lie: 0.5 }),
+      await serveHistory(chainId, blocks),
+    ]
     try {
       const urls = [liar.httpUrl, node.httpUrl]
       const { records, met, endpoints } = await backfilled(urls, 2)
@@ -158,7 +141,7 @@ describe('workerReader', () => {
   }, 120_000)
 
   test('error: a worker that dies is told of in one line and replaced; nothing is lost', async () => {
-    const node = await servedNode()
+    const node = await serveHistory(chainId, blocks)
     try {
       const plain = await backfilled([node.httpUrl], 0)
       const { records, met } = await withThreads(async (threads) =>

@@ -287,6 +287,29 @@ describe('followChain', () => {
     expect(hashes(chainInLog(far, source))).toEqual(hashes(source.canonical.slice(1)))
   })
 
+  test('error: a node that does not keep the old blocks is told of, waited for, and nothing is skipped', async () => {
+    const source = scriptedSource({ chainId })
+    source.mine(40)
+    for (const oldest of [2, 12]) {
+      const log = openSimulatedLog()
+      let isPruned = true
+      const pruned: ScriptedSource = {
+        ...source,
+        headerByNumber: async (number, signal) =>
+          isPruned && number < oldest ? null : source.headerByNumber(number, signal),
+      }
+      // Each error is waited for as long as the node stays so.
+      const watched = await follow(pruned, log, (turn) => {
+        if (turn === 1) isPruned = false
+        return turn < 2
+      })
+      expect(watched.failures).toContain(
+        'scripted node has no block 1, though its head is 40: it does not keep history so old.',
+      )
+      expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1)))
+    }
+  })
+
   test('error: a node whose head is older than what is final is told, not taken for a quiet chain', async () => {
     const log = openSimulatedLog()
     const source = scriptedSource({ chainId })

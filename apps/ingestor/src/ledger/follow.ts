@@ -2,7 +2,7 @@ import { CommitUnknownError, type EventLog } from '@tocsin/event-log'
 import type { EncodedBlock } from '../decode/encode-block.ts'
 import type { ChainSource, ChainTip } from '../sources/chain-source.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
-import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
+import { EndpointAnswerError, PrunedHistoryError } from '../verify/endpoint-answer-error.ts'
 import { advance, type Advance, type CanonicalChain, type ChainLink, type Quarantine } from './advance.ts'
 import { planSpan, type Span, type SpanLimits, type WindowLimits } from './backfill-plan.ts'
 import type { BlockReader, ReadBlock } from './block-reader.ts'
@@ -239,10 +239,11 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
   }
 
   /** Makes the first block asked for the one that the log begins with; false where it is yet to come. */
-  async function begin(ledger: Ledger, { head }: ChainTip, signal: AbortSignal): Promise<boolean> {
+  async function begin(ledger: Ledger, { head, endpoint }: ChainTip, signal: AbortSignal): Promise<boolean> {
     const number = config.from === 'latest' ? head.number : config.from
     const first = await source.headerByNumber(number, signal)
     if (first !== null) ledger.start({ number: number - 1, hash: first.parentHash, timestamp: first.timestamp })
+    else if (number <= head.number) throw new PrunedHistoryError({ endpoint, block: number, head: head.number })
     else if (!startWasTold) observe.startsLater({ from: number, head: head.number })
     startWasTold = true
     return first !== null
@@ -292,8 +293,10 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
   async function headerOf(number: number, tip: ChainTip, last: BlockHeader, signal: AbortSignal): Promise<BlockHeader> {
     if (number === last.number) return last
     const header = await source.headerByNumber(number, signal)
-    if (header === null) throw wrong(tip, number, 'block', `it has none, but its head is ${tip.head.number}`)
-    return header
+    if (header !== null) return header
+    if (number <= finalNumber(tip.head.number, finality(tip)))
+      throw new PrunedHistoryError({ endpoint: tip.endpoint, block: number, head: tip.head.number })
+    throw wrong(tip, number, 'block', `it has none, but its head is ${tip.head.number}`)
   }
 
   /** Asks for several blocks ahead; each is awaited where it is appended. One alone is asked for there: it may be known. */

@@ -45,6 +45,11 @@ export const isPrunedState = (answer: RpcAnswer): boolean =>
     answer.message,
   )
 
+/** The node keeps no blocks or receipts so old. Source: EIP-4444 nodes; geth's code 4444 "pruned history unavailable". */
+export const isPrunedHistory = (answer: RpcAnswer): boolean =>
+  answer.type === 'error' &&
+  (answer.code === 4444 || /pruned history|history (?:is )?(?:pruned|expired)/i.test(answer.message))
+
 /**
  * The node does not know `finalized`, or has no final block yet: geth has "finalized block not found" (-39001, before
  * -32000), older nodes refuse the word as a number (-32602 or their parser's own words).

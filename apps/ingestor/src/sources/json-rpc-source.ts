@@ -1,7 +1,7 @@
-import { EndpointAnswerError, WrongChainError } from '../verify/endpoint-answer-error.ts'
+import { EndpointAnswerError, PrunedHistoryError, WrongChainError } from '../verify/endpoint-answer-error.ts'
 import { proving, verifyBlock, type VerifiedBlock } from '../verify/verify-block.ts'
 import { verifyLogs, verifyReceipts, verifyTraces } from '../verify/verify-receipts.ts'
-import { isMissingMethod, isPrunedState, isUnknownTag, type RpcAnswer } from '../rpc/json-rpc.ts'
+import { isMissingMethod, isPrunedHistory, isPrunedState, isUnknownTag, type RpcAnswer } from '../rpc/json-rpc.ts'
 import type { RpcEndpoint } from '../rpc/rpc-endpoint.ts'
 import { assembleBlock, type BlockParts } from './assemble-block.ts'
 import type { ChainSource } from './chain-source.ts'
@@ -76,6 +76,7 @@ export function jsonRpcSource(options: JsonRpcSourceOptions): EndpointSource {
 
   function expectResult(answer: RpcAnswer, method: string, block: number | string): unknown {
     if (answer.type === 'result') return answer.result
+    if (isPrunedHistory(answer)) throw new PrunedHistoryError({ endpoint: name, block, head: null })
     const reason = `the node answers error ${answer.code}: ${answer.message}`
     throw new EndpointAnswerError({ endpoint: name, block, field: method, reason })
   }

@@ -17,6 +17,18 @@ export class EndpointAnswerError extends Error {
   }
 }
 
+/** The node has come further than this block and does not have it: it keeps no blocks so old. */
+export class PrunedHistoryError extends Error {
+  readonly code = 'INGEST_PRUNED_HISTORY'
+  readonly handling = 'retry'
+  readonly remedy =
+    'Give an endpoint that keeps all blocks and receipts (--rpc, beside this one or in its place), or begin later (--from) in an empty log. Nothing is skipped; the ingestor goes on by itself when an endpoint has the block.'
+  constructor(at: { endpoint: string; block: number | string; head: number | null }, options?: ErrorOptions) {
+    const head = at.head === null ? '' : `, though its head is ${at.head}`
+    super(`${at.endpoint} has no block ${at.block}${head}: it does not keep history so old.`, options)
+  }
+}
+
 /** The node cannot be reached, refuses, is too slow or asks to be asked less often. */
 export class EndpointUnavailableError extends Error {
   readonly code = 'INGEST_ENDPOINT_UNAVAILABLE'
