@@ -26,8 +26,8 @@ const metrics = createMetrics()
 const ending = new AbortController()
 const [began, before] = [performance.now(), process.cpuUsage()]
 const running = startIngestor(config, { log, logger: silentLogger, metrics, prefix: run.prefix }, ending.signal)
-let failure: unknown
-running.done.catch((error: unknown) => (failure = error))
+let failure: Error | undefined
+running.done.catch((cause: unknown) => (failure = new Error('The ingestor ended.', { cause })))
 
 const sample = async (name: string): Promise<number> => {
   const line = (await metrics.exposition()).split('\n').find((one) => one.startsWith(`${name} `))
