@@ -20,6 +20,7 @@ and roots verified, and beside it in the same run ethereum-etl and @subsquid/evm
   --blocks N         of ours (default 5000)
   --peer-blocks N    of each peer (default 500): what counts is the rate
   --passes N         of each, in turn (default 1)
+  --verify LIST      on, off or both: whether hashes and roots are recomputed (default on)
   --log LIST         embedded, kafka or both (default embedded)
   --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
   --peers FOLDER     where the peers are installed (default ../tocsin-bench-peers)
@@ -118,7 +119,8 @@ async function ours(node: StubNode, run: Omit<IngestRun, 'url'>) {
   const { took, stages } = await outcomeOf(child, 'tocsin')
   const log = 'folder' in run.log ? 'embedded' : 'kafka'
   const memory = stages.map(({ blocks, rssMiB }) => ({ blocks, rssMiB }))
-  return { client: 'tocsin', log, ...answerOf(took, await node.served()), memory }
+  const client = run.verify === 'on' ? 'tocsin' : 'tocsin without recomputed hashes'
+  return { client, log, ...answerOf(took, await node.served()), memory }
 }
 
 async function peers(node: StubNode, peer: InstalledPeer, blocks: number, folder: string) {
@@ -146,6 +148,7 @@ export async function* ingest(args: readonly string[]): AsyncGenerator {
       blocks: { type: 'string', default: '5000' },
       'peer-blocks': { type: 'string', default: '500' },
       passes: { type: 'string', default: '1' },
+      verify: { type: 'string', default: 'on' },
       log: { type: 'string', default: 'embedded' },
       kafka: { type: 'string' },
       peers: { type: 'string', default: '../tocsin-bench-peers' },
@@ -159,9 +162,10 @@ export async function* ingest(args: readonly string[]): AsyncGenerator {
   }
   const [blocks, peerBlocks, passes] = [Number(values.blocks), Number(values['peer-blocks']), Number(values.passes)]
   const logs = values.log.split(',')
+  const verify = values.verify.split(',').filter((one) => one === 'on' || one === 'off')
   const isWhole = [blocks, peerBlocks, passes].every((value) => Number.isInteger(value) && value > 0)
-  if (!isWhole || !logs.every((log) => log === 'embedded' || log === 'kafka'))
-    throw new Error(`Whole numbers and a known log are needed.\n\n${help}`)
+  if (!isWhole || verify.length === 0 || !logs.every((log) => log === 'embedded' || log === 'kafka'))
+    throw new Error(`Whole numbers and known words are needed.\n\n${help}`)
   const say = (text: string) => process.stderr.write(`${text}\n`)
   const found = await findPeers(resolve(values.peers), values['install-peers'])
   for (const peer of found) {
@@ -182,10 +186,10 @@ export async function* ingest(args: readonly string[]): AsyncGenerator {
   }
   try {
     for (let pass = 0; pass < passes; pass++) {
-      for (const log of logs) {
+      for (const [log, hashes] of logs.flatMap((one) => verify.map((how) => [one, how] as const))) {
         const prefix = `bench-${Date.now()}`
         const to = log === 'embedded' ? { folder: join(folder, prefix) } : { brokers: [cluster?.bootstrap ?? ''] }
-        yield told(await ours(node, { blocks, prefix, log: to }))
+        yield told(await ours(node, { blocks, prefix, verify: hashes, log: to }))
         if ('folder' in to) await rm(to.folder, { recursive: true, force: true })
       }
       for (const peer of found) {

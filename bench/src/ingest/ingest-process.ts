@@ -9,6 +9,8 @@ export interface IngestRun {
   readonly url: string
   readonly blocks: number
   readonly prefix: string
+  /** Whether hashes and roots are recomputed. */
+  readonly verify: 'on' | 'off'
   readonly log: { readonly folder: string } | { readonly brokers: readonly string[] }
 }
 
@@ -20,7 +22,7 @@ const log =
     : openKafkaLog({ brokers: run.log.brokers, clientId: 'tocsin-bench-ingest' })
 const { ingestor: config } = loadSettings(
   { ingestor: ingestorSettings },
-  { env: {}, flags: { rpc: [run.url], from: '0', traces: 'none', 'verify-hashes': 'on' } },
+  { env: {}, flags: { rpc: [run.url], from: '0', traces: 'none', 'verify-hashes': run.verify } },
 )
 const metrics = createMetrics()
 const ending = new AbortController()

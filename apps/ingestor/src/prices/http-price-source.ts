@@ -18,14 +18,16 @@ export interface HttpPriceSourceOptions extends Omit<PriceOptions, 'source'> {
 
 /**
  * Polls a URL that answers a JSON array of `{ asset, price, time?, source? }`, the same fields as a price file. A price
- * without a time was true when it was asked for. Only news is pushed: a price whose time or value changed.
+ * without a time was true when it was asked for. Only news is pushed: a price whose time or value changed, and one
+ * without a time again before it is too old, as long as it is still answered. An answer tells all up to when it was asked
+ * for; while there is none nobody waits.
  */
 export function httpPriceSource(options: HttpPriceSourceOptions): PriceSource {
   const name = new URL(options.url).host
   return {
     name,
-    async run(push, failed, signal) {
-      const newest = new Map<string, string>()
+    async run(push, failed, signal, progress) {
+      const newest = new Map<string, { readonly told: string; readonly at: number }>()
       while (!signal.aborted) {
         try {
           const askedAt = options.now()
@@ -37,11 +39,15 @@ export function httpPriceSource(options: HttpPriceSourceOptions): PriceSource {
           for (const [at, price] of prices.entries()) {
             try {
               const fields = price as Readonly<Record<string, unknown>>
-              const tick = parsePrice({ time: askedAt, ...fields }, { ...options, source: name })
-              const told = `${String(fields['time'])} ${tick.price8}`
-              const key = `${tick.asset} ${tick.source}`
-              if (newest.get(key) === told) continue
-              newest.set(key, told)
+              const time = fields['time'] ?? askedAt
+              const tick = parsePrice({ ...fields, time }, { ...options, source: name })
+              const isTimed = time === fields['time']
+              const told = `${isTimed ? tick.time : 'now'} ${tick.price8}`
+              const key = `${tick.chainId} ${tick.asset} ${tick.source}`
+              const before = newest.get(key)
+              const isFresh = isTimed || tick.maxAge === null || askedAt - (before?.at ?? 0) < tick.maxAge / 2
+              if (before?.told === told && isFresh) continue
+              newest.set(key, { told, at: askedAt })
               push(tick)
             } catch (cause) {
               const reason = cause instanceof Error ? cause.message.replace(/\.$/, '') : String(cause)
@@ -50,8 +56,10 @@ export function httpPriceSource(options: HttpPriceSourceOptions): PriceSource {
               )
             }
           }
+          progress?.reached(askedAt)
         } catch (error) {
           if (signal.aborted) return
+          progress?.silent()
           const reason = error instanceof Error ? error.message : String(error)
           failed(
             error instanceof PriceFeedError

@@ -185,6 +185,15 @@ describe('followPrices', () => {
     ])
   })
 
+  test('error: a price from the future would hold all others back: it is put aside, and told', async () => {
+    const { records, errors } = await play((turn, _set, push) => {
+      if (turn === 0) for (const time of [70_001, 70_000]) push(tick(time))
+      return turn < 1
+    })
+    expect(records.filter(({ type }) => type === 'price')).toEqual([tick(70_000)])
+    expect(errors).toEqual(['test: the time of a price of native is 60001 ms from now.'])
+  })
+
   test('error: more prices than may wait are told and left out, none silently', async () => {
     const { records, errors } = await play((turn, _set, push) => {
       if (turn === 0) for (let time = 0; time < 5; time++) push(tick(time))

@@ -181,6 +181,9 @@ export class PriceFloodError extends Error {
   readonly remedy = 'The feed sends more than the log takes. Ask it for fewer assets, or look at why the log is slow.'
 }
 
+/** Clocks differ by less. A price from later would hold all others back until its time has come. */
+const maxAheadMs = 60_000
+
 /**
  * Writes live sources to the prices topic: ticks as they come, outliers marked; a watermark every heartbeat (the least
  * time that the sources have reached, or now, less the allowed out-of-orderness, never backwards), and `idle` after
@@ -206,7 +209,18 @@ export async function followPrices(
     waiting.push(record)
     wake()
   }
+  const failed = (error: unknown) => {
+    deps.onError(error)
+    const isToBeKept = error instanceof BadPriceError || error instanceof PriceGapError
+    if (isToBeKept && waiting.length < config.maxWaiting) put(deadLetter(prefix, error))
+  }
   const push = (tick: PriceTick) => {
+    const ahead = tick.time - now()
+    if (ahead > maxAheadMs) {
+      const at = { origin: tick.source, text: pricesCodec.stringify(tick) }
+      failed(new BadPriceError({ ...at, reason: `the time of a price of ${tick.asset} is ${ahead} ms from now` }))
+      return
+    }
     if (waiting.length >= config.maxWaiting) {
       deps.onError(
         new PriceFloodError(`${waiting.length} prices wait to be written; one of ${tick.source} was left out.`),
@@ -217,11 +231,6 @@ export async function followPrices(
     const told = marked(tick)
     put(priceRecord(prefix, told))
     deps.onPrice?.(told)
-  }
-  const failed = (error: unknown) => {
-    deps.onError(error)
-    const isToBeKept = error instanceof BadPriceError || error instanceof PriceGapError
-    if (isToBeKept && waiting.length < config.maxWaiting) put(deadLetter(prefix, error))
   }
   const again = { signal, random: deps.random, onRetry: deps.onError }
   await retry(() => createTopics(log, prefix), again)
