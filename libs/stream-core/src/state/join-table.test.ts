@@ -290,7 +290,9 @@ const epochs: Kind = { hasEpochs: true, rest: 40 }
 const moments: [Kind, Step[]][] = [
   // What a checkpoint has noted to have left comes back before it is written.
   [epochs, [add, seal, finalize, advance, begin, encode, { what: 'revert', depth: 0 }, end]],
-  // Or is final before it is written, and so noted twice.
+  // It comes back, and leaves again at the same time.
+  [epochs, [add, seal, advance, { what: 'revert', depth: 0 }, advance]],
+  // What a checkpoint has noted is final before it is written, and so noted twice.
   [epochs, [add, seal, finalize, advance, seal, begin, encode, finalize, end]],
   // What a checkpoint found nothing of gets an element for good, that has left for now, before it ends.
   [epochs, [add, advance, seal, finalize, begin, add, seal, advance, finalize, end, checkpoint]],

@@ -43,9 +43,6 @@ class Row<T> extends WaitingElements<T> {
   }
 }
 
-/** Of one time. */
-type Together<T> = readonly [Waiting<T>, ...Waiting<T>[]]
-
 /** What an element takes in memory besides its value's bytes. */
 const bytesAnElement = 80
 /** Elements go together that nothing can match any more within so small a part of the interval. */
@@ -159,7 +156,7 @@ export class JoinTable<T> implements CheckpointedTable {
   /** Of what is in memory: all, in a table without a store. */
   *entries(): Generator<readonly [ByteString, readonly Waiting<T>[]]> {
     for (const [key, row] of this.#rows.entries()) {
-      const elements = [...between(row, -Infinity, Infinity)]
+      const elements = between(row, -Infinity, Infinity)
       if (elements.length > 0) yield [key, elements]
     }
   }
@@ -316,9 +313,9 @@ export class JoinTable<T> implements CheckpointedTable {
     this.#rows.delete(row.key)
   }
   #noteLeft(row: Row<T>, elements: readonly Waiting<T>[]): void {
-    const left = this.#left.get(row)
-    if (left === undefined) this.#left.set(row, [...elements])
-    else left.push(...elements)
+    let left = this.#left.get(row)
+    if (left === undefined) this.#left.set(row, (left = []))
+    for (const element of elements) left.push(element) // they may be more than a call takes
   }
   #resized(row: Row<T>, before: number): void {
     this.#elements += row.size - before
@@ -344,13 +341,17 @@ export class JoinTable<T> implements CheckpointedTable {
     }
     if (pages.length === 0) yield null
   }
-  #encodePage(firsts: readonly Timestamp[], elements: readonly Together<T>[]): Uint8Array {
-    const entries = elements.map((together): readonly [string, Uint8Array] => {
-      const bytes = this.#codec.encode(ListView.of(together.map(({ value }) => value)))
+  #encodePage(firsts: readonly Timestamp[], elements: readonly Waiting<T>[]): Uint8Array {
+    const entries: (readonly [string, Uint8Array])[] = []
+    for (const [index, { time }] of elements.entries()) {
+      if (elements[index - 1]?.time === time) continue
+      let end = index + 1
+      while (elements[end]?.time === time) end += 1
+      const bytes = this.#codec.encode(ListView.of(elements.slice(index, end).map(({ value }) => value)))
       this.#seenBytes += bytes.length
-      this.#seenElements += together.length
-      return [integerSubKeys.toBytes(together[0].time), bytes]
-    })
+      entries.push([integerSubKeys.toBytes(time), bytes])
+    }
+    this.#seenElements += elements.length
     return encodePage({ firsts: firsts.map((first) => integerSubKeys.toBytes(first)), entries }, this.#codec.version)
   }
 
@@ -421,37 +422,41 @@ class RowThen<T> {
   }
 
   get first(): Waiting<T> | undefined {
-    for (const element of this.#between(-Infinity, Infinity)) return element
-    return undefined
+    const { list } = this.#row
+    let index = this.#row.indexFrom(this.#leftUpTo + 1)
+    while (list[index] !== undefined && !this.#hadCome(list[index])) index += 1
+    return this.#left.first ?? list[index]
   }
-  /** In `[from, to)`, in parts for a page each: all are full but the last, which may be empty. */
-  partsBetween(from: Timestamp, to: Timestamp): readonly (readonly Together<T>[])[] {
-    let part: [Waiting<T>, ...Waiting<T>[]][] = []
-    const parts = [part]
-    for (const element of this.#between(from, to)) {
-      const together = part.at(-1)
-      if (together?.[0].time === element.time) together.push(element)
-      else if (part.length < maxEntriesAPage) part.push([element])
-      else parts.push((part = [[element]]))
-    }
-    return parts
+  /** In `[from, to)`. */
+  between(from: Timestamp, to: Timestamp): readonly Waiting<T>[] {
+    const still = between(this.#row, Math.max(from, this.#leftUpTo + 1), to).filter((element) => this.#hadCome(element))
+    return this.#left.size === 0 ? still : [...between(this.#left, from, to), ...still]
   }
-  *#between(from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
-    yield* between(this.#left, from, to)
-    for (const element of between(this.#row, Math.max(from, this.#leftUpTo + 1), to)) {
-      if (element.arrival < this.#arrival) yield element
-    }
+  #hadCome(element: Waiting<T> | undefined): boolean {
+    return element !== undefined && element.arrival < this.#arrival
   }
 }
 
 /** In `[from, to)`. */
-function* between<T>(elements: WaitingElements<T>, from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
-  const { list } = elements
-  for (let index = elements.indexFrom(from); index < list.length; index += 1) {
-    const element = list[index]
-    if (element === undefined || element.time >= to) return
-    yield element
+const between = <T>(elements: WaitingElements<T>, from: Timestamp, to: Timestamp): readonly Waiting<T>[] =>
+  elements.list.slice(elements.indexFrom(from), elements.indexFrom(to))
+
+/** In parts for a page each, those of a time together: all are full but the last, which may be empty. */
+const inPages = <T>(elements: readonly Waiting<T>[]): readonly (readonly Waiting<T>[])[] => {
+  const pages: (readonly Waiting<T>[])[] = []
+  let start = 0
+  let times = 0
+  for (let at = 0; at < elements.length; at += 1) {
+    if (at > start && elements[at]?.time === elements[at - 1]?.time) continue
+    if (times === maxEntriesAPage) {
+      pages.push(elements.slice(start, at))
+      start = at
+      times = 0
+    }
+    times += 1
   }
+  pages.push(elements.slice(start))
+  return pages
 }
 
 /** What a checkpoint makes of the pages of a key that holds `then`: those that change, null where they go. */
@@ -461,7 +466,7 @@ const pagesOf = <T>(
   /** Elements came from then on. */
   from: Timestamp,
 ): {
-  readonly pages: readonly { readonly start: Timestamp | null; readonly elements: readonly Together<T>[] | null }[]
+  readonly pages: readonly { readonly start: Timestamp | null; readonly elements: readonly Waiting<T>[] | null }[]
   readonly stored: StoredPages | null
 } => {
   const starts = [-Infinity, ...(before?.firsts ?? [])]
@@ -471,9 +476,9 @@ const pagesOf = <T>(
     return { pages, stored: null }
   }
   const storedFrom = before?.from ?? Infinity
-  const pages: { readonly start: Timestamp; readonly elements: readonly Together<T>[] | null }[] = []
+  const pages: { readonly start: Timestamp; readonly elements: readonly Waiting<T>[] | null }[] = []
   const firsts: Timestamp[] = []
-  let onFirst: readonly Together<T>[] | null = null
+  let onFirst: readonly Waiting<T>[] | null = null
   for (const [page, start] of starts.entries()) {
     const end = starts[page + 1] ?? Infinity
     const hasLost = storedFrom < first.time && storedFrom < end && start < first.time
@@ -481,8 +486,8 @@ const pagesOf = <T>(
       if (page > 0) firsts.push(start)
       continue
     }
-    for (const [index, part] of then.partsBetween(start, end).entries()) {
-      const [at] = part[0] ?? []
+    for (const [index, part] of inPages(then.between(start, end)).entries()) {
+      const [at] = part
       if (page === 0 && index === 0) onFirst = part
       else if (at === undefined) pages.push({ start, elements: null })
       else {
@@ -496,6 +501,6 @@ const pagesOf = <T>(
   const stored = { from: first.time, firsts }
   const isSame = firsts.length === before?.firsts.length && firsts.every((each, at) => each === before.firsts[at])
   if (onFirst === null && isSame) return { pages, stored }
-  const elements = onFirst ?? then.partsBetween(-Infinity, starts[1] ?? Infinity)[0] ?? []
+  const elements = onFirst ?? then.between(-Infinity, starts[1] ?? Infinity)
   return { pages: [...pages, { start: null, elements }], stored }
 }
