@@ -1,6 +1,6 @@
 import { transactionsCodec, transactionsTopic } from '@tocsin/chain-model'
 import { openSimulatedLog } from '@tocsin/event-log/testing'
-import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
+import { createMetrics, loadSettings, silentLogger, type Logger } from '@tocsin/service-kit'
 import { describe, expect, test } from 'vitest'
 import { ingestorSettings } from './config.ts'
 import type { IngestProgress } from './ingest.ts'
@@ -15,19 +15,21 @@ describe('startIngestor', () => {
     const range = async (flags: Readonly<Record<string, string>>) => {
       const metrics = createMetrics()
       const told: (IngestProgress | null)[] = []
+      const said: string[] = []
+      const logger: Logger = { ...silentLogger, at: () => logger, info: (message) => void said.push(message) }
       const { config } = loadSettings(
         { config: ingestorSettings },
         { env: {}, flags: { rpc: [node.httpUrl], ...flags } },
       )
       const deps = {
         log,
-        logger: silentLogger,
+        logger,
         metrics,
         prefix: 'test',
         onProgress: (at: IngestProgress | null) => told.push(at),
       }
       await startIngestor(config, deps, new AbortController().signal).done
-      return { told, counted: await metrics.exposition() }
+      return { told, said, counted: await metrics.exposition() }
     }
     try {
       const first = await range({ from: '10', to: '100', workers: '2' })
@@ -43,6 +45,8 @@ describe('startIngestor', () => {
 
       const second = await range({ from: '10', to: '110', workers: '1' })
       expect(second.told.at(0)).toEqual({ chainId: 31337, blocks: 91, ofBlocks: 101, blockNumber: 100, before: 91 })
+      const goesOn = 'the log holds blocks up to 100: it goes on with block 101'
+      expect([first.said.includes(goesOn), second.said.includes(goesOn)]).toEqual([false, true])
       const proof = await proveLedger(
         log,
         { prefix: 'test', chainId: 31337 },

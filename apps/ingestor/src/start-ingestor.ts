@@ -426,7 +426,7 @@ async function followNode(
     mined: mempool !== null,
   })
   const progress = catchUp(chainId, config, (at) => deps.onProgress?.(at))
-  const follower = observer(metrics, told, logger, now, progress)
+  const follower = tellingResume(config.from, logger, observer(metrics, told, logger, now, progress))
   try {
     const chainFollowed = followChain(
       {
@@ -567,6 +567,22 @@ export function catchUp(
       tell(newest.number, head.number)
     },
     appended: ({ seal }, { head }) => tell(seal.block.number, head.number),
+  }
+}
+
+/** Says once where the log goes on, if that is not where the settings say: they are for an empty one, and it has no gaps. */
+function tellingResume(from: number | null, logger: Logger, observe: FollowObserver): FollowObserver {
+  let isTold = from === null
+  return {
+    ...observe,
+    looked(at) {
+      observe.looked(at)
+      if (isTold || at.newest === null) return
+      isTold = true
+      const next = at.newest.number + 1
+      if (next !== from)
+        logger.info(`the log holds blocks up to ${at.newest.number}: it goes on with block ${next}`, { from })
+    },
   }
 }
 
