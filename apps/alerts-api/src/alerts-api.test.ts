@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { alertCodec, alertsTopic, type Alert } from '@tocsin/chain-model'
+import { LogUnavailableError } from '@tocsin/event-log'
 import { openSimulatedLog, type SimulatedLog } from '@tocsin/event-log/testing'
 import { createLogger, createMetrics, loadSettings } from '@tocsin/service-kit'
 import fc from 'fast-check'
@@ -199,6 +200,25 @@ describe('startAlertsApi', () => {
       code: 'PORT_UNAVAILABLE',
     })
     api = first
+  })
+
+  test('error: the log goes away and comes back: what the database holds is served, and how far it is not known', async () => {
+    let isAway = false
+    const offsets = log.offsets.bind(log)
+    log.offsets = (at) => (isAway ? Promise.reject(new LogUnavailableError('no broker answers')) : offsets(at))
+    await start()
+    await write(alert)
+    await expect.poll(total, inTheEnd).toBe(1)
+    isAway = true
+    expect(await ask('/api/pipeline')).toMatchObject({
+      status: 200,
+      body: { alerts: { lagRecords: null, lastEventId: '1' } },
+    })
+    expect((await ask('/health/ready')).status).toBe(503)
+    isAway = false
+    expect(await get('/api/pipeline')).toMatchObject({ alerts: { lagRecords: 0 } })
+    expect((await ask('/health/ready')).status).toBe(200)
+    expect(said).not.toContain('ERROR')
   })
 
   test('error: the database goes away and comes back: nothing is lost, nothing twice, said once', async () => {

@@ -130,13 +130,14 @@ export async function startAlertsApi(
       },
       log: async (): Promise<CheckResult> => {
         const { status, lagRecords } = await strategy.consumerState()
-        if (status === 'reading') return { status: 'up', detail: `${lagRecords ?? 0} records behind` }
-        return { status: 'down', reason: `the alerts topic is not being read (${status})` }
+        if (status !== 'reading') return { status: 'down', reason: `the alerts topic is not being read (${status})` }
+        if (lagRecords === null) return { status: 'down', reason: 'the log does not say where the alerts topic ends' }
+        return { status: 'up', detail: `${lagRecords} records behind` }
       },
     }
     const measure = async () => {
       const [{ lagRecords }, { pending }] = await Promise.all([strategy.consumerState(), countDeliveries(database)])
-      measures.lag.set(lagRecords ?? 0)
+      if (lagRecords !== null) measures.lag.set(lagRecords)
       measures.pendingDeliveries.set(pending)
     }
     // What is away then is said by the loop that needs it.

@@ -37,7 +37,7 @@ export interface LogStrategyOptions {
   readonly random: () => number
 }
 
-/** What the consumer is doing. `lagRecords` is null until the log has answered. */
+/** What the consumer is doing. `lagRecords` is null where the log does not answer, or has not yet. */
 export interface ConsumerState {
   readonly status: 'starting' | 'reading' | 'waiting' | 'stopped' | 'failed'
   readonly lagRecords: number | null
@@ -98,11 +98,19 @@ export class LogStrategy extends Server implements CustomTransportStrategy {
 
   /** How the reading goes; asks the log for its end. */
   async consumerState(): Promise<ConsumerState> {
+    const lagRecords = await this.#lag().catch((error: unknown) => {
+      if (isRetryable(error)) return null // whoever reads says so
+      throw error
+    })
+    return { status: this.#status, lagRecords }
+  }
+
+  async #lag(): Promise<number | null> {
     const { log, topic } = this.#options
-    let lagRecords = 0
+    let records = 0
     for (const [partition, next] of this.#next)
-      lagRecords += Math.max(0, (await log.offsets({ topic, partition })).end - next)
-    return { status: this.#status, lagRecords: this.#next.size === 0 ? null : lagRecords }
+      records += Math.max(0, (await log.offsets({ topic, partition })).end - next)
+    return this.#next.size === 0 ? null : records
   }
 
   async #run(): Promise<void> {
