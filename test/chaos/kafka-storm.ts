@@ -218,7 +218,7 @@ async function openCluster(options: {
       new ClusterProcess({
         args: [
           ...['detect', '--chain-id', String(chain.chainId), '--checkpoint-interval', '500 ms'],
-          ...['--shards', String(shards), '--session-timeout', '3 s', '--state-folder', join(folder, name, 'state')],
+          ...['--shards', String(shards), '--session-timeout', '6 s', '--state-folder', join(folder, name, 'state')],
           ...parameters.flatMap((parameter) => ['--param', parameter]),
         ],
         env,
