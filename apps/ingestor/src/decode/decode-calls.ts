@@ -42,15 +42,15 @@ function callsOfFrames(frames: readonly SourceFrame[]): ChainCall[] {
   const calls: ChainCall[] = []
   /** By depth: whose storage the frame there uses, whom it sees as its caller, and with what value. */
   const running: { readonly self: Address; readonly caller: Address; readonly value: bigint }[] = []
-  for (const { traceAddress, type, from, to, input, ...frame } of frames) {
+  for (const { traceAddress, type, from, to, value: told, selector, input } of frames) {
     const above = running[traceAddress.length - 1]
     const borrows = type === 'delegatecall' || type === 'callcode'
     const self = borrows ? (above?.self ?? from) : (to ?? from)
     const caller = type === 'delegatecall' ? (above?.caller ?? from) : from
     // Of a delegatecall geth's tracer tells no value, Parity's that of the call above.
-    const value = type === 'delegatecall' ? (above?.value ?? frame.value) : frame.value
+    const value = type === 'delegatecall' ? (above?.value ?? told) : told
     running[traceAddress.length] = { self, caller, value }
-    if (to === null || !decoders.has(selectorOf(input))) continue
+    if (to === null || !decoders.has(selector)) continue
     // A view changes nothing. Another contract's code on one's own storage is a proxy that hands the call on, or a
     // library; on one's own code it is a multicall.
     const isOwn = type === 'call' || (type === 'delegatecall' && to === self)
