@@ -25,16 +25,17 @@ export const frameSchema = z.object({
 export type Frame = Readonly<z.output<typeof frameSchema>>
 
 /**
- * Whether what happened at a trace address was taken back, because its frame or one above it failed. `frames` are those
- * of one transaction.
+ * Whether what a frame did was taken back, because it or one above it failed. `frames` are those of one transaction, in
+ * the order of execution; asked about another trace address it says no.
  */
 export function undoneBy(
   frames: readonly Pick<Frame, 'traceAddress' | 'error'>[],
 ): (traceAddress: TraceAddress) => boolean {
-  const failed = new Set(frames.filter(({ error }) => error !== null).map(({ traceAddress }) => traceAddress.join('.')))
-  return failed.size === 0
-    ? () => false
-    : (traceAddress) =>
-        failed.has(traceAddress.join('.')) ||
-        traceAddress.some((_, depth) => failed.has(traceAddress.slice(0, depth).join('.')))
+  if (frames.every(({ error }) => error === null)) return () => false
+  const undone = new Set<string>()
+  // One step for each frame, not one for each above it: a stranger may nest calls as deep as the gas lasts.
+  for (const { traceAddress, error } of frames)
+    if (error !== null || (traceAddress.length > 0 && undone.has(traceAddress.slice(0, -1).join('.'))))
+      undone.add(traceAddress.join('.'))
+  return (traceAddress) => undone.has(traceAddress.join('.'))
 }

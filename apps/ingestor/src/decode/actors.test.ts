@@ -315,6 +315,9 @@ describe('actorsOf', () => {
     expect(actorsOf({ ...parts, from: authority })).toEqual([]) // sends itself: the sender
     expect(actorsOf({ ...parts, to: ann })).toEqual([]) // another account is called
     expect(actorsOf({ ...parts, logs: [] })).toEqual([]) // nothing shows that code ran
+    const frames = [call([], bundler, authority), call([0], authority, bob)]
+    expect(actorsOf({ ...parts, logs: [], frames })).toMatchObject([{ address: authority, frame: [] }])
+    expect(actorsOf({ ...parts, logs: [], frames, status: 'failed' })).toEqual([])
     expect(actorsOf({ ...parts, authorizations: null })).toEqual([])
   })
 
