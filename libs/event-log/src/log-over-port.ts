@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { once } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import * as errors from './errors.ts'
@@ -13,6 +14,7 @@ import type {
   TopicPartition,
   TopicSpec,
 } from './event-log.ts'
+import { RecordView, Stretch } from './record-view.ts'
 
 /**
  * A log that another thread of this process has open: the embedded log can be opened once, but tasks run in many threads.
@@ -59,8 +61,11 @@ interface ErrorParts {
 }
 type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: ErrorParts }
 
-const pack = (records: readonly { readonly key: Uint8Array | null; readonly value: Uint8Array }[]): Packed => {
-  const size = records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + value.length, 0)
+const pack = (records: readonly Pick<LogRecord, 'key' | 'value' | 'size'>[]): Packed => {
+  const size = records.reduce(
+    (sum, record) => sum + (record.key?.length ?? 0) + (record.size ?? record.value.length),
+    0,
+  )
   const bytes = new Uint8Array(size)
   const lengths: number[] = []
   let at = 0
@@ -84,6 +89,19 @@ const unpack = ({ lengths, bytes }: Packed): { readonly key: Uint8Array | null; 
     records.push({ key, value: take(lengths[index + 1] ?? 0) })
   }
   return records
+}
+
+/** As `unpack`, of records that were read: most are read as text or not at all. */
+const unpackRead = ({ lengths, bytes, offsets }: PackedBatch): readonly LogRecord[] => {
+  const stretch = new Stretch(bytes, isAscii(bytes) ? 0 : Infinity)
+  let at = 0
+  return offsets.map((offset, index) => {
+    const keyLength = lengths[2 * index] ?? -1
+    const key = keyLength === -1 ? null : bytes.subarray(at, at + keyLength)
+    const start = at + Math.max(keyLength, 0)
+    at = start + (lengths[2 * index + 1] ?? 0)
+    return new RecordView(offset, key, stretch, start, at)
+  })
 }
 
 const partsOf = (error: unknown): ErrorParts => {
@@ -330,7 +348,7 @@ class PortReader implements Reader {
       })
     if (this.#isClosed) return []
     return batches.flatMap((batch): RecordBatch[] => {
-      const { topic, partition, offsets, nextOffset } = batch
+      const { topic, partition, nextOffset } = batch
       const cursor = this.#cursors.get(nameOf(batch))
       if (cursor === undefined) return []
       if (cursor.moves !== batch.moves) {
@@ -339,8 +357,7 @@ class PortReader implements Reader {
         return []
       }
       cursor.offset = nextOffset
-      const records = unpack(batch).map((record, index): LogRecord => ({ offset: offsets[index] ?? 0, ...record }))
-      return [{ topic, partition, records, nextOffset }]
+      return [{ topic, partition, records: unpackRead(batch), nextOffset }]
     })
   }
   seek({ topic, partition, offset }: Position): void {

@@ -156,17 +156,24 @@ export function eventLogSuite(
       expect(records.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4])
     })
 
-    test('behavior: where a record tells its size and its text, they are those of its value', async () => {
+    const plainTexts = ['plain', '', 'text'].map((text) => Buffer.from(text))
+    test.each([
+      ['ASCII alone', plainTexts],
+      // Of which two are no text.
+      [
+        'others too',
+        [...plainTexts, ...['grün 🐟', '\ufffd'].map((text) => Buffer.from(text)), Buffer.from([0x61, 0xff])],
+      ],
+    ])('behavior: where a record tells its size and its text, they are those of its value: %s', async (_, values) => {
       const { log } = await openLog()
       const topic = await newTopic(log, 1)
-      const notUtf8 = Buffer.from([0x61, 0xff])
-      const values = [Buffer.from('plain'), Buffer.from('grün 🐟'), notUtf8, Buffer.from('\ufffd'), Buffer.from('')]
+      const key = Buffer.from('key')
       const producer = await log.openProducer(unique('id'))
       // By themselves and together, since a log may keep the values of a transaction as one.
       for (const value of values) await producer.append([{ topic, partition: 0, key: null, value }])
-      await producer.append(values.map((value) => ({ topic, partition: 0, key: null, value })))
+      await producer.append(values.map((value) => ({ topic, partition: 0, key, value })))
       const records = await readRecords(log, { topic, partition: 0, offset: 0 }, 2 * values.length)
-      expect(records.map(({ value }) => Buffer.from(value).toString())).toEqual([...values, ...values].map(String))
+      expect(records.map(textOf)).toEqual([...values, ...values].map(String))
       for (const { value, size, text } of records) {
         expect(size ?? value.length).toBe(value.length)
         const whole = Buffer.from(value).toString()
