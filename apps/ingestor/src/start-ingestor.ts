@@ -631,6 +631,8 @@ function observer(
     },
     noFinalizedTag: (depth) =>
       logger.info(`the node has no finalized tag: blocks count as final ${depth} under the head (--finality-depth)`),
+    awaitsFinality: ({ to, head }) =>
+      logger.info(`block ${to} is in the log and not final yet: waiting for that (--finality-depth)`, { head }),
     startsLater: ({ from, head }) =>
       logger.info(`the first block is to be ${from} and the head is ${head}: waiting for it`, {
         blocksToGo: from - head,

@@ -73,6 +73,7 @@ async function backfilled(urls: readonly string[], workers: number, onRead: (cou
           failed: (error) => meet(error instanceof Error && 'code' in error ? String(error.code) : String(error)),
           quarantined: () => {},
           noFinalizedTag: () => {},
+          awaitsFinality: () => {},
           startsLater: () => {},
         },
         wait: (ms, signal) => systemClock.wait(ms, signal),

@@ -70,6 +70,7 @@ async function follow(
           if (watched.quarantines.at(-1) !== is) watched.quarantines.push(is)
         },
         noFinalizedTag: (depth) => watched.failures.push(`no finalized tag, depth ${depth}`),
+        awaitsFinality: ({ to, head }) => watched.failures.push(`block ${to} is not final, the head is ${head}`),
         startsLater: ({ from, head }) => watched.failures.push(`starts at ${from}, the head is ${head}`),
       },
       wait: async () => {
@@ -264,7 +265,8 @@ describe('followChain', () => {
       if (turn > 2) source.mine(2)
       return true
     }
-    await follow(source, log, play, { to: 9 })
+    const { failures } = await follow(source, log, play, { to: 9 })
+    expect(failures).toEqual(['block 9 is not final, the head is 10'])
     expect(idle).toEqual([0, 1, 2, 3, 4])
     expect(hashes(chainInLog(log, source))).toEqual(hashes(source.canonical.slice(1, 10)))
     expect(recordsOf(log).at(-1)).toMatchObject({ type: 'finalized', block: { number: 9 } })

@@ -61,6 +61,8 @@ export interface FollowObserver {
   noFinalizedTag(depth: number): void
   /** The first block asked for is not there yet: said once. */
   startsLater(at: { readonly from: number; readonly head: number }): void
+  /** The last block asked for is in the log and not final yet: said once. */
+  awaitsFinality(at: { readonly to: number; readonly head: number }): void
 }
 
 /**
@@ -160,6 +162,7 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
   let tagIsMissing = false
   let tagWasTold = false
   let startWasTold = false
+  let finalityWasAwaited = false
   let flips = noFlips
   /** The headers of the span after the one at hand, asked for while that is written. */
   let upcoming: { readonly first: number; readonly headers: Promise<readonly BlockHeader[]> } | undefined
@@ -224,7 +227,12 @@ function chainFollower(config: FollowConfig, deps: FollowDeps) {
       }
       if (newest(chainOf(ledger)).number < last.number) return 'more'
       if (last.number === config.to) await finalizeLast(ledger, { tip, rule, last }, signal)
-      return isDone(ledger) ? 'done' : 'wait'
+      if (isDone(ledger)) return 'done'
+      if (last.number === config.to && !finalityWasAwaited) {
+        finalityWasAwaited = true
+        observe.awaitsFinality({ to: config.to, head: head.number })
+      }
+      return 'wait'
     },
 
     /** What was asked for ahead may have been wrong. */

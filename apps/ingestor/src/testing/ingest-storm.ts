@@ -496,6 +496,7 @@ async function follow(
             failed: (error) => met(error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'),
             quarantined: () => {},
             noFinalizedTag: () => {},
+            awaitsFinality: () => {},
             startsLater: () => met('starts later'),
           },
           wait: (ms, within) =>

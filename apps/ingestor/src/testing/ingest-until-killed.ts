@@ -58,6 +58,7 @@ try {
         failed: (error) => process.stderr.write(`${String(error)}\n`),
         quarantined: nothing,
         noFinalizedTag: nothing,
+        awaitsFinality: nothing,
         startsLater: nothing,
       },
       wait: (ms, signal) => systemClock.wait(ms, signal),
