@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { soakChaos } from './soak/chaos.ts'
 import { soakIngest, soakIngestKills } from './soak/ingest.ts'
-import { soakKafka } from './soak/kafka.ts'
+import { soakKafka, soakKafkaMutants } from './soak/kafka.ts'
 import { soakKills, soakReorgs, soakSimulator } from './soak/stream-core.ts'
 import { soakTakeover } from './soak/takeover.ts'
 
@@ -16,6 +16,7 @@ const usage = `Usage: npm run soak -- <what> [options]
   kafka                  storms over processes, a broker and PostgreSQL: kill -9, stops, cuts, restarts, full disks
       --faults N           how many, in storms of 40; default 200
       --preload MODULE     what each process loads before all else, to break it on purpose
+  kafka --mutants        breaks the program in ways that a short storm must notice, one after the other
   stream-core            simulated jobs under crashes, fences, full disks and nested reverts
       --seeds N            how many, default 10000
   stream-core --storm    reverts of depth 1 to 64 over generated blocks, recorded ones, and all detectors
@@ -36,6 +37,7 @@ const { values, positionals } = parseArgs({
     steps: { type: 'string', default: '40' },
     faults: { type: 'string', default: '200' },
     preload: { type: 'string' },
+    mutants: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '10000' },
     storm: { type: 'boolean', default: false },
     reverts: { type: 'string', default: '10000' },
@@ -63,6 +65,7 @@ const soak = async (): Promise<boolean> => {
       if (values.kills !== undefined) return soakIngestKills({ kills: count('kills', values.kills), seed })
       return soakIngest({ seeds: count('seeds', values.seeds), seed })
     case 'kafka':
+      if (values.mutants) return soakKafkaMutants({ seed })
       return soakKafka({ faults: count('faults', values.faults), seed, preload: values.preload })
     case 'stream-core':
       if (values.kills !== undefined) return soakKills({ kills: count('kills', values.kills), seed })

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { createProgressBar } from '@tocsin/service-kit'
+import { kafkaMutants } from '../chaos/kafka-mutants.ts'
 import { mostFaults, runKafkaStorm } from '../chaos/kafka-storm.ts'
 import { StormError } from '../chaos/storm.ts'
 
@@ -50,4 +51,34 @@ export async function soakKafka(options: {
   process.stdout.write(rows.map(([kind, times]) => `${kind.padEnd(32)}${String(times).padStart(6)}\n`).join(''))
   process.stdout.write(`All held: ${faults} faults.\n`)
   return true
+}
+
+/** In a short storm each mutant lives through what its breach is about: one of each kind of fault takes longer. */
+const mutantFaults = 10
+/** What a storm says that has noticed wrong output, or a process that has; not that a process did not come up. */
+const noticed = /Not those of an undisturbed run|the records of the chain|STREAM_DETERMINISM/
+
+/** Breaks the program on purpose, one way after the other, and expects a short storm to notice each. */
+export async function soakKafkaMutants(options: { readonly seed: number | undefined }): Promise<boolean> {
+  let areAllNoticed = true
+  for (const { name, breaks } of kafkaMutants) {
+    const { seed = randomInt(2 ** 31) } = options
+    const started = performance.now()
+    const preload = new URL(`../chaos/mutate.ts?mutant=${name}`, import.meta.url).href
+    const breach = await runKafkaStorm({ seed, faults: mutantFaults, preload }).then(
+      () => null,
+      (error: unknown) => {
+        if (error instanceof StormError) return error.message
+        throw error
+      },
+    )
+    const isNoticed = breach !== null && noticed.test(breach)
+    areAllNoticed &&= isNoticed
+    const seconds = ((performance.now() - started) / 1_000).toFixed(0)
+    process.stdout.write(
+      `${name} (that ${breaks}, broken): ${isNoticed ? 'noticed' : 'NOT NOTICED'}, SEED=${seed}, ${seconds} s: ` +
+        `${(breach ?? 'the storm held').split('\n').slice(0, 2).join(' ').slice(0, 300)}\n`,
+    )
+  }
+  return areAllNoticed
 }
