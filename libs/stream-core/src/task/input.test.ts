@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { StreamBuilder, type SourceRecord } from '@tocsin/stream-core'
+import { StreamBuilder, type SourceCodec, type SourceRecord } from '@tocsin/stream-core'
 import { testDriver } from '@tocsin/stream-core/testing'
 import { TimestampError } from '../time.ts'
 import { EpochError } from './errors.ts'
@@ -28,6 +28,34 @@ describe('Input', () => {
     expect([input.peek()?.type, input.position]).toEqual(['idle', { offset: 0, ordinal: 1 }])
     input.take()
     expect([input.peek(), input.position]).toEqual([undefined, { offset: 1, ordinal: 0 }])
+  })
+
+  test('behavior: text is decoded where a record has it, and bytes where it has none or the codec reads none', () => {
+    const element = (value: string): SourceRecord<string> => ({ type: 'element', timestamp: 1, value })
+    const decode = (value: Uint8Array) => element(`bytes ${Buffer.from(value).toString()}`)
+    const decodeText = (text: string) => {
+      if (text === 'bad') throw new Error('not read')
+      return element(`text ${text}`)
+    }
+    const value = Buffer.from('v')
+    const records = [
+      { offset: 0, key: null, value, text: 'v' },
+      { offset: 1, key: null, value, text: null },
+      { offset: 2, key: null, value },
+      { offset: 3, key: null, value, text: 'bad' },
+      { offset: 4, key: null, value, text: '' },
+    ]
+    const taken = (codec: SourceCodec<string>) => {
+      const input = new Input({ topic: 'in', codec, watermarks: { type: 'in-log' }, epochs: false }, 0, false)
+      input.offer(records, records.length)
+      return records.map(() => {
+        const record = input.peek()
+        input.take()
+        return record?.type === 'element' ? record.value : record?.type
+      })
+    }
+    expect(taken({ decode, decodeText })).toEqual(['text v', 'bytes v', 'bytes v', 'undecodable', 'text '])
+    expect(taken({ decode })).toEqual(records.map(() => 'bytes v'))
   })
 
   test.each(unfit)('error: an element, a watermark, idleness and a clock at %d are undecodable', (time) => {
