@@ -26,7 +26,11 @@ interface Fetched {
 }
 
 const DEFAULT_MAX_BYTES = 1024 * 1024
-/** The longest that a fetch waits at a broker: a seek or a resume is seen after that at the latest. */
+/**
+ * The longest that a fetch waits at a broker: a seek or a resume is seen after that at the latest. Where the last fetch
+ * brought nothing the next one waits so long, over the ends of polls, which only look whether it has come back: what comes
+ * ends it at once, and an idle reader asks twice a second however often it is polled.
+ */
 const MAX_FETCH_WAIT_MS = 500
 /** How much longer than its caller asked a poll waits for the answer of a slow network. */
 const GRACE_MS = 1000
@@ -45,11 +49,13 @@ export class KafkaReader implements Reader {
   readonly #maxBytes: number
   readonly #onClose: () => void
   /** By leader. Each resolves, and never rejects: what failed is left in `#failure`. */
-  readonly #fetches = new Map<number, Promise<void>>()
+  readonly #fetches = new Map<number, { readonly done: Promise<void>; readonly outlastsPoll: boolean }>()
   /** By topic, under way; as the fetches are. */
   readonly #lookups = new Map<string, Promise<void>>()
   #fetched: Fetched[] = []
   #failure: Error | undefined
+  /** The last fetch brought nothing. */
+  #isIdle = false
   #turns = 0
   #wakeUp: () => void = () => {}
   #polling = false
@@ -87,9 +93,11 @@ export class KafkaReader implements Reader {
         if (this.#closed || (!first && leftMs() === 0)) return []
         const woken = new Promise<void>((resolve) => (this.#wakeUp = resolve))
         this.#startLookups()
-        this.#startFetches(Math.min(leftMs(), MAX_FETCH_WAIT_MS))
-        const asked = [...this.#lookups.values(), ...this.#fetches.values()]
-        await raceTimeout([woken, ...asked], leftMs() + (asked.length > 0 ? GRACE_MS : 0))
+        this.#startFetches(leftMs())
+        const fetches = [...this.#fetches.values()]
+        const isAnswerDue = this.#lookups.size > 0 || fetches.some(({ outlastsPoll }) => !outlastsPoll)
+        const asked = [...this.#lookups.values(), ...fetches.map(({ done }) => done)]
+        await raceTimeout([woken, ...asked], leftMs() + (isAnswerDue ? GRACE_MS : 0))
       }
     } catch (error) {
       if (this.#closed) return []
@@ -141,7 +149,10 @@ export class KafkaReader implements Reader {
     }
   }
 
-  #startFetches(maxWaitMs: number): void {
+  #startFetches(leftMs: number): void {
+    // One that is resumed must not wait for a fetch that was begun without it.
+    const outlastsPoll = this.#isIdle && leftMs > 0 && this.#cursors.every(({ paused }) => !paused)
+    const maxWaitMs = outlastsPoll ? MAX_FETCH_WAIT_MS : Math.min(leftMs, MAX_FETCH_WAIT_MS)
     const byLeader = Map.groupBy(
       this.#cursors.filter(({ paused }) => !paused),
       ({ leader }) => leader,
@@ -153,10 +164,7 @@ export class KafkaReader implements Reader {
       const fetch = this.#follow(this.#fetch(leader, turned, Math.ceil(maxWaitMs)), () => {
         for (const cursor of turned) cursor.leader = undefined
       })
-      this.#fetches.set(
-        leader,
-        fetch.finally(() => this.#fetches.delete(leader)),
-      )
+      this.#fetches.set(leader, { done: fetch.finally(() => this.#fetches.delete(leader)), outlastsPoll })
     }
   }
 
@@ -177,6 +185,7 @@ export class KafkaReader implements Reader {
     const positions = asked.map(({ cursor, offset }) => ({ ...cursor, offset }))
     const answers = await this.#connection.fetch(leader, positions, limits)
     let refused = false
+    const before = this.#fetched.length
     for (const answer of answers) {
       const question = asked.find(({ cursor }) => isSamePlace(cursor, answer))
       if (question === undefined || question.moves !== question.cursor.moves) continue
@@ -195,6 +204,7 @@ export class KafkaReader implements Reader {
         if (batch !== undefined && batch.nextOffset > offset) this.#fetched.push({ cursor, moves, offset, batch })
       }
     }
+    this.#isIdle = this.#fetched.length === before
     if (refused) await new Promise((resolve) => setTimeout(resolve, PAUSE_AFTER_REFUSAL_MS))
   }
 

@@ -2,7 +2,7 @@ import type { EventLog } from '@tocsin/event-log'
 import { openLevelStore } from './state/level-store.ts'
 import type { StateStore } from './state/state-store.ts'
 import { defaultRestartStrategy, type RestartStrategy } from './restart-strategy.ts'
-import { nodeEventLoop, watchEventLoop, type EventLoop, type EventLoopDelay } from './task/event-loop.ts'
+import { nodeEventLoop, watchSharedEventLoop, type EventLoop, type EventLoopDelay } from './task/event-loop.ts'
 import type { SavepointSummary } from './savepoint/savepoint-file.ts'
 import { RestartingJob } from './task/restarting-job.ts'
 import { TaskRunner, type TaskPace, type TaskProgress } from './task/task-runner.ts'
@@ -84,7 +84,7 @@ export const openJob: OpenJob = async (options) => {
   const { progressTopic: topic, stateFolder, restart, random, onProgress, openStore, ...of } = options
   const progress = { topic, partition: 0, key: '0', transactionalId: topic }
   return RestartingJob.open({
-    watch: options.eventLoop === undefined ? watchEventLoop : null,
+    watch: options.eventLoop === undefined ? watchSharedEventLoop : null,
     strategy: restart ?? defaultRestartStrategy,
     random: random ?? (() => 0.5),
     clock: options.clock,

@@ -3,7 +3,7 @@ import type { EventLog } from '@tocsin/event-log'
 import { openLevelStore } from '../state/level-store.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { defaultRestartStrategy, type RestartStrategy } from '../restart-strategy.ts'
-import { nodeEventLoop, watchEventLoop, type EventLoop } from '../task/event-loop.ts'
+import { nodeEventLoop, watchSharedEventLoop, type EventLoop } from '../task/event-loop.ts'
 import { RestartingJob, type TaskJob } from '../task/restarting-job.ts'
 import { TaskRunner, type TaskPace } from '../task/task-runner.ts'
 import type { JobDefinition } from './job-definition.ts'
@@ -80,7 +80,7 @@ export const openTask = async (options: OpenTaskOptions): Promise<TaskJob> => {
     random: () => 0.5,
     clock,
     eventLoop,
-    watch: options.eventLoop === undefined ? watchEventLoop : null,
+    watch: options.eventLoop === undefined ? watchSharedEventLoop : null,
     onProgress: onProgress ?? (() => undefined),
     open: async (tell) => {
       const open = openStore ?? ((task: string) => openLevelStore(join(stateFolder, task)))

@@ -21,13 +21,38 @@ export interface EventLoopDelay {
   readonly max: number
 }
 
+export interface WatchedEventLoop {
+  readonly delay: () => EventLoopDelay
+  readonly stop: () => void
+}
+
+/** 50 turns a second: each wakes the thread, and an idle one should sleep. */
+const sharedResolutionMs = 20
+let shared: { readonly watched: WatchedEventLoop; users: number } | null = null
+
+/** As `watchEventLoop`, with one timer for all in this thread who watch it, since when the first of them began. */
+export const watchSharedEventLoop = (): WatchedEventLoop => {
+  const watching = (shared ??= { watched: watchEventLoop(sharedResolutionMs), users: 0 })
+  watching.users += 1
+  let isOver = false
+  return {
+    delay: () => watching.watched.delay(),
+    stop: () => {
+      if (isOver) return
+      isOver = true
+      watching.users -= 1
+      if (watching.users > 0) return
+      watching.watched.stop()
+      shared = null
+    },
+  }
+}
+
 /**
  * Watches the event loop of this thread until it is told to stop, by a timer of `resolutionMs`: the finer, the more it
  * sees and takes. Source: Node's monitorEventLoopDelay.
  */
-export const watchEventLoop = (
-  resolutionMs = 5,
-): { readonly delay: () => EventLoopDelay; readonly stop: () => void } => {
+export const watchEventLoop = (resolutionMs: number): WatchedEventLoop => {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs })
   histogram.enable()
   // Its timer is late by nothing when it fires after its own resolution.

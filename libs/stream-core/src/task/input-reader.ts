@@ -4,6 +4,8 @@ import type { Task } from './task.ts'
 
 const maxQueuedBytes = 16 << 20
 const endsIntervalMs = 1000
+/** Where the polls themselves say that there is nothing more. */
+const restedIntervalMs = 10_000
 
 export interface InputReaderOptions {
   readonly log: EventLog
@@ -25,6 +27,8 @@ export class InputReader {
   #returnsRead = 0
   readonly #ends: number[]
   #endsAt: number
+  /** The last poll waited for all inputs and brought nothing: there is nothing more to be read. */
+  #hasRested = false
 
   private constructor({ log, task, ends, clock }: InputReaderOptions, reader: Reader) {
     this.#log = log
@@ -59,7 +63,8 @@ export class InputReader {
     const { inputs, returns } = this.#task
     this.#pauseAndResume()
     // Now and then: it tells how far behind the task is.
-    if (this.#clock() - this.#endsAt >= endsIntervalMs) await retrying(() => this.readEnds())
+    const intervalMs = this.#hasRested && this.#paused.size === 0 ? restedIntervalMs : endsIntervalMs
+    if (this.#clock() - this.#endsAt >= intervalMs) await retrying(() => this.readEnds())
     if (returns !== this.#returnsRead) {
       // What was read is to be read again.
       this.#returnsRead = returns
@@ -72,6 +77,7 @@ export class InputReader {
       inputs[index]?.offer(records, nextOffset)
       this.#ends[index] = Math.max(this.#ends[index] ?? 0, nextOffset)
     }
+    this.#hasRested = batches.length === 0 && waitMs > 0 && this.#paused.size === 0
     return batches.length > 0
   }
 

@@ -2,7 +2,7 @@ import type { Job, JobProgress } from '../job.ts'
 import { RestartBackoff, type RestartStrategy } from '../restart-strategy.ts'
 import { SavepointError } from '../savepoint/savepoint-error.ts'
 import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
-import type { EventLoop, watchEventLoop } from './event-loop.ts'
+import type { EventLoop, WatchedEventLoop } from './event-loop.ts'
 import { isStopping, reasonOf, type TaskProgress, type TaskRunner } from './task-runner.ts'
 
 /** A job that may be one task of several: its savepoint is taken in two halves. */
@@ -23,7 +23,7 @@ export interface RestartingJobOptions {
   readonly clock: () => number
   readonly eventLoop: EventLoop
   /** Begins to watch how late the event loop is. */
-  readonly watch: typeof watchEventLoop | null
+  readonly watch: (() => WatchedEventLoop) | null
   readonly onProgress: (progress: JobProgress) => void
 }
 
@@ -36,7 +36,7 @@ export class RestartingJob implements TaskJob {
   readonly #backoff: RestartBackoff
   #runner: TaskRunner | null
   #last: TaskProgress
-  readonly #watched: ReturnType<typeof watchEventLoop> | null
+  readonly #watched: WatchedEventLoop | null
   /** Why and until when it waits; null while it runs. */
   #nextRestartAt: number | null = null
   #restarts = 0
