@@ -13,7 +13,7 @@ import {
   type TransactionsRecord,
 } from '@tocsin/chain-model'
 import { openTestChain, type TestChain } from '@tocsin/demo'
-import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
+import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
 import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -26,15 +26,9 @@ afterEach(async () => {
 
 async function read<T>(log: EventLog, topic: string, codec: JsonCodec<T>): Promise<readonly T[]> {
   const { beginning, end } = await log.offsets({ topic, partition: 0 })
-  const reader = await log.openReader([{ topic, partition: 0, offset: beginning }])
   const values: T[] = []
-  for (let next = beginning; next < end;) {
-    for (const { records, nextOffset } of await reader.poll(100)) {
-      values.push(...records.map(({ value }) => codec.decode(value)))
-      next = nextOffset
-    }
-  }
-  await reader.close()
+  for await (const { records } of readRange(log, { topic, partition: 0, offset: beginning }, end))
+    values.push(...records.map(({ value }) => codec.decode(value)))
   return values
 }
 
