@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { openTestChain, type TestChain } from '@tocsin/demo'
 import { openKafkaLog, type EventLog } from '@tocsin/event-log'
 import { seededRandom, type SeededRandom } from '@tocsin/stream-core/testing'
-import { result, startLyingNode } from '../bad-input/lying-node.ts'
+import { startPacedNode } from '../bad-input/paced-node.ts'
 import { startKafkaProxy, transactionKeys, type KafkaProxy } from '../kafka-broker/kafka-proxy.ts'
 import { prepareKafka, type KafkaProcess } from '../kafka-broker/start-broker.ts'
 import { writeChainFiles } from '../pipeline/chain-files.ts'
@@ -182,16 +182,8 @@ async function openCluster(options: {
     const log = openKafkaLog({ brokers: [proxy.bootstrap], clientId: 'storm' })
     closing.push(() => log.close())
 
-    let [newest, allowed] = [founded, founded]
-    const pace = setInterval(() => (newest = Math.min(newest + 1, allowed)), blockPaceMs)
-    closing.push(() => clearInterval(pace))
-    const node = await startLyingNode(chain.rpcUrl)
+    const node = await startPacedNode(chain, { from: founded, upTo: founded, everyMs: blockPaceMs })
     closing.push(() => node.close())
-    node.lie(async (asked) => {
-      const [tag, whole] = asked.params
-      if (asked.method !== 'eth_getBlockByNumber' || tag !== 'latest') return undefined
-      return result(asked, await chain.chain.rpc('eth_getBlockByNumber', `0x${newest.toString(16)}`, whole))
-    })
 
     const { PATH = '', HOME = '', TMPDIR = '' } = process.env
     const env = {
@@ -242,8 +234,7 @@ async function openCluster(options: {
     for (const role of roles) closing.push(() => processes[role].close())
     return {
       ...{ chain, founded, head, expected, proxy, broker, processes, databaseFolder, disks, log, close },
-      showUpTo: (number) => (allowed = number),
-      shown: () => allowed,
+      ...{ showUpTo: node.showUpTo, shown: node.limit },
     }
   } catch (error) {
     await close()

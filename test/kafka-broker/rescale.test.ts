@@ -5,7 +5,7 @@ import { openTestChain } from '@tocsin/demo'
 import { openKafkaLog } from '@tocsin/event-log'
 import { seededRandom } from '@tocsin/stream-core/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { result, startLyingNode } from '../bad-input/lying-node.ts'
+import { startPacedNode } from '../bad-input/paced-node.ts'
 import { nextBlock, parameters, wallets } from '../chaos/fraud-traffic.ts'
 import { alertsDifference } from '../chaos/output-difference.ts'
 import { ingestorFlags, readOutput, runUndisturbed, type PipelineOutput } from '../chaos/undisturbed-run.ts'
@@ -48,16 +48,9 @@ describe.skipIf('missing' in broker)(`tocsin savepoint take and restore, ${origi
     expect(expected.alerts.size).toBeGreaterThan(5)
 
     // A block after the other is shown, up to two thirds of them as long as the first job lives.
-    let [newest, allowed] = [founded, founded + Math.ceil((2 * blocks) / 3)]
-    const pace = setInterval(() => (newest = Math.min(newest + 1, allowed)), blockPaceMs)
-    closing.push(() => clearInterval(pace))
-    const node = await startLyingNode(chain.rpcUrl)
+    const upTo = founded + Math.ceil((2 * blocks) / 3)
+    const node = await startPacedNode(chain, { from: founded, upTo, everyMs: blockPaceMs })
     closing.push(() => node.close())
-    node.lie(async (asked) => {
-      const [tag, whole] = asked.params
-      if (asked.method !== 'eth_getBlockByNumber' || tag !== 'latest') return undefined
-      return result(asked, await chain.chain.rpc('eth_getBlockByNumber', `0x${newest.toString(16)}`, whole))
-    })
 
     const prefix = `rescale-${crypto.randomUUID()}`
     const env = { TOCSIN_KAFKA_BROKERS: broker.bootstrap, TOCSIN_TOPIC_PREFIX: prefix, TOCSIN_OPS_PORT: '0' }
@@ -97,7 +90,7 @@ describe.skipIf('missing' in broker)(`tocsin savepoint take and restore, ${origi
       stdout: expect.stringMatching(/^[1-9]\d* cells of "\S+detection" in /) as unknown,
     })
 
-    allowed = head
+    node.showUpTo(head)
     const four = ['--shards', '4', '--job', 'detection-4']
     const restored = await start('savepoint', 'restore', file, ...job(...four)).finished
     expect(restored).toMatchObject({
@@ -111,13 +104,14 @@ describe.skipIf('missing' in broker)(`tocsin savepoint take and restore, ${origi
     const detectors = [detect('second', ...four), detect('third', ...four)]
     await vi.waitFor(async () => {
       for (const one of detectors) expect(one.child.exitCode).toBe(null)
+      // Both take part in it.
+      for (const one of detectors) expect(one.output()).toMatch(/runs a shard/)
       expect(alertsDifference(standing(expected.alerts), standing((await found()).alerts))).toBe(null)
     }, patience)
     for (const one of detectors) one.child.kill('SIGTERM')
     for (const one of detectors) expect((await one.finished).code).toBe(0)
     const { alerts } = await found()
-    // Both took part in it, and what they said last in ending changed nothing.
-    for (const one of detectors) expect(one.output()).toMatch(/runs a shard/)
+    // What they said last in ending changed nothing.
     expect(alertsDifference(standing(expected.alerts), standing(alerts))).toBe(null)
     for (const transitions of alerts.values())
       expect(revisionsOf(transitions)).toEqual(transitions.map((_, index) => index + 1))
