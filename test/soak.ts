@@ -15,6 +15,7 @@ const usage = `Usage: npm run soak -- <what> [options]
                          far ahead in workers, and in the last quarter the newest blocks are replaced
   kafka                  storms over processes, a broker and PostgreSQL: kill -9, stops, cuts, restarts, full disks
       --faults N           how many, in storms of 40; default 200
+      --broker-disk        the only broker's disk fills too; Kafka itself does not always come back from that
       --preload MODULE     what each process loads before all else, to break it on purpose
   kafka --mutants        breaks the program in ways that a short storm must notice, one after the other
   stream-core            simulated jobs under crashes, fences, full disks and nested reverts
@@ -37,6 +38,7 @@ const { values, positionals } = parseArgs({
     steps: { type: 'string', default: '40' },
     faults: { type: 'string', default: '200' },
     preload: { type: 'string' },
+    'broker-disk': { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '10000' },
     storm: { type: 'boolean', default: false },
@@ -66,7 +68,12 @@ const soak = async (): Promise<boolean> => {
       return soakIngest({ seeds: count('seeds', values.seeds), seed })
     case 'kafka':
       if (values.mutants) return soakKafkaMutants({ seed })
-      return soakKafka({ faults: count('faults', values.faults), seed, preload: values.preload })
+      return soakKafka({
+        faults: count('faults', values.faults),
+        seed,
+        preload: values.preload,
+        brokerDisk: values['broker-disk'],
+      })
     case 'stream-core':
       if (values.kills !== undefined) return soakKills({ kills: count('kills', values.kills), seed })
       if (values.storm) return soakReorgs({ reverts: count('reverts', values.reverts), seed })

@@ -38,6 +38,8 @@ export interface KafkaStormOptions {
   readonly onFault?: () => void
   /** Loaded by each of the three processes before all else: to break them on purpose. */
   readonly preload?: string
+  /** Whether the broker's own disk fills too. Default: it does not. */
+  readonly brokerDisk?: boolean
 }
 
 /** The chain keeps 400 blocks. */
@@ -56,15 +58,16 @@ const linesTold = 15
 
 /**
  * One storm over a cluster of real processes: `tocsin ingest`, two of `detect` that share two shards, and `serve` with
- * its PostgreSQL, over a real broker behind a proxy of ours, while a chain that was mined before is shown to them block by block. What is done to them
- * is the seed's; when they are hit within their work is the machine's. After half of the faults they must first recover.
- * In the end the topics and the database must hold, byte for byte, what an undisturbed run over the same chain gives.
+ * its PostgreSQL, over a real broker behind a proxy of ours, while a chain that was mined before is shown to them block by
+ * block. What is done to them is the seed's; when they are hit within their work is the machine's. After half of the
+ * faults they must first recover. In the end the topics and the database must hold, byte for byte, what an undisturbed
+ * run over the same chain gives.
  * @throws {StormError}
  */
 export async function runKafkaStorm(options: KafkaStormOptions): Promise<KafkaStormReport> {
   const { seed, faults, onFault = () => {} } = options
   const random = seededRandom(seed)
-  const plan = planFaults(random, faults)
+  const plan = planFaults(random, faults, options.brokerDisk)
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-kafka-storm-'))
   await chmod(folder, 0o755) // PostgreSQL may run as another user, and its data shall be here
   const events: string[] = []

@@ -9,8 +9,9 @@ export async function soakKafka(options: {
   readonly faults: number
   readonly seed: number | undefined
   readonly preload: string | undefined
+  readonly brokerDisk: boolean
 }): Promise<boolean> {
-  const { faults, seed: first = randomInt(2 ** 31 - 1_000), preload } = options
+  const { faults, seed: first = randomInt(2 ** 31 - 1_000), preload, brokerDisk } = options
   const bar = createProgressBar({
     stream: process.stderr,
     now: () => performance.now(),
@@ -25,7 +26,7 @@ export async function soakKafka(options: {
     let struck = 0
     try {
       const report = await runKafkaStorm({
-        ...{ seed, faults: count },
+        ...{ seed, faults: count, brokerDisk },
         ...(preload !== undefined && { preload }),
         onFault: () => bar.update({ done: before + (struck += 1), total: faults }),
       })
