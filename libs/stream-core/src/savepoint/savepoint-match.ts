@@ -128,8 +128,7 @@ export class SavepointMatch {
       if (current !== layout)
         return this.#refuse(`State "${name}" was kept as ${layout}; this job keeps it as ${current}.`)
       take()
-      if (layout === 'timers') return () => undefined
-      return this.#decoding(name, ({ value }) => registered.decodePrevious(value))
+      return this.#decoding(name, ({ value }) => registered.decodeStored?.(value))
     }
     const declared = this.#options.states?.[uid]
     const isKeyed = [...this.#task.tables.keys()].some((other) => other.startsWith(`${uid}/`))

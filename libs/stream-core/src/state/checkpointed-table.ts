@@ -46,6 +46,12 @@ export interface CheckpointedTable extends Journaled {
   /** Once it is durable the changes are no longer due; otherwise they are still. Yields between slices of the work. */
   endCheckpoint(isDurable: boolean): Iterable<void>
 
+  /**
+   * A value as a savepoint has it, the version of its codec before it. Absent: it has none there.
+   * @throws {StateCodecMismatchError | StateTtlMismatchError} and what the codec throws
+   */
+  decodeStored?(versioned: Uint8Array): unknown
+
   /** From here on what is used is told apart from what is not. */
   startGeneration(): void
   /** Drops from memory what was not used since `startGeneration`. Only once a checkpoint from after it is durable. */

@@ -201,9 +201,12 @@ export class JoinTable<T> implements CheckpointedTable {
     this.#size = this.#storedSize = this.#sizeInCheckpoint = this.#cold = stored.size
   }
 
+  decodeStored(versioned: Uint8Array): ListView<T> {
+    return decodeVersioned(this.#codec, versioned, this.name)
+  }
   /** The elements of a time out of their bytes, the version of their codec before them. */
   entryOf(sub: string, versioned: Uint8Array): { readonly sub: Timestamp; readonly value: ListView<T> } {
-    return { sub: integerSubKeys.fromBytes(sub), value: decodeVersioned(this.#codec, versioned, this.name) }
+    return { sub: integerSubKeys.fromBytes(sub), value: this.decodeStored(versioned) }
   }
 
   get bytesInMemory(): number {

@@ -131,9 +131,12 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     this.#size = this.#storedSize = this.#sizeInCheckpoint = this.#cold = stored.size
   }
 
+  decodeStored(versioned: Uint8Array): V {
+    return decodeVersioned(this.#codec, versioned, this.name)
+  }
   /** An entry out of its bytes, the version of its codec before them. */
   entryOf(sub: string, versioned: Uint8Array): { readonly sub: Sub; readonly value: V } {
-    return { sub: this.#subKeys.fromBytes(sub), value: decodeVersioned(this.#codec, versioned, this.name) }
+    return { sub: this.#subKeys.fromBytes(sub), value: this.decodeStored(versioned) }
   }
 
   get bytesInMemory(): number {
@@ -199,7 +202,7 @@ export class NestedTable<Sub extends string | number, V> implements Checkpointed
     return previous === undefined ? null : encodeVersioned(this.#codec, previous as V) // as in `restore`
   }
   decodePrevious(bytes: Uint8Array | null): unknown {
-    return bytes === null ? undefined : decodeVersioned(this.#codec, bytes, this.name)
+    return bytes === null ? undefined : this.decodeStored(bytes)
   }
 
   /** Of a key that has and had one page at most, as most have: `subs` are all of it at the beginning of the checkpoint. */

@@ -237,9 +237,12 @@ export class PaneTable<V> implements CheckpointedTable {
     if (start !== undefined) this.#panes.set(start, newPane(start, null))
   }
 
+  decodeStored(versioned: Uint8Array): V {
+    return decodeVersioned(this.#codec, versioned, this.name)
+  }
   /** An entry out of its bytes, the version of its codec before them. */
   entryOf(sub: string, versioned: Uint8Array): { readonly sub: Timestamp; readonly value: V } {
-    return { sub: integerSubKeys.fromBytes(sub), value: decodeVersioned(this.#codec, versioned, this.name) }
+    return { sub: integerSubKeys.fromBytes(sub), value: this.decodeStored(versioned) }
   }
 
   get bytesInMemory(): number {

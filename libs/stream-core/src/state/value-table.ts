@@ -158,7 +158,10 @@ export class ValueTable<V> implements CheckpointedTable {
     return previous === undefined ? null : encodeVersioned(this.#codec, previous as V) // as in `restore`
   }
   decodePrevious(bytes: Uint8Array | null): unknown {
-    return bytes === null ? undefined : decodeVersioned(this.#codec, bytes, this.name)
+    return bytes === null ? undefined : this.decodeStored(bytes)
+  }
+  decodeStored(versioned: Uint8Array): V {
+    return decodeVersioned(this.#codec, versioned, this.name)
   }
 
   #heldIn(row: Row): V | undefined | typeof unread {
