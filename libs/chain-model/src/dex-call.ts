@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { addressSchema } from './address.ts'
-import { amountSchema } from './amount.ts'
+import { amountSchema, signedAmountSchema } from './amount.ts'
 import { callSchema } from './call-schema.ts'
 import { hexSchema } from './hash.ts'
 import { assetSchema } from './price.ts'
@@ -89,6 +89,47 @@ export const pairSwapCallSchema = callSchema('pair-swap', {
   to: addressSchema,
   flash: z.boolean(),
 })
+/** A pool of Uniswap v3 itself: it calls its caller back to be paid. */
+export const poolSwapCallSchema = callSchema('pool-swap', {
+  recipient: addressSchema,
+  /** token0 goes in. */
+  zeroForOne: z.boolean(),
+  /** Positive: exactly this goes in; negative: exactly so much comes out. */
+  amountSpecified: signedAmountSchema,
+  sqrtPriceLimitX96: amountSchema,
+})
+/** A pool of Curve's: its coins by number, or what they are made of (`underlying`). */
+export const curveExchangeCallSchema = callSchema('curve-exchange', {
+  soldId: z.int().nonnegative(),
+  boughtId: z.int().nonnegative(),
+  amountSold: amountSchema,
+  /** At least. */
+  amountBought: amountSchema,
+  underlying: z.boolean(),
+})
+/** A pool of Balancer v1 itself. The amount that is not `exact` is a limit. */
+export const balancerPoolSwapCallSchema = callSchema('balancer-pool-swap', {
+  exact: z.enum(['in', 'out']),
+  tokenIn: addressSchema,
+  tokenOut: addressSchema,
+  amountIn: amountSchema,
+  amountOut: amountSchema,
+})
+/**
+ * 0x v4: a signed order is filled, in part or whole. The maker gives `makerToken` and gets `takerToken`; amounts are the
+ * order's, and at most `fillAmount` of the taker's token goes to it.
+ */
+export const orderFillCallSchema = callSchema('order-fill', {
+  order: z.enum(['limit', 'rfq']),
+  makerToken: addressSchema,
+  takerToken: addressSchema,
+  makerAmount: amountSchema,
+  takerAmount: amountSchema,
+  maker: addressSchema,
+  fillAmount: amountSchema,
+  /** Who gets the maker's token. */
+  recipient: addressSchema,
+})
 /** Uniswap v4's PoolManager: all that is done in the caller's callback settles at its end, loans too. */
 export const poolManagerUnlockCallSchema = callSchema('pool-manager-unlock', {})
 
@@ -102,5 +143,9 @@ export const dexCallSchemas = [
   positionDecreaseCallSchema,
   positionCollectCallSchema,
   pairSwapCallSchema,
+  poolSwapCallSchema,
+  curveExchangeCallSchema,
+  balancerPoolSwapCallSchema,
+  orderFillCallSchema,
   poolManagerUnlockCallSchema,
 ] as const

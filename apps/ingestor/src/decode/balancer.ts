@@ -1,4 +1,16 @@
-import { event, type Protocol } from './protocol.ts'
+import type { AbiReader } from './abi-reader.ts'
+import { call, event, type Protocol } from './protocol.ts'
+
+const poolSwap = (exact: 'in' | 'out') => (read: AbiReader) => {
+  read.uint(4) // the highest price
+  return {
+    exact,
+    tokenIn: read.address(0),
+    amountIn: read.uint(1),
+    tokenOut: read.address(2),
+    amountOut: read.uint(3),
+  }
+}
 
 /** Balancer v1's pools and v2's vault. Source: balancer-core BPool, balancer-v2-monorepo IVault. */
 export const balancer: Protocol = {
@@ -43,5 +55,9 @@ export const balancer: Protocol = {
         }
       },
     ),
+  ],
+  calls: [
+    call('balancer-pool-swap', 'swapExactAmountIn(address,uint256,address,uint256,uint256)', poolSwap('in')),
+    call('balancer-pool-swap', 'swapExactAmountOut(address,uint256,address,uint256,uint256)', poolSwap('out')),
   ],
 }

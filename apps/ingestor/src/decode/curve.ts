@@ -1,5 +1,5 @@
 import type { AbiReader } from './abi-reader.ts'
-import { event, type EventDecoder, type Protocol } from './protocol.ts'
+import { call, event, type EventDecoder, type Protocol } from './protocol.ts'
 
 /** Pools number few coins; a higher number is none of Curve's. */
 const maxCoins = 8
@@ -13,6 +13,14 @@ const exchange = (underlying: boolean) => (read: AbiReader) => ({
   underlying,
   tokenIn: null,
   tokenOut: null,
+})
+
+const exchangeCall = (underlying: boolean) => (read: AbiReader) => ({
+  soldId: read.number(0, maxCoins - 1),
+  boughtId: read.number(1, maxCoins - 1),
+  amountSold: read.uint(2),
+  amountBought: read.uint(3),
+  underlying,
 })
 
 const amounts = (read: AbiReader, coins: number) => Array.from({ length: coins }, (_, coin) => read.uint(coin))
@@ -92,5 +100,9 @@ export const curve: Protocol = {
       { topics: 2, words: 3 },
       (read) => ({ provider: read.topicAddress(1), tokenAmount: read.uint(0), coinAmount: read.uint(1) }),
     ),
+  ],
+  calls: [
+    call('curve-exchange', 'exchange(int128,int128,uint256,uint256)', exchangeCall(false)),
+    call('curve-exchange', 'exchange_underlying(int128,int128,uint256,uint256)', exchangeCall(true)),
   ],
 }

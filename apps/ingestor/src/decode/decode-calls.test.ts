@@ -28,7 +28,7 @@ const decode = (input: Hex, value = 0n) => decodeCall(made(input, value))?.call 
 
 describe('functionSelector', () => {
   // Published elsewhere: ABIs of npm packages (OpenZeppelin, Uniswap, Aave), the catalogue of detectors, and the ABIs of
-  // Permit2, Safe, Balancer, Morpho, USDC, USDT and account-abstraction.
+  // Permit2, Safe, Balancer, Morpho, USDC, USDT and account-abstraction; those of Curve, Compound and 0x from mev-inspect-py's.
   const published: Readonly<Record<string, string>> = {
     'transfer(address,uint256)': '0xa9059cbb',
     'transferFrom(address,address,uint256)': '0x23b872dd',
@@ -87,6 +87,19 @@ describe('functionSelector', () => {
     'removeLiquidityETHWithPermitSupportingFeeOnTransferTokens(address,uint256,uint256,uint256,address,uint256,bool,uint8,bytes32,bytes32)':
       '0x5b0d5984',
     'swap(uint256,uint256,address,bytes)': '0x022c0d9f',
+    'swap(address,bool,int256,uint160,bytes)': '0x128acb08',
+    'exchange(int128,int128,uint256,uint256)': '0x3df02124',
+    'exchange_underlying(int128,int128,uint256,uint256)': '0xa6417ed6',
+    'swapExactAmountIn(address,uint256,address,uint256,uint256)': '0x8201aa3f',
+    'swapExactAmountOut(address,uint256,address,uint256,uint256)': '0x7c5e9ea4',
+    'fillLimitOrder((address,address,uint128,uint128,uint128,address,address,address,address,bytes32,uint64,uint256),(uint8,uint8,bytes32,bytes32),uint128)':
+      '0xf6274f66',
+    '_fillLimitOrder((address,address,uint128,uint128,uint128,address,address,address,address,bytes32,uint64,uint256),(uint8,uint8,bytes32,bytes32),uint128,address,address)':
+      '0x414e4ccf',
+    'fillRfqOrder((address,address,uint128,uint128,address,address,address,bytes32,uint64,uint256),(uint8,uint8,bytes32,bytes32),uint128)':
+      '0xaa77476c',
+    '_fillRfqOrder((address,address,uint128,uint128,address,address,address,bytes32,uint64,uint256),(uint8,uint8,bytes32,bytes32),uint128,address,bool,address)':
+      '0xaa6b21cd',
     'exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))': '0x414bf389',
     'exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))': '0x04e45aaf',
     'exactOutputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))': '0xdb3e2198',
@@ -102,6 +115,11 @@ describe('functionSelector', () => {
     'unlock(bytes)': '0x48c89491',
     'execute(bytes,bytes[])': '0x24856bc3',
     'execute(bytes,bytes[],uint256)': '0x3593564c',
+    'liquidationCall(address,address,address,uint256,bool)': '0x00a718a9',
+    'transferOnLiquidation(address,address,uint256)': '0xf866c319',
+    'liquidateBorrow(address,uint256,address)': '0xf5e3c462',
+    'liquidateBorrow(address,address)': '0xaae40a2a',
+    'seize(address,address,uint256)': '0xb2a02ff1',
     'flashLoan(address,address[],uint256[],uint256[],address,bytes,uint16)': '0xab9c4b5d',
     'flashLoanSimple(address,address,uint256,bytes,uint16)': '0x42b0b77c',
     'flashLoan(address,address[],uint256[],bytes)': '0x5c38449e',
@@ -190,6 +208,8 @@ function valueOf(type: ParamType, seed: number): unknown {
   if (type.type.startsWith('bytes')) return toBeHex(BigInt.asUintN(bits * 8, BigInt(seed + 5) ** 60n), bits)
   // A byte stands for an operation, an action or the parity of a signature.
   if (bits === 8) return seed % 2
+  // Curve's pools number their coins so.
+  if (type.type === 'int128') return seed % 2
   return type.type.startsWith('int') ? -(seed % 1000) : BigInt.asUintN(bits, BigInt(seed + 1) ** 40n)
 }
 

@@ -28,6 +28,7 @@ import { uniswapV3 } from './uniswap-v3.ts'
 import { uniswapV4 } from './uniswap-v4.ts'
 import { universalRouter } from './universal-router.ts'
 import { weth } from './weth.ts'
+import { zeroEx } from './zero-ex.ts'
 
 /**
  * Every protocol that is decoded. No two of their events share first topic, number of topics and length of data, and no
@@ -50,6 +51,7 @@ export const protocols: readonly Protocol[] = [
   universalRouter,
   curve,
   balancer,
+  zeroEx,
   flashLoans,
   liquidations,
   chainlink,

@@ -141,6 +141,15 @@ export const uniswapV3: Protocol = {
     ),
   ],
   calls: [
+    call('pool-swap', 'swap(address,bool,int256,uint160,bytes)', (read) => {
+      read.bytes(4) // for the callback
+      return {
+        recipient: read.address(0),
+        zeroForOne: read.bool(1),
+        amountSpecified: read.int(2),
+        sqrtPriceLimitX96: read.uint(3, 160),
+      }
+    }),
     call('router-swap', `exactInputSingle(${singleParams})`, (read) => single(read, 'in', true)),
     call('router-swap', `exactInputSingle(${singleParams2})`, (read) => single(read, 'in', false)),
     call('router-swap', `exactOutputSingle(${singleParams})`, (read) => single(read, 'out', true)),
