@@ -1,6 +1,6 @@
 import type { Address } from './address.ts'
 import type { ChainCall } from './call.ts'
-import { undoneBy, type TraceAddress } from './frame.ts'
+import { undoneBy, type Frame, type TraceAddress } from './frame.ts'
 import type { Asset } from './price.ts'
 import { isWithin, tracedTransfersOf, type Traced, type TracedTransfer } from './traced-transfer.ts'
 
@@ -45,20 +45,14 @@ export function tracedSwapsOf(transaction: Traced): readonly TracedSwap[] {
   })
   if (frames === null || asked.length === 0) return []
   const isUndone = undoneBy(frames)
-  const order = new Map(frames.map(({ traceAddress }, position) => [traceAddress.join('.'), position]))
-  const positionOf = (traceAddress: TraceAddress) => order.get(traceAddress.join('.')) ?? -1
+  const spanAt = spansOf(frames)
+  const spanOf = (traceAddress: TraceAddress) => spanAt.get(traceAddress.join('.')) ?? { entered: -1, left: -1 }
   const transfers = tracedTransfersOf(transaction)
-  /** The position of the last frame below this one, or its own. */
-  const endOf = (traceAddress: TraceAddress) => {
-    let end = positionOf(traceAddress)
-    for (let next = frames[end + 1]; next && isWithin(next.traceAddress, traceAddress); next = frames[end + 1]) end++
-    return end
-  }
   // A token moves when its call ends: one with a fee may first sell, to the same pool, what it took in fees before.
   const movedAt = new Map(
     transfers.map((transfer) => {
-      const { asset, traceAddress } = transfer
-      return [transfer, asset === 'native' ? positionOf(traceAddress) : endOf(traceAddress)]
+      const { entered, left } = spanOf(transfer.traceAddress)
+      return [transfer, transfer.asset === 'native' ? entered : left]
     }),
   )
   /** By counterparty: where its last swap ends, whose payment is spent; and where the last one undone. */
@@ -67,7 +61,8 @@ export function tracedSwapsOf(transaction: Traced): readonly TracedSwap[] {
 
   return asked.flatMap(({ call, terms, traceAddress }): readonly TracedSwap[] => {
     const { protocol, counterparty, recipient, payer, tokenIn, tokenOut } = terms
-    const [undone, position] = [isUndone(traceAddress), positionOf(traceAddress)]
+    const undone = isUndone(traceAddress)
+    const { entered, left } = spanOf(traceAddress)
     // What a swap undone was paid with is there again afterwards, but for the rest of what is undone with it.
     const since = Math.max(spent.get(counterparty) ?? -1, undone ? (tried.get(counterparty) ?? -1) : -1)
     const counts = transfers.filter((transfer) => undone || !transfer.undone)
@@ -79,7 +74,7 @@ export function tracedSwapsOf(transaction: Traced): readonly TracedSwap[] {
     if (bought === null) return []
     const prepaid = counts.filter((transfer) => {
       const at = movedAt.get(transfer) ?? -1
-      return protocol === 'uniswap-v2' && at > since && at < position
+      return protocol === 'uniswap-v2' && at > since && at < entered
     })
     const sold = ofOneAsset(
       [...prepaid, ...below].filter(
@@ -92,7 +87,7 @@ export function tracedSwapsOf(transaction: Traced): readonly TracedSwap[] {
     )
     if (sold === null) return []
     const swapped = undone ? tried : spent
-    swapped.set(counterparty, endOf(traceAddress))
+    swapped.set(counterparty, left)
     return [
       {
         traceAddress,
@@ -108,6 +103,27 @@ export function tracedSwapsOf(transaction: Traced): readonly TracedSwap[] {
       },
     ]
   })
+}
+
+/** By trace address, when each frame was entered and left: of what stands above and what below, the order too. */
+function spansOf(frames: readonly Frame[]): ReadonlyMap<string, { readonly entered: number; readonly left: number }> {
+  const spans = new Map<string, { readonly entered: number; left: number }>()
+  const open: { readonly depth: number; readonly span: { left: number } }[] = []
+  let steps = 0
+  const leaveTo = (depth: number) => {
+    while ((open.at(-1)?.depth ?? -1) >= depth) {
+      const last = open.pop()
+      if (last !== undefined) last.span.left = steps++
+    }
+  }
+  for (const { traceAddress } of frames) {
+    leaveTo(traceAddress.length)
+    const span = { entered: steps++, left: 0 }
+    spans.set(traceAddress.join('.'), span)
+    open.push({ depth: traceAddress.length, span })
+  }
+  leaveTo(0)
+  return spans
 }
 
 function termsOf(call: ChainCall): Terms | null {
