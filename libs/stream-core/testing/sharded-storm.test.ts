@@ -28,7 +28,9 @@ describe('openShardedJob', () => {
       // One that is known to meet them all; what befalls others is up to chance.
       { numRuns: runs, examples: known.map((one) => [...one, { seed: 1, shards: 2, standbys: 1, faults: 25 }]) },
     )
-    expect([...met.keys()]).toEqual(expect.arrayContaining(['taken', 'released', 'standing-by', 'crash', 'stop', 'full']))
+    expect([...met.keys()]).toEqual(
+      expect.arrayContaining(['taken', 'released', 'standing-by', 'crash', 'stop', 'full']),
+    )
   })
 })
 
