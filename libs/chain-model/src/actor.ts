@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { addressSchema, type Address } from './address.ts'
-import { traceAddressSchema, type TraceAddress } from './frame.ts'
+import { isWithin, traceAddressSchema, type TraceAddress } from './frame.ts'
 import type { ChainTransaction } from './transaction.ts'
 
 /**
@@ -61,4 +61,4 @@ const closenessInEvents = (span: Actor['events'], position: number): number | nu
 
 /** The more, the deeper the frame stands above this place; null where it does not. */
 const closenessInFrames = (frame: Actor['frame'], at: TraceAddress): number | null =>
-  frame !== null && frame.length < at.length && frame.every((step, depth) => step === at[depth]) ? frame.length : null
+  frame !== null && frame.length < at.length && isWithin(at, frame) ? frame.length : null

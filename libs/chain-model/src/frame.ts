@@ -7,6 +7,10 @@ import { hexSchema } from './hash.ts'
 export const traceAddressSchema = z.array(z.int().nonnegative())
 export type TraceAddress = readonly number[]
 
+/** Whether a frame is `above` itself, or stands below it. */
+export const isWithin = (traceAddress: TraceAddress, above: TraceAddress): boolean =>
+  above.length <= traceAddress.length && above.every((step, depth) => step === traceAddress[depth])
+
 /**
  * One call frame of a transaction, in the order of execution (depth first). Source: Parity's flat traces; call-tracer
  * output is brought into this shape.

@@ -1,7 +1,7 @@
 import { parseAddress, type Address } from './address.ts'
-import { undoneBy, type TraceAddress } from './frame.ts'
+import { isWithin, undoneBy, type TraceAddress } from './frame.ts'
 import type { Asset } from './price.ts'
-import { isWithin, tracedTransfersOf, type Traced, type TracedTransfer } from './traced-transfer.ts'
+import { tracedTransfersOf, type Traced, type TracedTransfer } from './traced-transfer.ts'
 
 /** A loan that another than its borrower repaid, for some of the collateral. */
 export interface TracedLiquidation {

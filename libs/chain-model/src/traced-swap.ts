@@ -1,8 +1,8 @@
 import type { Address } from './address.ts'
 import type { ChainCall } from './call.ts'
-import { undoneBy, type Frame, type TraceAddress } from './frame.ts'
+import { isWithin, undoneBy, type Frame, type TraceAddress } from './frame.ts'
 import type { Asset } from './price.ts'
-import { isWithin, tracedTransfersOf, type Traced, type TracedTransfer } from './traced-transfer.ts'
+import { tracedTransfersOf, type Traced, type TracedTransfer } from './traced-transfer.ts'
 
 /** One exchange with one pool, or with the maker of an order, in the direction of the trade. */
 export interface TracedSwap {

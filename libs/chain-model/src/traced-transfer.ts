@@ -1,6 +1,6 @@
 import type { Address } from './address.ts'
 import type { ChainCall } from './call.ts'
-import { undoneBy, type TraceAddress } from './frame.ts'
+import { isWithin, undoneBy, type TraceAddress } from './frame.ts'
 import type { Asset } from './price.ts'
 import type { ChainTransaction } from './transaction.ts'
 
@@ -16,10 +16,6 @@ export interface TracedTransfer {
   readonly amount: bigint
   readonly undone: boolean
 }
-
-/** Whether a frame is `above` itself, or stands below it. */
-export const isWithin = (traceAddress: TraceAddress, above: TraceAddress): boolean =>
-  above.length <= traceAddress.length && above.every((step, depth) => step === traceAddress[depth])
 
 /**
  * The transfers of a transaction as its call frames tell them, in order of execution: for sources that hold traces and

@@ -1,4 +1,5 @@
 import {
+  isWithin,
   undoneBy,
   type Actor,
   type Address,
@@ -176,7 +177,10 @@ function eventPositions(events: readonly ChainEvent[]): ReadonlyMap<string, numb
   const positions = new Map<string, number[]>()
   for (const [position, event] of events.entries()) {
     const key = keyOf(event)
-    if (key !== null) positions.set(key, [...(positions.get(key) ?? []), position])
+    if (key === null) continue
+    const known = positions.get(key)
+    if (known === undefined) positions.set(key, [position])
+    else known.push(position)
   }
   return positions
 }
@@ -194,7 +198,4 @@ const callsOfType = <Type extends ChainCall['type']>(
 ): readonly ChainCallOf<Type>[] => calls.filter((call): call is ChainCallOf<Type> => call.type === type)
 
 const childrenOf = (frames: readonly Frame[], parent: TraceAddress): Frame[] =>
-  frames.filter(
-    ({ traceAddress }) =>
-      traceAddress.length === parent.length + 1 && parent.every((step, depth) => step === traceAddress[depth]),
-  )
+  frames.filter(({ traceAddress }) => traceAddress.length === parent.length + 1 && isWithin(traceAddress, parent))

@@ -1,9 +1,9 @@
 import type { AbiReader } from './abi-reader.ts'
-import { call, type CarriedCall, type Protocol, type SourceCall } from './protocol.ts'
+import { call, type Carry, type Protocol, type SourceCall } from './protocol.ts'
 import { selectorOf } from './selector.ts'
 
 /** A ForwardRequest: from, to, value, gas, nonce or deadline, data; in version 5 the signature is in it. */
-function request(read: AbiReader, start: number, forwarder: SourceCall, carry: (carried: CarriedCall) => void) {
+function request(read: AbiReader, start: number, forwarder: SourceCall, carry: Carry) {
   const [from, target, value] = [read.address(start), read.address(start + 1), read.uint(start + 2)]
   read.uint(start + 3)
   read.uint(start + 4)

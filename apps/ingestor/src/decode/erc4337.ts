@@ -1,9 +1,7 @@
 import { parseAddress, type Address, type Hex } from '@tocsin/chain-model'
 import type { AbiReader } from './abi-reader.ts'
-import { call, event, type CarriedCall, type Protocol, type SourceCall } from './protocol.ts'
+import { call, event, type Carry, type Protocol, type SourceCall } from './protocol.ts'
 import { selectorOf } from './selector.ts'
-
-type Carry = (carried: CarriedCall) => void
 
 /** The address with which `initCode` and `paymasterAndData` begin; null where they are empty. */
 const leadingAddress = (bytes: Hex): Address | null => (bytes.length >= 42 ? parseAddress(bytes.slice(0, 42)) : null)

@@ -1,9 +1,7 @@
 import { tamedText } from '../knowledge/tamed-text.ts'
 import type { AbiReader } from './abi-reader.ts'
-import { call, event, type CarriedCall, type Protocol, type SourceCall } from './protocol.ts'
+import { call, event, type Carry, type Protocol, type SourceCall } from './protocol.ts'
 import { selectorOf } from './selector.ts'
-
-type Carry = (carried: CarriedCall) => void
 
 /** Target, value and data in the first three words, of one call. */
 function one(read: AbiReader) {

@@ -1,8 +1,6 @@
 import type { AbiReader } from './abi-reader.ts'
-import { call, type CarriedCall, type Protocol, type SourceCall } from './protocol.ts'
+import { call, carriedFrom, type Carry, type Protocol, type SourceCall } from './protocol.ts'
 import { selectorOf } from './selector.ts'
-
-type Carry = (carried: CarriedCall) => void
 
 /** The contract calls itself: for the functions of `multicall` its caller stays the caller, and so does the value. */
 function own(read: AbiReader, index: number, { caller, address, value }: SourceCall, carry: Carry) {
@@ -18,16 +16,14 @@ function own(read: AbiReader, index: number, { caller, address, value }: SourceC
 function each(
   read: AbiReader,
   index: number,
-  { address }: SourceCall,
+  made: SourceCall,
   carry: Carry,
   words: { readonly flag?: number; readonly value?: number; readonly data: number },
 ) {
   const calls = read.dynamicList(index, (start) => {
     if (words.flag !== undefined) read.bool(start + words.flag)
     const [target, value] = [read.address(start), words.value === undefined ? 0n : read.uint(start + words.value)]
-    const input = read.bytes(start + words.data, start)
-    carry({ caller: address, address: target, value, input })
-    return { target, value, selector: selectorOf(input) }
+    return carriedFrom(made, carry, target, value, read.bytes(start + words.data, start))
   })
   return { calls }
 }

@@ -1,6 +1,7 @@
 import type { Address, ChainCall, ChainCallOf, ChainEvent, ChainEventOf, Hex, TraceAddress } from '@tocsin/chain-model'
 import type { SourceLog } from '../sources/source-block.ts'
 import type { AbiReader } from './abi-reader.ts'
+import { selectorOf } from './selector.ts'
 
 /**
  * One event of a protocol. It claims a log by its first topic, the number of its topics *and* the length of its data,
@@ -28,6 +29,15 @@ export interface CarriedCall extends Omit<SourceCall, 'traceAddress'> {
   readonly borrowed?: true
 }
 
+/** Takes each call that a call's data carry, for sources without call frames. */
+export type Carry = (carried: CarriedCall) => void
+
+/** Carries a call that the called account makes. @returns what is told of it */
+export function carriedFrom({ address: caller }: SourceCall, carry: Carry, target: Address, value: bigint, input: Hex) {
+  carry({ caller, address: target, value, input })
+  return { target, value, selector: selectorOf(input) }
+}
+
 /**
  * One function of a protocol. It claims a call by its selector; that the call data hold what the signature says keeps
  * other functions of the same four bytes out.
@@ -36,8 +46,7 @@ export interface CallDecoder {
   readonly signature: string
   /** It is told of also where a contract borrows it from a library, by a delegatecall. */
   readonly borrowed: boolean
-  /** `carry` takes each call that this one's data carry, for sources without call frames. */
-  readonly decode: (read: AbiReader, call: SourceCall, carry: (carried: CarriedCall) => void) => ChainCall
+  readonly decode: (read: AbiReader, call: SourceCall, carry: Carry) => ChainCall
 }
 
 export interface Protocol {
@@ -56,7 +65,7 @@ type ArgumentsOf<Type extends ChainCall['type']> = Omit<
 export function call<Type extends ChainCall['type']>(
   type: Type,
   signature: string,
-  args: (read: AbiReader, call: SourceCall, carry: (carried: CarriedCall) => void) => ArgumentsOf<Type>,
+  args: (read: AbiReader, call: SourceCall, carry: Carry) => ArgumentsOf<Type>,
   { borrowed = false }: { readonly borrowed?: boolean } = {},
 ): CallDecoder {
   return {

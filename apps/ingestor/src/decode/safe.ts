@@ -1,24 +1,32 @@
 import { parseAddress, type Address, type Hex } from '@tocsin/chain-model'
 import type { AbiReader } from './abi-reader.ts'
-import { call, event, type CarriedCall, type EventDecoder, type Protocol, type SourceCall } from './protocol.ts'
+import { call, event, carriedFrom, type Carry, type EventDecoder, type Protocol, type SourceCall } from './protocol.ts'
 import { selectorOf } from './selector.ts'
 
 const operations = ['call', 'delegatecall'] as const
 
 /** `to`, `value`, `data`, `operation`, which are the first four words. By delegatecall the Safe borrows the code of `to`. */
-function execution(read: AbiReader, account: SourceCall, carry: (carried: CarriedCall) => void) {
+function execution(read: AbiReader, account: SourceCall, carry: Carry) {
   const [target, value, input] = [read.address(0), read.uint(1), read.bytes(2)]
   const operation = operations[read.number(3, 1)] ?? 'call'
-  carry(
-    operation === 'call'
-      ? { caller: account.address, address: target, value, input }
-      : { caller: account.caller, address: account.address, value: 0n, input, borrowed: true },
-  )
-  return { transaction: { target, value, selector: selectorOf(input) }, operation }
+  return { transaction: carriedOut(operation, account, carry, target, value, input), operation }
+}
+
+function carriedOut(
+  operation: (typeof operations)[number],
+  account: SourceCall,
+  carry: Carry,
+  target: Address,
+  value: bigint,
+  input: Hex,
+) {
+  if (operation === 'call') return carriedFrom(account, carry, target, value, input)
+  carry({ caller: account.caller, address: account.address, value: 0n, input, borrowed: true })
+  return { target, value, selector: selectorOf(input) }
 }
 
 /** Behind each other: a byte for the operation, 20 for the address, 32 for the value, 32 for the length, then the data. */
-function packedCalls(read: AbiReader, packed: Hex, account: SourceCall, carry: (carried: CarriedCall) => void) {
+function packedCalls(read: AbiReader, packed: Hex, account: SourceCall, carry: Carry) {
   const calls = []
   let at = 2
   while (at < packed.length) {
@@ -32,9 +40,7 @@ function packedCalls(read: AbiReader, packed: Hex, account: SourceCall, carry: (
     const target = parseAddress(`0x${header.slice(2, 42)}`)
     const value = BigInt(`0x${header.slice(42, 106)}`)
     const input: Hex = `0x${packed.slice(at + 170, at + 170 + length * 2)}`
-    if (operation === 'call') carry({ caller: account.address, address: target, value, input })
-    else carry({ caller: account.caller, address: account.address, value: 0n, input, borrowed: true })
-    calls.push({ target, value, selector: selectorOf(input), operation })
+    calls.push({ ...carriedOut(operation, account, carry, target, value, input), operation })
     at += 170 + length * 2
   }
   return { calls }

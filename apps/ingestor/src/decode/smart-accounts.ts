@@ -1,19 +1,11 @@
 import { parseAddress, type Address, type Hex } from '@tocsin/chain-model'
 import { AbiReader } from './abi-reader.ts'
-import { call, type CarriedCall, type Protocol, type SourceCall } from './protocol.ts'
-import { selectorOf } from './selector.ts'
-
-type Carry = (carried: CarriedCall) => void
-
-function carried(account: SourceCall, carry: Carry, target: Address, value: bigint, input: Hex) {
-  carry({ caller: account.address, address: target, value, input })
-  return { target, value, selector: selectorOf(input) }
-}
+import { call, carriedFrom, type Carry, type Protocol, type SourceCall } from './protocol.ts'
 
 /** The list of (address, value, data) whose offset stands in the word at `index`. */
 const batch = (read: AbiReader, index: number, account: SourceCall, carry: Carry) =>
   read.dynamicList(index, (start) =>
-    carried(account, carry, read.address(start), read.uint(start + 1), read.bytes(start + 2, start)),
+    carriedFrom(account, carry, read.address(start), read.uint(start + 1), read.bytes(start + 2, start)),
   )
 
 /** ERC-7579's first byte of the mode: a single call, packed, or a batch, ABI-encoded. Others are of no such shape. */
@@ -22,7 +14,7 @@ function byMode(read: AbiReader, account: SourceCall, carry: Carry) {
   const execution = read.bytes(1)
   if (mode === '00' && execution.length >= 106) {
     const [target, value] = [parseAddress(execution.slice(0, 42)), BigInt(`0x${execution.slice(42, 106)}`)]
-    return [carried(account, carry, target, value, `0x${execution.slice(106)}`)]
+    return [carriedFrom(account, carry, target, value, `0x${execution.slice(106)}`)]
   }
   if (mode === '01') {
     const inner = new AbiReader({ topics: [], data: execution })
@@ -42,7 +34,7 @@ export const smartAccounts: Protocol = {
   events: [],
   calls: [
     call('account-execute', 'execute(address,uint256,bytes)', (read, account, carry) => ({
-      calls: [carried(account, carry, read.address(0), read.uint(1), read.bytes(2))],
+      calls: [carriedFrom(account, carry, read.address(0), read.uint(1), read.bytes(2))],
     })),
     call('account-execute', 'executeBatch(address[],bytes[])', (read, account, carry) => {
       const targets = read.addresses(0)
@@ -73,5 +65,5 @@ function zipped(
   inputs: readonly Hex[],
 ) {
   if (targets.length !== inputs.length || (values.length > 0 && values.length !== targets.length)) read.refuse()
-  return targets.map((target, at) => carried(account, carry, target, values[at] ?? 0n, inputs[at] ?? '0x'))
+  return targets.map((target, at) => carriedFrom(account, carry, target, values[at] ?? 0n, inputs[at] ?? '0x'))
 }
