@@ -65,11 +65,13 @@ export function workerReader(options: WorkerReaderOptions): BlockReader & { clos
     ),
   ]
 
+  const named = (name: string) => options.endpoints.find((endpoint) => endpoint.name === name)
+
   const command = ({ worker }: Thread, message: WorkerCommand) => worker.postMessage(message, [])
 
   /** All who ask at the address are told, but for the one who was. */
   function limited(name: string, retryAfterMs: number | null, by: Thread | undefined): void {
-    if (by !== undefined) options.endpoints.find((endpoint) => endpoint.name === name)?.restToo(retryAfterMs)
+    if (by !== undefined) named(name)?.restToo(retryAfterMs)
     for (const thread of threads)
       if (thread !== undefined && thread !== by) command(thread, { type: 'limited', endpoint: name, retryAfterMs })
   }
@@ -84,8 +86,6 @@ export function workerReader(options: WorkerReaderOptions): BlockReader & { clos
     // Once for all calls that failed together, as one batch does.
     for (const endpoint of unavailable) named(endpoint)?.failed('unavailable')
   }
-
-  const named = (name: string) => options.endpoints.find((endpoint) => endpoint.name === name)
 
   function open(place: number): Thread {
     const share = Math.max(1, Math.floor(maxExchangesInFlight / options.workers))

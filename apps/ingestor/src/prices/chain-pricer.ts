@@ -54,14 +54,15 @@ export interface ChainPricerOptions {
  * a block's prices are the same in every run, but for what an outlier is compared with, which is read back from the log.
  */
 export function chainPricer({ feeds, reader, recent = [], onNotice }: ChainPricerOptions): ChainPricer {
-  let told: readonly ToldPrice[] = recent
+  /** Oldest block first. */
+  const told = [...recent]
   const rounds = new Map<string, readonly { readonly number: number; readonly roundId: bigint }[]>()
   /** Without a reader: the newest observation of each feed. */
   const known = new Map<string, { readonly observation: Observation; readonly time: number }>()
   const noticed = new Set<string>()
 
   function rewind(number: number): void {
-    if ((told.at(-1)?.number ?? -1) >= number) told = told.filter((one) => one.number < number)
+    while ((told.at(-1)?.number ?? -1) >= number) told.pop()
     for (const [source, list] of rounds) {
       if ((list.at(-1)?.number ?? -1) >= number)
         rounds.set(
@@ -158,10 +159,9 @@ export function chainPricer({ feeds, reader, recent = [], onNotice }: ChainPrice
         const { chainId, asset, maxAgeMs: maxAge } = feed
         const tick = marked({ type: 'price', chainId, asset, ...price, maxAge }, at.number)
         ticks.push(tick)
-        told = [...told, { number: at.number, tick }]
+        told.push({ number: at.number, tick })
       }
-      if ((told[0]?.number ?? at.number) < at.number - keptBlocks)
-        told = told.filter(({ number }) => number >= at.number - keptBlocks)
+      while ((told[0]?.number ?? at.number) < at.number - keptBlocks) told.shift()
       return ticks
     },
   }
