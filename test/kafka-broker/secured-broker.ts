@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts, type KafkaBroker, startOnJava } from './start-broker.ts'
@@ -15,28 +15,53 @@ export interface SecuredBroker extends KafkaBroker {
   readonly secured: string
   /** TLS with a certificate that was good until yesterday. */
   readonly expired: string
+  /** TLS that asks for a certificate, and takes whom that names for the user. */
+  readonly mutual: string
   /** PEM: who signed its certificates, and who did not. */
   readonly authority: string
   readonly otherAuthority: string
+  /** Of one who may do all, of one who may do nothing, and the first one's name as the other authority signed it. */
+  readonly client: ClientCertificate
+  readonly strangerClient: ClientCertificate
+  readonly otherClient: ClientCertificate
 }
 
-/** A broker on Java with certificates of its own authority, made by the JDK's keytool. */
+/** PEM. */
+interface ClientCertificate {
+  readonly cert: string
+  readonly key: string
+}
+
+/** A broker on Java with certificates of its own authority, made by openssl. */
 export async function startSecuredBroker(): Promise<SecuredBroker> {
-  const [secured, expired] = await freePorts(2)
-  let authorities: Pick<SecuredBroker, 'authority' | 'otherAuthority'> | undefined
+  const [secured, expired, mutual] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`) as [string, string, string]
+  let pem: Omit<SecuredBroker, keyof KafkaBroker | 'secured' | 'expired' | 'mutual'> | undefined
   const broker = await startOnJava(async (folder) => {
-    const [authority, otherAuthority] = await Promise.all([makeAuthority(folder, 'ca'), makeAuthority(folder, 'other')])
-    authorities = { authority, otherAuthority }
-    const [good, old] = [await makeCertificate(folder, 'good', '-1d'), await makeCertificate(folder, 'old', '-10d')]
-    const listeners = `SECURED://127.0.0.1:${secured},EXPIRED://127.0.0.1:${expired}`
+    const [authority, other] = [await makeAuthority(folder, 'ca'), await makeAuthority(folder, 'other')]
+    const good = await makeCertificate(folder, { subject: 'broker', authority: 'ca' })
+    const old = await makeCertificate(folder, { subject: 'broker', authority: 'ca', days: -1 })
+    pem = {
+      authority,
+      otherAuthority: other,
+      client: await makeCertificate(folder, { subject: user.username, authority: 'ca' }),
+      strangerClient: await makeCertificate(folder, { subject: stranger.username, authority: 'ca' }),
+      otherClient: await makeCertificate(folder, { subject: user.username, authority: 'other' }),
+    }
+    const listeners = `SECURED://${secured},EXPIRED://${expired},MUTUAL://${mutual}`
     const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
     return {
       settings: {
         listeners,
         'advertised.listeners': listeners,
-        'listener.security.protocol.map': 'SECURED:SASL_SSL,EXPIRED:SSL',
-        ...keystore('secured', good),
-        ...keystore('expired', old),
+        'listener.security.protocol.map': 'SECURED:SASL_SSL,EXPIRED:SSL,MUTUAL:SSL',
+        ...(await keystore(folder, 'secured', good)),
+        ...(await keystore(folder, 'expired', old)),
+        ...(await keystore(folder, 'mutual', good)),
+        'listener.name.mutual.ssl.client.auth': 'required',
+        'listener.name.mutual.ssl.truststore.type': 'PEM',
+        'listener.name.mutual.ssl.truststore.location': join(folder, 'ca.pem'),
+        // The user is the certificate's common name, as in CN=tocsin.
+        'listener.name.mutual.ssl.principal.mapping.rules': 'RULE:^CN=(.*)$/$1/',
         'listener.name.secured.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
         'listener.name.secured.plain.sasl.jaas.config':
           'org.apache.kafka.common.security.plain.PlainLoginModule required ' +
@@ -55,8 +80,8 @@ export async function startSecuredBroker(): Promise<SecuredBroker> {
       ]),
     }
   })
-  if (authorities === undefined) throw new Error('assertion: they were made before the broker started')
-  return { ...broker, ...authorities, secured: `127.0.0.1:${secured}`, expired: `127.0.0.1:${expired}` }
+  if (pem === undefined) throw new Error('assertion: they were made before the broker started')
+  return { ...broker, ...pem, secured, expired, mutual }
 }
 
 /** A token as OAUTHBEARER's unsecured mode takes it: a JSON web token without a signature (RFC 7519 §6). */
@@ -66,36 +91,33 @@ export function unsecuredToken(subject: string, expiresInS: number): string {
   return `${part({ alg: 'none' })}.${part({ sub: subject, iat: now - 60, exp: now + expiresInS })}.`
 }
 
-const STORE_PASSWORD = 'of a test'
-const keytool = (folder: string, store: string, ...words: readonly string[]) =>
-  run('keytool', [...words, '-keystore', join(folder, `${store}.p12`), '-storepass', STORE_PASSWORD], {
-    cwd: folder,
-    maxBuffer: 1e7,
-  })
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+const openssl = (folder: string, ...words: readonly string[]) => run('openssl', words, { cwd: folder })
 
+/** @returns its own certificate */
 async function makeAuthority(folder: string, name: string): Promise<string> {
-  const key = ['-alias', name, '-keyalg', 'EC', '-groupname', 'secp256r1', '-storetype', 'PKCS12']
-  await keytool(folder, name, '-genkeypair', ...key, '-dname', `CN=${name}`, '-ext', 'bc:c', '-validity', '30')
-  await keytool(folder, name, '-exportcert', '-rfc', '-alias', name, '-file', `${name}.pem`)
+  const files = ['-keyout', `${name}.key`, '-out', `${name}.pem`]
+  await openssl(folder, 'req', '-x509', ...newKey, '-subj', `/CN=${name}`, '-days', '9', ...files)
   return readFile(join(folder, `${name}.pem`), 'utf8')
 }
 
-/** Good for 9 days from `start` on, for 127.0.0.1. @returns the path of its key store */
-async function makeCertificate(folder: string, name: string, start: string): Promise<string> {
-  const key = ['-alias', name, '-keyalg', 'EC', '-groupname', 'secp256r1', '-storetype', 'PKCS12']
-  await keytool(folder, name, '-genkeypair', ...key, '-dname', 'CN=broker')
-  await keytool(folder, name, '-certreq', '-alias', name, '-file', `${name}.csr`)
-  const dates = ['-startdate', start, '-validity', '9']
-  const signed = ['-infile', `${name}.csr`, '-outfile', `${name}.pem`, '-rfc', '-ext', 'san=ip:127.0.0.1', ...dates]
-  await keytool(folder, 'ca', '-gencert', '-alias', 'ca', ...signed)
-  await keytool(folder, name, '-importcert', '-noprompt', '-alias', 'ca', '-file', 'ca.pem')
-  await keytool(folder, name, '-importcert', '-noprompt', '-alias', name, '-file', `${name}.pem`)
-  return join(folder, `${name}.p12`)
+/** For 127.0.0.1, from now on for so many days. */
+async function makeCertificate(
+  folder: string,
+  { subject, authority, days = 9 }: { readonly subject: string; readonly authority: string; readonly days?: number },
+): Promise<ClientCertificate> {
+  await openssl(folder, 'req', ...newKey, '-subj', `/CN=${subject}`, '-keyout', 'new.key', '-out', 'new.csr')
+  await writeFile(join(folder, 'new.ext'), 'subjectAltName=IP:127.0.0.1')
+  const signing = ['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-days', `${days}`]
+  await openssl(folder, 'x509', '-req', '-in', 'new.csr', ...signing, '-extfile', 'new.ext', '-out', 'new.pem')
+  const [cert, key] = await Promise.all(['new.pem', 'new.key'].map((file) => readFile(join(folder, file), 'utf8')))
+  return { cert: cert ?? '', key: key ?? '' }
 }
 
-const keystore = (listener: string, location: string): Readonly<Record<string, string>> => ({
-  [`listener.name.${listener}.ssl.keystore.type`]: 'PKCS12',
-  [`listener.name.${listener}.ssl.keystore.location`]: location,
-  [`listener.name.${listener}.ssl.keystore.password`]: STORE_PASSWORD,
-  [`listener.name.${listener}.ssl.key.password`]: STORE_PASSWORD,
-})
+/** Kafka's key store in PEM: the key and its certificate in one file. */
+async function keystore(folder: string, listener: string, { cert, key }: ClientCertificate) {
+  const location = join(folder, `${listener}.pem`)
+  await writeFile(location, key + cert)
+  const at = `listener.name.${listener}.ssl.keystore`
+  return { [`${at}.type`]: 'PEM', [`${at}.location`]: location }
+}

@@ -17,7 +17,7 @@ describe.skipIf(isMissing)(`openKafkaLog by TLS and SASL, ${originOf(shared)}`, 
     const log = openKafkaLog({ brokers: [broker.bootstrap], clientId: 'test' })
     await log.createTopics([{ topic, partitions: 1 }])
     await log.close()
-  }, 300_000) // a dozen Java programs, one after the other
+  }, 300_000) // Java and openssl, one after the other
   afterAll(() => broker.stop())
 
   const logins: readonly KafkaSasl[] = [
@@ -37,7 +37,18 @@ describe.skipIf(isMissing)(`openKafkaLog by TLS and SASL, ${originOf(shared)}`, 
     await log.close()
   })
 
-  /** What the first call says, as an operator is shown it: the sentence, its code, and whether it is tried again. */
+  test('default: writes and reads by TLS with a certificate of its own, and logs in by nothing else', async () => {
+    const tls = { ca: broker.authority, ...broker.client }
+    const log = openKafkaLog({ brokers: [broker.mutual], clientId: 'test', tls })
+    const producer = await log.openProducer('test.mutual')
+    const [position] = await producer.append([{ topic, partition: 0, key: null, value: Buffer.from('mutual') }])
+    const reader = await log.openReader([{ topic, partition: 0, offset: (position?.offset ?? 1) - 1 }])
+    const [batch] = await reader.poll(10_000)
+    expect(batch?.records.map(({ value }) => Buffer.from(value).toString())).toEqual(['mutual'])
+    await log.close()
+  })
+
+  /** What the first call says, as an operator is shown it: the sentence and the remedy, its code, and whether it is tried again. */
   async function refusal(options: Partial<KafkaLogOptions>) {
     const log = openKafkaLog({ brokers: [broker.secured], clientId: 'test', requestTimeoutMs: 3000, ...options })
     const error = await log.openProducer('test.refused').then(
@@ -45,7 +56,7 @@ describe.skipIf(isMissing)(`openKafkaLog by TLS and SASL, ${originOf(shared)}`, 
       (reason: EventLogError) => reason,
     )
     await log.close()
-    return { code: error?.code, handling: error?.handling, message: error?.message ?? '' }
+    return { code: error?.code, handling: error?.handling, message: error?.message ?? '', remedy: error?.remedy }
   }
 
   const tls = () => ({ ca: broker.authority })
@@ -86,6 +97,48 @@ describe.skipIf(isMissing)(`openKafkaLog by TLS and SASL, ${originOf(shared)}`, 
       expect(said.message).toMatch(/^No trusted connection to the brokers, [^\n]*$/)
       expect(said.message).toMatch(reason)
     }
+  })
+
+  test('error: a broker that asks for a certificate: none, and one of another authority: one line that names the setting', async () => {
+    for (const [client, reason] of [
+      [{}, /bad certificate|certificate required/],
+      [broker.otherClient, /certificate unknown|unknown ca/],
+    ] as const) {
+      const said = await refusal({ brokers: [broker.mutual], tls: { ca: broker.authority, ...client } })
+      expect(said).toMatchObject({ code: 'LOG_CLIENT_CERTIFICATE', handling: 'stop' })
+      expect(said.message).toMatch(/^The brokers do not take the certificate of this process, [^\n]*$/)
+      expect(said.message).toMatch(reason)
+      expect(said.remedy).toContain('TOCSIN_KAFKA_TLS_CERT')
+    }
+  })
+
+  test('error: a certificate that is none, and one with the key of another: one line that names the setting, at once', () => {
+    for (const [client, reason] of [
+      [{ ...broker.client, cert: 'a certificate' }, 'no start line'],
+      [{ ...broker.client, key: broker.strangerClient.key }, 'key values mismatch'],
+    ] as const) {
+      const open = () =>
+        openKafkaLog({ brokers: [broker.mutual], clientId: 'test', tls: { ca: broker.authority, ...client } })
+      expect(open).toThrow(
+        expect.objectContaining({
+          code: 'LOG_TLS',
+          message: expect.stringContaining(`failed: ${reason}.`) as unknown,
+          remedy: expect.stringContaining('TOCSIN_KAFKA_TLS_CERT') as unknown,
+        }),
+      )
+    }
+  })
+
+  test('error: a certificate whose user may not: which right is missing', async () => {
+    const said = await refusal({
+      brokers: [broker.mutual],
+      tls: { ca: broker.authority, ...broker.strangerClient },
+    })
+    expect(said).toMatchObject({
+      code: 'LOG_UNAUTHORIZED',
+      handling: 'stop',
+      message: expect.stringContaining('TRANSACTIONAL_ID_AUTHORIZATION_FAILED') as unknown,
+    })
   })
 
   test('error: TLS to a listener without it, and the other way round: a broker that restarts looks like either', async () => {

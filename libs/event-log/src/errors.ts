@@ -94,9 +94,19 @@ export class LogTlsError extends EventLogError {
   readonly code = 'LOG_TLS'
   readonly handling = 'stop'
   readonly remedy =
-    'Check TOCSIN_KAFKA_TLS and TOCSIN_KAFKA_TLS_CA: the authority that signed the brokers’ certificate, its dates, and that it names the host that was asked for.'
+    'Check TOCSIN_KAFKA_TLS and TOCSIN_KAFKA_TLS_CA: the authority that signed the brokers’ certificate, its dates, and that it names the host that was asked for; and, where they are set, that TOCSIN_KAFKA_TLS_CERT and TOCSIN_KAFKA_TLS_KEY are PEM and belong together.'
   constructor(what: string, options?: ErrorOptions) {
     super(`No trusted connection to the brokers, ${what}.`, options)
+  }
+}
+
+export class LogClientCertificateError extends EventLogError {
+  readonly code = 'LOG_CLIENT_CERTIFICATE'
+  readonly handling = 'stop'
+  readonly remedy =
+    'Check TOCSIN_KAFKA_TLS_CERT and TOCSIN_KAFKA_TLS_KEY: their listener asks for a certificate (ssl.client.auth), so both must be set, signed by an authority that the brokers trust (ssl.truststore), and in their dates.'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`The brokers do not take the certificate of this process, ${what}.`, options)
   }
 }
 

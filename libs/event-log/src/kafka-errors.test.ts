@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
-import { LogTlsError, LogUnauthenticatedError, LogUnavailableError } from './errors.ts'
+import { LogClientCertificateError, LogTlsError, LogUnauthenticatedError, LogUnavailableError } from './errors.ts'
 import { brokerAnswered, brokerError, brokerErrors, brokerErrorsOf, logErrorOf } from './kafka-errors.ts'
 
 const kafkajs = createRequire(import.meta.url)('kafkajs/src/protocol/error') as {
@@ -67,6 +67,15 @@ describe('logErrorOf', () => {
     for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'ECONNRESET']) {
       expect(logErrorOf('asking', failed('KafkaJSConnectionError', code))).toBeInstanceOf(LogUnavailableError)
     }
+    // As the two sides of a handshake were seen to say it: the other one of our certificate, and ours of its version.
+    const alert = failed('KafkaJSConnectionError', 'ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE')
+    alert.message =
+      '400D02DA0B7F0000:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:rec_layer_s3.c:918:SSL alert number 42\n'
+    const refused = logErrorOf('asking', alert)
+    expect(refused).toBeInstanceOf(LogClientCertificateError)
+    expect(refused.message).toMatch(/, asking: ssl\/tls alert bad certificate\.$/)
+    const code = 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION'
+    expect(logErrorOf('asking', failed('KafkaJSConnectionError', code))).toBeInstanceOf(LogTlsError)
     expect(logErrorOf('asking', 'no error at all')).toBeInstanceOf(LogUnavailableError)
   })
 })

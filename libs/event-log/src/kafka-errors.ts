@@ -1,5 +1,6 @@
 import {
   EventLogError,
+  LogClientCertificateError,
   LogRefusedError,
   LogTlsError,
   LogUnauthenticatedError,
@@ -205,22 +206,30 @@ export function brokerErrorsOf(error: unknown): readonly BrokerError[] {
 /** Their names: `INVALID_PRODUCER_EPOCH`. */
 export const kafkaErrorTypes = (error: unknown): readonly string[] => brokerErrorsOf(error).map(({ name }) => name)
 
-/** What Node says of a certificate, a chain or a handshake. Source: Node's documentation, X509 certificate error codes. */
+/**
+ * What Node says of a certificate, a chain, a handshake or a file of them. Source: Node's documentation, X509 certificate
+ * error codes; OpenSSL's names of reasons.
+ */
 const TLS_CODES =
-  /^(CERT_|CRL_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|EPROTO$)/
+  /^(CERT_|CRL_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|EPROTO$)/
+/** An alert is what the other side says: of a certificate, of ours. Source: RFC 8446 §6.2. */
+const CERTIFICATE_ALERT = /^ERR_SSL_.*ALERT_(.*CERTIFICATE.*|UNKNOWN_CA)$/
+/** How OpenSSL says it: at times the thread, then number, library, function, reason, and at times file, line and a newline. */
+const OPENSSL_MESSAGE = /(?:[\dA-F]+:)?error:[\dA-F]+:[^:]*:[^:]*:([^:\n]*)(?::[^\n]*)?\n?/g
 
 /** The error of the port that says why a request failed: as the broker answered, or for what lies on the way to it. */
 export function logErrorOf(what: string, cause: unknown): EventLogError {
   const causes = causesOf(cause)
   const known = causes.find((one) => one instanceof EventLogError)
   if (known !== undefined) return known
-  const reason = `${what}: ${cause instanceof Error ? cause.message : String(cause)}`
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const reason = `${what}: ${said.replaceAll(OPENSSL_MESSAGE, '$1')}`
   if (causes.some(({ name }) => name === 'KafkaJSSASLAuthenticationError')) {
     return new LogUnauthenticatedError(reason, { cause })
   }
-  if (causes.some((one) => 'code' in one && typeof one.code === 'string' && TLS_CODES.test(one.code))) {
-    return new LogTlsError(reason, { cause })
-  }
+  const codes = causes.flatMap((one) => ('code' in one && typeof one.code === 'string' ? [one.code] : []))
+  if (codes.some((code) => CERTIFICATE_ALERT.test(code))) return new LogClientCertificateError(reason, { cause })
+  if (codes.some((code) => TLS_CODES.test(code))) return new LogTlsError(reason, { cause })
   const [answer] = brokerErrorsOf(cause)
   if (answer !== undefined) return brokerAnswered(what, answer, { cause })
   return new LogUnavailableError(reason, { cause })

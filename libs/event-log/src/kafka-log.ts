@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls'
 import type { Admin, LogEntry } from 'kafkajs'
 import type { Compression } from './compression.ts'
 import {
@@ -73,7 +74,7 @@ export interface KafkaEventLog extends EventLog {
 
 /**
  * The log on a Kafka cluster (2.5 or newer; tested with 4.4). Nothing is connected before the first call: a cluster out
- * of reach shows as `LogUnavailableError` there.
+ * of reach shows as `LogUnavailableError` there. @throws {LogTlsError} what `tls` holds is no PEM, or not of one pair.
  */
 export function openKafkaLog(options: KafkaLogOptions): KafkaEventLog {
   return new KafkaLog(options)
@@ -106,6 +107,15 @@ interface ConnectedAdmin {
   readonly sockets: KafkaSockets
 }
 
+/** Once for all connections, and here: kafkajs would take what cannot be read for a broker that is away, and try for ever. */
+function secureContextOf(tls: KafkaTls) {
+  try {
+    return createSecureContext({ ...tls })
+  } catch (error) {
+    throw logErrorOf('reading what was given for TLS failed', error)
+  }
+}
+
 class KafkaLog implements KafkaEventLog {
   readonly topics: TopicAdmin
   readonly #options: KafkaLogOptions
@@ -125,7 +135,7 @@ class KafkaLog implements KafkaEventLog {
     this.#config = {
       brokers: options.brokers,
       clientId: options.clientId,
-      ...(options.tls === undefined ? {} : { ssl: { ...options.tls } }),
+      ...(options.tls === undefined ? {} : { ssl: { secureContext: secureContextOf(options.tls) } }),
       ...(options.sasl === undefined ? {} : { sasl: saslOptions(options.sasl) }),
       requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
       connect: over.connect,
