@@ -8,14 +8,13 @@ export interface Clock {
   wait(ms: number, signal: AbortSignal): Promise<void>
 }
 
-export const systemClock: Clock = {
-  now: Date.now,
-  async wait(ms, signal) {
-    try {
-      await (ms === 0 ? turn(undefined, { signal }) : sleep(ms, undefined, { signal }))
-    } catch (error) {
-      signal.throwIfAborted() // Node's own AbortError hides the reason
-      throw error
-    }
-  },
+export async function systemWait(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await (ms === 0 ? turn(undefined, { signal }) : sleep(ms, undefined, { signal }))
+  } catch (error) {
+    signal.throwIfAborted() // Node's own AbortError hides the reason
+    throw error
+  }
 }
+
+export const systemClock: Clock = { now: Date.now, wait: systemWait }
