@@ -34,6 +34,16 @@ export const mean = (a: Measure, b: Measure): Measure => {
   return measureOf(events, (a.seconds + b.seconds) / 2, (a.cpuSeconds + b.cpuSeconds) / 2)
 }
 
+/** Spans one after the other, as one over `events`. */
+export const total = (events: number, spans: readonly Measure[]): Measure => {
+  const sum = (of: (span: Measure) => number): number => spans.reduce((all, span) => all + of(span), 0)
+  return measureOf(
+    events,
+    sum(({ seconds }) => seconds),
+    sum(({ cpuSeconds }) => cpuSeconds),
+  )
+}
+
 const quietShare = 0.05
 const lookMs = 100
 const mostLooks = 100

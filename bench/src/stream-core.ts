@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openEmbeddedLog, openKafkaLog, type EventLog } from '@tocsin/event-log'
 import { openDistributedJob, openJob, watchEventLoop, type Job } from '@tocsin/stream-core'
+import { compareWithFlink, type FlinkComparison } from './flink-comparison.ts'
 import { InputLines } from './input-lines.ts'
-import { mean, measure, rest, rounded, sampleMemory, type Measure, type MemoryMeasure } from './measure.ts'
+import { mean, measure, rest, rounded, sampleMemory, total, type Measure, type MemoryMeasure } from './measure.ts'
 import { bytesOf, endOfInput, textOf, type BenchJob } from './jobs/bench-job.ts'
 import { benchJobs, defineJob, type BenchPass } from './jobs/bench-jobs.ts'
 
@@ -33,9 +34,17 @@ export interface Pass extends Measure {
   readonly plain: Measure
   /** Our events per CPU second over the plain program's. */
   readonly ofPlain: number
+  /** Bare `JSON.parse` of the same lines, their texts at hand: again the mean of before and after. */
+  readonly parse: Measure
+  /** Our events per CPU second over those of `parse`. */
+  readonly ofParse: number
+  /** The same share of Flink's, as published, and how ours compares. */
+  readonly flink: readonly FlinkComparison[]
 }
 
 const recordsAnAppend = 1000
+/** Their texts are made before they are parsed, which takes a tenth of a second or so: all at once would need much memory. */
+const linesAParse = 100_000
 const inputTopic = 'bench.input'
 
 /**
@@ -111,6 +120,7 @@ export class StreamCoreBench {
     of: { readonly commitIntervalMs?: number } = {},
   ): Promise<{ readonly pass: Pass; readonly answer: readonly Buffer[] }> {
     this.#passes += 1
+    const parseBefore = await this.#parse()
     const before = await this.#plain()
     const name = `bench.${this.#name}.${this.#passes}`
     const topics = { input: inputTopic, output: `${name}.output`, deadLetters: `${name}.dead-letters` }
@@ -133,6 +143,8 @@ export class StreamCoreBench {
     const restoreSeconds = restored().seconds
     const after = await this.#plain()
     const plain = mean(before.measure, after.measure)
+    const parse = mean(parseBefore, await this.#parse())
+    const ofParse = rounded(taken.perCpuSecond / parse.perCpuSecond)
     if (deadLetters > 0) throw new Error(`${deadLetters} lines became dead letters.`)
     if (outputs !== before.answers) {
       throw new Error(`The job gave ${outputs} outputs, the plain program ${before.answers}.`)
@@ -154,6 +166,9 @@ export class StreamCoreBench {
         eventLoopDelayMs: { p99: rounded(p99), max: rounded(max) },
         plain,
         ofPlain: rounded(taken.perCpuSecond / plain.perCpuSecond),
+        parse,
+        ofParse,
+        flink: compareWithFlink(this.#name, ofParse),
       },
       answer,
     }
@@ -180,6 +195,24 @@ export class StreamCoreBench {
     const span = measure(this.#lines.count)
     const answers = this.#job.plain(this.#lines.texts()).length
     return { measure: span(), answers }
+  }
+
+  async #parse(): Promise<Measure> {
+    await rest()
+    const spans: Measure[] = []
+    const parseAll = (texts: readonly string[]): void => {
+      const span = measure(texts.length)
+      for (const text of texts) JSON.parse(text)
+      spans.push(span())
+    }
+    let texts: string[] = []
+    for (const text of this.#lines.texts()) {
+      if (texts.push(text) < linesAParse) continue
+      parseAll(texts)
+      texts = []
+    }
+    parseAll(texts)
+    return total(this.#lines.count, spans)
   }
 
   async #fillInput(): Promise<void> {
@@ -232,7 +265,9 @@ when it ends.
 
 One JSON line a pass on stdout: events, seconds, cpuSeconds (user and system, the whole process), perCpuSecond, outputs,
 peakRssMb, and beside them rssMb over the span, commits, checkpoints, keys, restoreSeconds, eventLoopDelayMs, the plain program's figures and
-\`ofPlain\`, events per CPU second as a share of the plain program's. Only that ratio carries over between machines.
+\`ofPlain\`, events per CPU second as a share of the plain program's; those of bare JSON.parse of the lines, \`ofParse\`, and
+beside that \`flink\`: the share that Apache Flink reached, as published, and whether ours is twice that. Only such ratios
+carry over between machines.
 `
 
 /** `npm run bench -- stream-core --job j1 --input FILE [--out FILE] [--passes N] [--kafka BOOTSTRAP]`. */
@@ -285,9 +320,18 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
 }
 
 /** A pass in one line for people. */
-const summaryOf = ({ job, pass, events, perCpuSecond, plain, ofPlain, eventLoopDelayMs, rssMb }: Pass): string =>
-  `${job}, pass ${pass}: ${events} events at ${perCpuSecond} a CPU second, ${ofPlain} of the plain program's ` +
-  `${plain.perCpuSecond}; event loop p99 ${eventLoopDelayMs.p99} ms; ${rssMb.secondHalf} MiB`
+const summaryOf = (of: Pass): string => {
+  const { job, pass, events, perCpuSecond, plain, ofPlain, parse, ofParse, flink, eventLoopDelayMs, rssMb } = of
+  const beside = flink.map(
+    ({ setting, flinkShare: { lowest, highest }, twice }) =>
+      `, Flink ${lowest} to ${highest} (${setting}): twice that is ${twice}`,
+  )
+  return (
+    `${job}, pass ${pass}: ${events} events at ${perCpuSecond} a CPU second, ${ofPlain} of the plain program's ` +
+    `${plain.perCpuSecond}; ${ofParse} of bare JSON.parse's ${parse.perCpuSecond}${beside.join('')}; ` +
+    `event loop p99 ${eventLoopDelayMs.p99} ms; ${rssMb.secondHalf} MiB`
+  )
+}
 
 const byBytes = (a: Buffer, b: Buffer): number => a.compare(b)
 
