@@ -27,6 +27,12 @@ export const recordingSettings = defineSettings({
     doc: 'Label lists (JSON or CSV) that win over the one that comes with Tocsin.',
     default: [],
   }),
+  abis: setting.list({
+    of: 'path',
+    flag: 'abi',
+    doc: 'ABIs of contracts that are to be decoded too: JSON files, folders of them, or of Sourcify’s form.',
+    default: [],
+  }),
   chainPrices: setting.path({
     flag: 'chain-prices',
     doc: 'Chainlink feeds, with their aggregators, and pools whose prices the blocks themselves tell: CSV or NDJSON.',
@@ -44,7 +50,8 @@ export function openRecordings(config: RecordingConfig, log: Logger): Promise<Re
   })
 }
 
-export const knowledgeOf = ({ tokens, labels }: RecordingConfig) => loadKnowledge({ tokens, labels })
+export const knowledgeOf = ({ tokens, labels, abis }: RecordingConfig) =>
+  loadKnowledge({ tokens, labels, abis })
 
 /** What blocks are decoded with: lists, and feeds whose prices stand in them. */
 export const decodedWith = async (config: RecordingConfig) => ({

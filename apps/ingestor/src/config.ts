@@ -139,6 +139,13 @@ export const ingestorSettings = defineSettings({
     of: 'path',
     default: [],
   }),
+  abis: setting.list({
+    env: 'TOCSIN_ABIS',
+    flag: 'abi',
+    doc: 'ABIs of contracts that are to be decoded too: JSON files, folders of them, or of Sourcify’s form.',
+    of: 'path',
+    default: [],
+  }),
   prices: setting.path({
     env: 'TOCSIN_PRICES',
     flag: 'prices',

@@ -3,6 +3,7 @@ import { CommitUnknownError, type EventLog, type NewRecord } from '@tocsin/event
 import { isRetryable, retry } from '@tocsin/service-kit'
 import { blockDecoder, finalizedRecord, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
 import { chainFacts } from './knowledge/chains.ts'
+import { readAbis } from './knowledge/abi-files.ts'
 import { bundledLabels, readLabelFile } from './knowledge/label-list.ts'
 import { bundledTokens, readTokenFile } from './knowledge/token-list.ts'
 import { ledgerTransactionalId, recordOf } from './ledger/ledger.ts'
@@ -22,16 +23,22 @@ export interface DecodeOptions {
 }
 
 /**
- * The bundled lists and then the user's files, which win over them.
- * @throws {ListFileError} naming file and line.
+ * The bundled lists and then the user's files, which win over them, and the user's ABIs.
+ * @throws {ListFileError} naming file and line; {@link AbiFileError} naming file and entry.
  */
 export async function loadKnowledge(files: {
   readonly tokens?: readonly string[]
   readonly labels?: readonly string[]
+  readonly abis?: readonly string[]
 }): Promise<Knowledge> {
   const tokens = await Promise.all((files.tokens ?? []).map(readTokenFile))
   const labels = await Promise.all((files.labels ?? []).map(readLabelFile))
-  return { tokens: [...bundledTokens(), ...tokens.flat()], labels: [...bundledLabels(), ...labels.flat()] }
+  const abis = await Promise.all((files.abis ?? []).map(readAbis))
+  return {
+    tokens: [...bundledTokens(), ...tokens.flat()],
+    labels: [...bundledLabels(), ...labels.flat()],
+    abis: abis.flat(),
+  }
 }
 
 /** The records of one block of final history: its transactions, its seal and its finality. Written in one append. */

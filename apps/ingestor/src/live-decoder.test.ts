@@ -28,7 +28,7 @@ describe('liveDecoder', () => {
           return word(decimalsAt.get(blockHash) ?? 0)
         },
       },
-      { tokens: [], labels: [] },
+      { tokens: [], labels: [], abis: [] },
     )
     const withTransfer = (header: typeof first): TimedBlock => ({
       ...header,

@@ -88,7 +88,7 @@ async function run(
   const livePrices = deps.priceSource !== undefined || config.pricesUrl !== null || config.priceFeeds.length > 0
   if (config.rpc.length === 0 && config.recordings.length === 0 && priceFile === null && !livePrices)
     throw new NothingToIngestError()
-  const knowledge = await loadKnowledge({ tokens: config.tokens, labels: config.labels })
+  const knowledge = await loadKnowledge({ tokens: config.tokens, labels: config.labels, abis: config.abis })
   const priceFeeds =
     config.chainPrices === null
       ? []

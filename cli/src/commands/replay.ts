@@ -186,13 +186,14 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
 
 /** What makes two runs the same run. The batch size does not. */
 async function argumentsOf(config: Context['settings'], detectors: readonly ConfiguredDetector[]): Promise<unknown> {
-  const { recording, recordingChainId, tokens, labels, chainPrices } = config.recording
+  const { recording, recordingChainId, tokens, labels, abis, chainPrices } = config.recording
   const { prices } = config.replay
   return {
     recording: await fileFacts(recording),
     prices: await fileFacts(prices === null ? [] : [prices]),
     tokens: await fileFacts(tokens),
     labels: await fileFacts(labels),
+    abis: await fileFacts(abis),
     'chain-prices': await fileFacts(chainPrices === null ? [] : [chainPrices]),
     'chain-id': recordingChainId,
     detectors: detectors.map(({ id, version, parameters }) => ({ id, version, parameters })),

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import type { Address } from './address.ts'
+import { addressesOfArguments } from './abi-argument.ts'
 import type { ChainCall } from './call.ts'
 import { accountEventSchemas } from './account-event.ts'
 import { adminEventSchemas } from './admin-event.ts'
+import { contractEventSchema } from './contract-event.ts'
 import { dexEventSchemas } from './dex-event.ts'
 import { eventSchema } from './event-schema.ts'
 import { hashSchema, hexSchema } from './hash.ts'
@@ -10,7 +12,7 @@ import { lendingEventSchemas } from './lending-event.ts'
 import { chainlinkAnswerSchema } from './oracle-event.ts'
 import { tokenEventSchemas } from './token-event.ts'
 
-/** A log that no decoder claims, whole: nothing of a block is lost. */
+/** A log that neither a decoder claims nor an ABI explains, whole: nothing of a block is lost. */
 export const rawLogSchema = eventSchema('log', { topics: z.array(hashSchema).max(4), data: hexSchema })
 
 /** A log as a typed event. Amounts in base units of the token concerned. */
@@ -21,6 +23,7 @@ export const chainEventSchema = z.discriminatedUnion('type', [
   ...adminEventSchemas,
   ...accountEventSchemas,
   chainlinkAnswerSchema,
+  contractEventSchema,
   rawLogSchema,
 ])
 export type ChainEvent = Readonly<z.output<typeof chainEventSchema>>
@@ -32,6 +35,7 @@ export type ChainEventOf<Type extends ChainEvent['type']> = Extract<ChainEvent, 
  */
 export function addressesOf(event: ChainEvent): readonly Address[] {
   if (event.type === 'log') return [event.address]
+  if (event.type === 'contract-event') return [event.address, ...addressesOfArguments(event.arguments)]
   const found: Address[] = []
   // A description is a stranger's text: an address in it is no party to the event.
   collect(Object.values(event.type === 'governor-proposal' ? { ...event, description: '' } : event), found)
@@ -40,6 +44,7 @@ export function addressesOf(event: ChainEvent): readonly Address[] {
 
 /** Every address that the call names, its caller and callee among them, as often as it stands there. */
 export function addressesOfCall(call: ChainCall): readonly Address[] {
+  if (call.type === 'contract-call') return [call.caller, call.address, ...addressesOfArguments(call.arguments)]
   const found: Address[] = []
   collect(Object.values<unknown>(call), found)
   return found

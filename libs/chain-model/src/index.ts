@@ -1,3 +1,4 @@
+export type { AbiArgument, AbiValue } from './abi-argument.ts'
 export * from './account-call.ts'
 export * from './account-event.ts'
 export * from './actor.ts'

@@ -15,7 +15,7 @@ import { workerReader } from './worker-reader.ts'
 
 const chainId = 31337
 const blocks = 160
-const knowledge = { tokens: [], labels: [] }
+const knowledge = { tokens: [], labels: [], abis: [] }
 
 /** Follows the nodes to their last block. @returns the log, and what happened on the way */
 async function backfilled(urls: readonly string[], workers: number, onRead: (count: number) => void = () => {}) {

@@ -56,7 +56,8 @@ export class AbiReader {
     return placeholder
   }
 
-  #take(words: number): boolean {
+  /** Whether so many words may still be read of lists, and of other values that offsets point at. */
+  take(words: number): boolean {
     this.#wordsLeft -= words
     return this.#wordsLeft >= 0
   }
@@ -134,8 +135,10 @@ export class AbiReader {
     return bits === 256 || value >> BigInt(bits) === 0n ? value : this.#misfit(0n)
   }
 
-  int(index: number): bigint {
-    return BigInt.asIntN(256, this.uint(index))
+  /** Of so many bits: a smaller type's sign must fill the higher ones. */
+  int(index: number, bits = 256): bigint {
+    const value = BigInt.asIntN(256, this.uint(index))
+    return bits === 256 || BigInt.asIntN(bits, value) === value ? value : this.#misfit(0n)
   }
 
   int24(index: number): number {
@@ -162,10 +165,15 @@ export class AbiReader {
     return seconds > BigInt(lastSecond) ? null : Number(seconds) * 1000
   }
 
-  /** `bytes4`, which is padded on the right. */
   bytes4(index: number): Hex {
+    return this.fixedBytes(index, 4)
+  }
+
+  /** `bytes1` to `bytes32`, which are padded on the right. */
+  fixedBytes(index: number, bytes: number): Hex {
     const word = this.#word(index)
-    return word.length === 64 && /^0*$/.test(word.slice(8)) ? `0x${word.slice(0, 8)}` : this.#misfit('0x')
+    const end = bytes * 2
+    return word.length === 64 && /^0*$/.test(word.slice(end)) ? `0x${word.slice(0, end)}` : this.#misfit('0x')
   }
 
   /** The word at which the value begins whose offset, counted from word `base`, stands in the word at `index`. */
@@ -180,9 +188,13 @@ export class AbiReader {
 
   /** The items, `size` words each, of the list whose offset, counted from word `base`, stands in the word at `index`. */
   list<T>(index: number, item: (at: number) => T, size = 1, base = 0): T[] {
-    const start = this.start(index, base)
+    return this.listAt(this.start(index, base), item, size)
+  }
+
+  /** The same of the list that begins, with its length, at this word. */
+  listAt<T>(start: number, item: (at: number) => T, size = 1): T[] {
     const length = this.number(start, 0xffff_ffff)
-    if (length * size > this.words - start - 1 || !this.#take(length * size)) return this.#misfit([])
+    if (length * size > this.words - start - 1 || !this.take(length * size)) return this.#misfit([])
     return Array.from({ length }, (_, n) => item(start + 1 + n * size))
   }
 
@@ -208,7 +220,7 @@ export class AbiReader {
   /** The `bytes` or `string` that begins, with its length, at this word. */
   bytesAt(start: number): Hex {
     const length = this.number(start, 0xffff_ffff)
-    if (!this.#take(Math.floor(length / 32))) return this.#misfit('0x')
+    if (!this.take(Math.floor(length / 32))) return this.#misfit('0x')
     this.#end = Math.max(this.#end, start + 1 + Math.ceil(length / 32))
     const from = this.#from + (start + 1) * 64
     const text = this.#data.slice(from, from + length * 2)

@@ -87,6 +87,7 @@ function decoded(parts: Parts): ChainTransaction {
     labels: () => [],
     pools: new Map(),
     vouchers,
+    abis: null,
   })
 }
 const actorsOf = (parts: Parts) => decoded(parts).actors

@@ -3,6 +3,8 @@ import { watermarkAfter, type ChainFacts } from '../knowledge/chains.ts'
 import { labelsOfChain, type ListedLabel } from '../knowledge/label-list.ts'
 import { tokensOfChain, type ListedToken } from '../knowledge/token-list.ts'
 import type { SourceBlock } from '../sources/source-block.ts'
+import { abiRegistry, type AbiRegistry, type ListedAbi } from './abi-registry.ts'
+import { undecodedAs } from './decode-log.ts'
 import { decodeTransaction, type DecodeContext } from './decode-transaction.ts'
 import { LearnedFacts, supersedes } from './learned-facts.ts'
 import { poolsCreatedBy, type KnownPool } from './pool-tokens.ts'
@@ -13,6 +15,8 @@ export interface DecodedBlock {
   /** What its events tell of prices, where that is asked for. */
   readonly prices?: readonly PriceTick[]
   readonly seal: Omit<Sealed, 'sequence'>
+  /** Logs that claim to be an event and do not decode as it, by the event's name. They are there raw. */
+  readonly undecoded: Readonly<Record<string, number>>
 }
 
 export const finalizedRecord = ({ chainId, block: { number, hash, timestamp } }: DecodedBlock['seal']): Finalized => ({
@@ -25,6 +29,7 @@ export const finalizedRecord = ({ chainId, block: { number, hash, timestamp } }:
 export interface Knowledge {
   readonly tokens: readonly ListedToken[]
   readonly labels: readonly ListedLabel[]
+  readonly abis: readonly ListedAbi[]
 }
 
 /** What a block is decoded with, apart from itself. */
@@ -34,6 +39,7 @@ export interface BlockContext {
   readonly labels: DecodeContext['labels']
   /** As it was before the block. */
   readonly pool: (address: Address) => KnownPool | undefined
+  readonly abis: AbiRegistry | null
 }
 
 /** The lists as a block's context has them. */
@@ -48,6 +54,7 @@ export function listedContext(
     token: (address) => listed.get(address) ?? learned.token(address),
     labels: labelsOfChain(knowledge.labels, chain.chainId),
     pool: (address) => learned.pool(address),
+    abis: knowledge.abis.length === 0 ? null : abiRegistry(knowledge.abis, chain.chainId),
   }
 }
 
@@ -57,14 +64,14 @@ export function listedContext(
  */
 export function decodeBlock(
   block: SourceBlock & { readonly timestamp: number },
-  { chain, token, labels, pool }: BlockContext,
+  { chain, token, labels, pool, abis }: BlockContext,
 ): { readonly decoded: DecodedBlock; readonly created: ReadonlyMap<Address, KnownPool> } {
   const { chainId, number, hash, parentHash, timestamp } = block
   const at = { number, hash, timestamp }
   const created = new Map<Address, KnownPool>()
   const pools = { get: (address: Address) => created.get(address) ?? pool(address) }
   const transactions = block.transactions.map((tx) => {
-    const decoded = decodeTransaction(at, tx, { chainId, token, labels, pools, vouchers: chain.vouchers })
+    const decoded = decodeTransaction(at, tx, { chainId, token, labels, pools, vouchers: chain.vouchers, abis })
     for (const [address, { token0, token1, factory }] of poolsCreatedBy(decoded.events)) {
       const fresh = { token0, token1, proven: chain.factories.has(factory) }
       if (supersedes(fresh, pools.get(address))) created.set(address, fresh)
@@ -81,8 +88,20 @@ export function decodeBlock(
       events: transactions.reduce((sum, tx) => sum + tx.events.length, 0),
       watermark: watermarkAfter(chain, { number, timestamp }),
     },
+    undecoded: undecodedIn(transactions, abis),
   }
   return { decoded, created }
+}
+
+function undecodedIn(transactions: readonly ChainTransaction[], abis: AbiRegistry | null): Record<string, number> {
+  const undecoded: Record<string, number> = {}
+  for (const { events } of transactions) {
+    for (const event of events) {
+      const name = undecodedAs(event, abis)
+      if (name !== null) undecoded[name] = (undecoded[name] ?? 0) + 1
+    }
+  }
+  return undecoded
 }
 
 /** Decodes the blocks of one chain in order; what it learns of pools from factories holds for the blocks after. */

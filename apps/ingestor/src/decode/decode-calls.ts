@@ -1,6 +1,7 @@
 import type { Address, ChainCall, Hex } from '@tocsin/chain-model'
 import type { Envelope, SourceFrame, SourceTransaction } from '../sources/source-block.ts'
 import { AbiReader } from './abi-reader.ts'
+import type { AbiRegistry } from './abi-registry.ts'
 import { functionSelector } from './abi.ts'
 import type { CallDecoder, CarriedCall, SourceCall } from './protocol.ts'
 import { protocols } from './protocols.ts'
@@ -19,26 +20,32 @@ interface DecodedCall {
   readonly carried: readonly CarriedCall[]
 }
 
-/** Null where no protocol claims it, or its call data do not fit the signature. Never throws. */
-export function decodeCall(made: SourceCall, borrowed = false): DecodedCall | null {
+/** What users' ABIs say of calls; null: there are none. */
+type Abis = Pick<AbiRegistry, 'call' | 'hasFunction'> | null
+
+/** Null where neither a protocol claims it nor an ABI explains it, or its call data do not fit. Never throws. */
+export function decodeCall(made: SourceCall, borrowed = false, abis: Abis = null): DecodedCall | null {
   const decoder = decoders.get(selectorOf(made.input))
-  if (decoder === undefined || (borrowed && !decoder.borrowed)) return null
-  const read = new AbiReader({ topics: [], data: made.input }, 10)
-  const carried: CarriedCall[] = []
-  const call = decoder.decode(read, made, (one) => carried.push(one))
-  return read.fits ? { call, carried } : null
+  if (decoder !== undefined && (!borrowed || decoder.borrowed)) {
+    const read = new AbiReader({ topics: [], data: made.input }, 10)
+    const carried: CarriedCall[] = []
+    const call = decoder.decode(read, made, (one) => carried.push(one))
+    if (read.fits) return { call, carried }
+  }
+  const explained = borrowed ? undefined : abis?.call(made)
+  return explained === undefined ? null : { call: explained, carried: [] }
 }
 
 /**
  * The typed calls of a transaction, in order of execution: of its frames, else of its call data and what these carry.
  * Null where it has neither.
  */
-export function callsOf({ frames, envelope }: SourceTransaction): ChainCall[] | null {
-  if (frames !== null) return callsOfFrames(frames)
-  return envelope === null ? null : callsOfEnvelope(envelope)
+export function callsOf({ frames, envelope }: SourceTransaction, abis: Abis = null): ChainCall[] | null {
+  if (frames !== null) return callsOfFrames(frames, abis)
+  return envelope === null ? null : callsOfEnvelope(envelope, abis)
 }
 
-function callsOfFrames(frames: readonly SourceFrame[]): ChainCall[] {
+function callsOfFrames(frames: readonly SourceFrame[], abis: Abis): ChainCall[] {
   const calls: ChainCall[] = []
   /** By depth: whose storage the frame there uses, whom it sees as its caller, and with what value. */
   const running: { readonly self: Address; readonly caller: Address; readonly value: bigint }[] = []
@@ -50,22 +57,22 @@ function callsOfFrames(frames: readonly SourceFrame[]): ChainCall[] {
     // Of a delegatecall geth's tracer tells no value, Parity's that of the call above.
     const value = type === 'delegatecall' ? (above?.value ?? told) : told
     running[traceAddress.length] = { self, caller, value }
-    if (to === null || !decoders.has(selector)) continue
+    if (to === null || !(decoders.has(selector) || abis?.hasFunction(selector) === true)) continue
     // A view changes nothing. Another contract's code on one's own storage is a proxy that hands the call on, or a
     // library; on one's own code it is a multicall.
     const isOwn = type === 'call' || (type === 'delegatecall' && to === self)
     if (!isOwn && type !== 'delegatecall') continue
-    const decoded = decodeCall({ traceAddress, caller, address: self, value, input }, !isOwn)
+    const decoded = decodeCall({ traceAddress, caller, address: self, value, input }, !isOwn, abis)
     if (decoded !== null) calls.push(decoded.call)
   }
   return calls
 }
 
-function callsOfEnvelope({ from, to, value, input }: Envelope): ChainCall[] {
+function callsOfEnvelope({ from, to, value, input }: Envelope, abis: Abis): ChainCall[] {
   if (to === null) return []
   const calls: ChainCall[] = []
   const follow = (made: SourceCall, borrowed: boolean, depth: number): void => {
-    const decoded = decodeCall(made, borrowed)
+    const decoded = decodeCall(made, borrowed, abis)
     if (decoded === null) return
     calls.push(decoded.call)
     if (depth === maxCarriedDepth) return

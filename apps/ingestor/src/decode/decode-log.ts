@@ -1,5 +1,6 @@
 import type { ChainEvent, Hash } from '@tocsin/chain-model'
 import type { SourceLog } from '../sources/source-block.ts'
+import type { AbiRegistry } from './abi-registry.ts'
 import { topic0Of } from './abi.ts'
 import { AbiReader } from './abi-reader.ts'
 import type { EventDecoder } from './protocol.ts'
@@ -23,18 +24,24 @@ function claimOf({ topics, data }: Pick<SourceLog, 'topics' | 'data'>): EventDec
  * The name of the event that a raw log claims to be and is not, since its words do not fit that event's types; null for a
  * log that nothing claims.
  */
-export function undecodedAs(event: ChainEvent): string | null {
+export function undecodedAs(event: ChainEvent, abis: Pick<AbiRegistry, 'claimed'> | null = null): string | null {
   if (event.type !== 'log') return null
-  return claimOf(event)?.signature.replace(/\(.*/s, '') ?? null
+  const signature = claimOf(event)?.signature ?? abis?.claimed(event)
+  return signature?.replace(/\(.*/s, '') ?? null
 }
 
-/** A log as a typed event, or as a raw `log` where no protocol claims it or its words do not fit. Never throws. */
-export function decodeLog(log: SourceLog): ChainEvent {
+/**
+ * A log as a typed event: of a protocol, which detectors know, else by a user's ABI. As a raw `log` where nothing claims
+ * it or its words do not fit. Never throws.
+ */
+export function decodeLog(log: SourceLog, abis: Pick<AbiRegistry, 'event'> | null = null): ChainEvent {
   const claim = claimOf(log)
   if (claim !== undefined) {
     const read = new AbiReader(log)
     const event = claim.decode(read, log)
     if (read.fits) return event
   }
+  const explained = abis?.event(log)
+  if (explained !== undefined) return explained
   return { type: 'log', logIndex: log.logIndex, address: log.address, topics: [...log.topics], data: log.data }
 }

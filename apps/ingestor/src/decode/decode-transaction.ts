@@ -12,6 +12,7 @@ import {
 } from '@tocsin/chain-model'
 import type { Vouchers } from '../knowledge/chains.ts'
 import type { SourceFrame, SourceTransaction } from '../sources/source-block.ts'
+import type { AbiRegistry } from './abi-registry.ts'
 import { actorsOf } from './actors.ts'
 import { callsOf } from './decode-calls.ts'
 import { decodeLog } from './decode-log.ts'
@@ -27,6 +28,8 @@ export interface DecodeContext {
   readonly labels: (address: Address, timestamp: number) => readonly Label[]
   readonly pools: PoolTable
   readonly vouchers: Vouchers
+  /** Null: no user gave any. */
+  readonly abis: AbiRegistry | null
 }
 
 /**
@@ -36,9 +39,12 @@ export interface DecodeContext {
  */
 export function decodeTransaction(block: BlockRef, tx: SourceTransaction, context: DecodeContext): ChainTransaction {
   const { envelope, outcome, frames } = tx
-  const events = withPoolTokens((tx.logs ?? []).map(decodeLog), context.pools)
+  const events = withPoolTokens(
+    (tx.logs ?? []).map((log) => decodeLog(log, context.abis)),
+    context.pools,
+  )
   const created = outcome?.contractAddress ?? null
-  const calls = callsOf(tx)
+  const calls = callsOf(tx, context.abis)
   const status = outcome?.status ?? statusOf(frames, events)
   const authorizations = envelope?.authorizations?.map(authorizationOf) ?? null
   const executed = {

@@ -33,6 +33,7 @@ function transactionOf({ block, receipts, entryPoint }: Recorded, traces: unknow
     labels: () => [],
     pools: new Map(),
     vouchers: { entryPoints, permit2: none, forwarders: none },
+    abis: null,
   })
 }
 

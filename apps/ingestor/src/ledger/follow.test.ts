@@ -52,7 +52,7 @@ async function follow(
 ) {
   const stop = new AbortController()
   const watched: Watched = { looks: [], failures: [], finalized: [], quarantined: false, quarantines: [] }
-  const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [] })
+  const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [], abis: [] })
   let turn = 0
   const running = followChain(
     { ...config, ...over },

@@ -17,7 +17,7 @@ async function written() {
   const source = scriptedSource({ chainId })
   const log = openSimulatedLog()
   const ledger = await openLedger(log, 'test', chainId)
-  const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [] })
+  const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [], abis: [] })
   source.mine(4)
   const [genesis, one, two, three, four] = source.canonical
   if (genesis === undefined || one === undefined || two === undefined || three === undefined || four === undefined)

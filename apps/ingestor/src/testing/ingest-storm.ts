@@ -249,7 +249,7 @@ class World {
     const law = (holds: boolean, reason: () => string) => {
       if (!holds) throw new BrokenIngestError(seed, reason())
     }
-    const decoder = blockDecoder(chainFacts(this.chain.chainId), { tokens: [], labels: [] })
+    const decoder = blockDecoder(chainFacts(this.chain.chainId), { tokens: [], labels: [], abis: [] })
     const chain: Hash[] = []
     const numbers: number[] = []
     const finals: Hash[] = []
@@ -464,7 +464,7 @@ async function follow(
       observe: { hedged: () => met('hedged'), quarantined: (_, is) => met(is ? 'quarantined' : 'released') },
     })
     const source = defect.source?.(pool) ?? pool
-    const decoder = blockDecoder(chainFacts(chain.chainId), { tokens: [], labels: [] })
+    const decoder = blockDecoder(chainFacts(chain.chainId), { tokens: [], labels: [], abis: [] })
     const blocks = sourceReader(source, async (block) => decoder.decode(block))
     try {
       await followChain(

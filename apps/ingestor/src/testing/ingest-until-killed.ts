@@ -20,7 +20,7 @@ const transport = httpTransport(url)
 const endpoint = new RpcEndpoint({ name: 'node', transport, requestTimeoutMs: 5_000, clock: systemClock })
 const source = jsonRpcSource({ endpoint, chainId, finalizedTag: false, traces: 'auto', verifyHashes: true })
 const pool = pooledSource({ chainId, sources: [source], clock: systemClock })
-const knowledge = { tokens: [], labels: [] }
+const knowledge = { tokens: [], labels: [], abis: [] }
 const decoder = liveDecoder(pool, knowledge)
 const backfill = workerReader({
   workers: Number(workers),
