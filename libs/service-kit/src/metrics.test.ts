@@ -71,6 +71,47 @@ describe('createMetrics', () => {
     expect(await two.exposition()).toContain('tocsin_test_blocks_total 0')
   })
 
+  test('behavior: one of several things measures under labels of its own, from the start, and resets only itself', async () => {
+    const metrics = createMetrics()
+    for (const [chain, blocks] of [
+      ['1', 2],
+      ['8453', 5],
+    ] as const) {
+      const of = metrics.with({ chain })
+      of.counter({ name: 'tocsin_test_failures_total', help: 'Failures.' })
+      of.counter({ name: 'tocsin_test_calls_total', help: 'Calls.', labels: ['method'] }).inc({ method: 'a' }, blocks)
+      const lag = of.gauge({ name: 'tocsin_test_lag_blocks', help: 'Lag.' })
+      lag.set(blocks)
+      const shown = of.gauge({ name: 'tocsin_test_lag_records', help: 'Lag.', labels: ['partition'] })
+      shown.set({ partition: 0 }, blocks)
+      if (chain === '8453') {
+        lag.reset()
+        shown.reset()
+      }
+      of.countedHistogram({
+        name: 'tocsin_test_commit_seconds',
+        help: 'Commits.',
+        collect: () => ({ sum: blocks, count: 1, buckets: [] }),
+      })
+    }
+    const lines = (await metrics.exposition()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    expect(lines).toEqual([
+      'tocsin_test_failures_total{chain="1"} 0',
+      'tocsin_test_failures_total{chain="8453"} 0',
+      'tocsin_test_calls_total{method="a",chain="1"} 2',
+      'tocsin_test_calls_total{method="a",chain="8453"} 5',
+      'tocsin_test_lag_blocks{chain="1"} 2',
+      'tocsin_test_lag_blocks{chain="8453"} 0',
+      'tocsin_test_lag_records{partition="0",chain="1"} 2',
+      'tocsin_test_commit_seconds_bucket{chain="1",le="+Inf"} 1',
+      'tocsin_test_commit_seconds_sum{chain="1"} 2',
+      'tocsin_test_commit_seconds_count{chain="1"} 1',
+      'tocsin_test_commit_seconds_bucket{chain="8453",le="+Inf"} 1',
+      'tocsin_test_commit_seconds_sum{chain="8453"} 5',
+      'tocsin_test_commit_seconds_count{chain="8453"} 1',
+    ])
+  })
+
   test('behavior: the process’s own measures where asked for', async () => {
     expect(await createMetrics().exposition()).not.toContain('process_cpu')
     expect(await createMetrics({ process: true }).exposition()).toContain('process_cpu_seconds_total')

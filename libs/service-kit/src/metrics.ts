@@ -54,6 +54,11 @@ export interface Metrics {
   ): HistogramMetric<Label>
   /** A histogram without labels of what `collect` has counted when it is asked for. Null: nothing yet. */
   countedHistogram(options: MetricOptions<never> & { readonly collect: () => CountedObservations | null }): void
+  /**
+   * The same registry for one of several things of a kind that a process has: what is measured through it carries these
+   * labels too, and `reset` forgets only what was set through it. A metric has the same labels everywhere.
+   */
+  with(labels: Readonly<Record<string, string>>): Metrics
   /** All of them as Prometheus's text exposition format. */
   exposition(): Promise<string>
   readonly contentType: string
@@ -94,123 +99,158 @@ export function createMetrics(options: CreateMetricsOptions = {}): Metrics {
     return metric
   }
 
-  return {
-    counter: <Label extends string = never>({ name, help, labels = [] }: MetricOptions<Label>) => {
-      const counter = once(
-        'counter',
+  /** Histograms that show their zeros under these labels already. */
+  const begun = new Set<string>()
+
+  const view = (constant: Readonly<Record<string, string>>): Metrics => {
+    const constants = Object.keys(constant)
+    const namesOf = (labels: readonly string[]) => [...labels, ...constants]
+    /** The labels that were given, with ours, and the number that came after them. */
+    const split = (labels: readonly string[], args: readonly unknown[]) => {
+      const [first, second] = args
+      // `Labelled` gives labels exactly where the metric has some, and then a number or nothing.
+      return labels.length === 0
+        ? { labelValues: constant, value: first as number | undefined }
+        : { labelValues: { ...(first as LabelValues<string>), ...constant }, value: second as number | undefined }
+    }
+    return {
+      counter: <Label extends string = never>({ name, help, labels = [] }: MetricOptions<Label>) => {
+        const labelNames = namesOf(labels)
+        const counter = once(
+          'counter',
+          name,
+          labelNames,
+          () => new Counter<string>({ name, help, labelNames, registers: [registry] }),
+        )
+        if (labels.length === 0) counter.inc(constant, 0)
+        return {
+          inc: (...args: readonly unknown[]) => {
+            const { labelValues, value } = split(labels, args)
+            counter.inc(labelValues, value)
+          },
+        }
+      },
+      gauge: <Label extends string = never>({
         name,
-        labels,
-        () => new Counter<Label>({ name, help, labelNames: [...labels], registers: [registry] }),
-      )
-      return {
-        inc: (...args: readonly unknown[]) => {
-          const { labelValues, value } = split<Label>(labels, args)
-          if (labelValues === undefined) counter.inc(value)
-          else counter.inc(labelValues, value)
-        },
-      }
-    },
-    gauge: <Label extends string = never>({
-      name,
-      help,
-      labels = [],
-      collect,
-    }: MetricOptions<Label> & { readonly collect?: () => number }) => {
-      const gauge = once(
-        'gauge',
+        help,
+        labels = [],
+        collect,
+      }: MetricOptions<Label> & { readonly collect?: () => number }) => {
+        const labelNames = namesOf(labels)
+        const gauge = once(
+          'gauge',
+          name,
+          labelNames,
+          () =>
+            new Gauge<string>({
+              name,
+              help,
+              labelNames,
+              registers: [registry],
+              ...(collect === undefined
+                ? {}
+                : {
+                    collect() {
+                      this.set(constant, collect())
+                    },
+                  }),
+            }),
+        )
+        const set = new Map<string, LabelValues<string>>()
+        if (labels.length === 0) gauge.inc(constant, 0)
+        return {
+          set: (...args: readonly unknown[]) => {
+            const { labelValues, value = 0 } = split(labels, args)
+            if (labels.length > 0) set.set(JSON.stringify(labelValues), labelValues)
+            gauge.set(labelValues, value)
+          },
+          reset: () => {
+            if (labels.length === 0) gauge.set(constant, 0)
+            for (const labelValues of set.values()) gauge.remove(labelValues)
+            set.clear()
+          },
+        }
+      },
+      histogram: <Label extends string = never>({
         name,
-        labels,
-        () =>
-          new Gauge<Label>({
-            name,
-            help,
-            labelNames: [...labels],
-            registers: [registry],
-            ...(collect === undefined
-              ? {}
-              : {
-                  collect() {
-                    this.set(collect())
-                  },
-                }),
-          }),
-      )
-      return {
-        set: (...args: readonly unknown[]) => {
-          const { labelValues, value = 0 } = split<Label>(labels, args)
-          if (labelValues === undefined) gauge.set(value)
-          else gauge.set(labelValues, value)
-        },
-        reset: () => gauge.reset(),
-      }
-    },
-    histogram: <Label extends string = never>({
-      name,
-      help,
-      labels = [],
-      buckets,
-    }: MetricOptions<Label> & { readonly buckets: readonly number[] }) => {
-      const histogram = once(
-        'histogram',
-        name,
-        labels,
-        () =>
-          new Histogram<Label>({ name, help, labelNames: [...labels], buckets: [...buckets], registers: [registry] }),
-      )
-      return {
-        observe: (...args: readonly unknown[]) => {
-          const { labelValues, value = 0 } = split<Label>(labels, args)
-          if (labelValues === undefined) histogram.observe(value)
-          else histogram.observe(labelValues, value)
-        },
-      }
-    },
-    countedHistogram: ({ name, help, collect }) =>
-      void once('histogram', name, [], () => new CountedHistogram({ name, help, registers: [registry] }, collect)),
-    exposition: () => registry.metrics(),
-    contentType: registry.contentType,
+        help,
+        labels = [],
+        buckets,
+      }: MetricOptions<Label> & { readonly buckets: readonly number[] }) => {
+        const labelNames = namesOf(labels)
+        const histogram = once(
+          'histogram',
+          name,
+          labelNames,
+          () => new Histogram<string>({ name, help, labelNames, buckets: [...buckets], registers: [registry] }),
+        )
+        const under = `${name}${JSON.stringify(constant)}`
+        if (labels.length === 0 && !begun.has(under)) histogram.zero(constant)
+        begun.add(under)
+        return {
+          observe: (...args: readonly unknown[]) => {
+            const { labelValues, value = 0 } = split(labels, args)
+            histogram.observe(labelValues, value)
+          },
+        }
+      },
+      countedHistogram: ({ name, help, collect }) =>
+        once(
+          'histogram',
+          name,
+          constants,
+          () => new CountedHistogram({ name, help, labelNames: constants, registers: [registry] }),
+        ).collects(constant, collect),
+      with: (labels) => view({ ...constant, ...labels }),
+      exposition: () => registry.metrics(),
+      contentType: registry.contentType,
+    }
   }
+  return view({})
 }
 
 /** prom-client asks a metric for its values by this method; here they are someone else's. */
 class CountedHistogram extends Histogram {
   readonly #name: string
   readonly #help: string
-  readonly #collect: () => CountedObservations | null
+  readonly #collectors = new Map<
+    string,
+    { readonly labels: LabelValues<string>; readonly collect: () => CountedObservations | null }
+  >()
 
-  constructor(
-    options: { readonly name: string; readonly help: string; readonly registers: Registry[] },
-    collect: () => CountedObservations | null,
-  ) {
+  constructor(options: {
+    readonly name: string
+    readonly help: string
+    readonly labelNames: string[]
+    readonly registers: Registry[]
+  }) {
     super(options)
     this.#name = options.name
     this.#help = options.help
-    this.#collect = collect
+  }
+
+  /** Who counts for these labels. */
+  collects(labels: LabelValues<string>, collect: () => CountedObservations | null): void {
+    this.#collectors.set(JSON.stringify(labels), { labels, collect })
   }
 
   async getForPromString() {
-    const { sum, count, buckets } = this.#collect() ?? { sum: 0, count: 0, buckets: [] }
-    const bucket = (le: number | '+Inf', value: number) => ({
-      labels: { le },
-      value,
-      metricName: `${this.#name}_bucket`,
+    const values = [...this.#collectors.values()].flatMap(({ labels, collect }) => {
+      const { sum, count, buckets } = collect() ?? { sum: 0, count: 0, buckets: [] }
+      const bucket = (le: number | '+Inf', value: number) => ({
+        labels: { ...labels, le },
+        value,
+        metricName: `${this.#name}_bucket`,
+      })
+      return [
+        ...buckets.map((one) => bucket(one.le, one.count)),
+        bucket('+Inf', count),
+        { labels, value: sum, metricName: `${this.#name}_sum` },
+        { labels, value: count, metricName: `${this.#name}_count` },
+      ]
     })
-    const values = [
-      ...buckets.map((one) => bucket(one.le, one.count)),
-      bucket('+Inf', count),
-      { labels: {}, value: sum, metricName: `${this.#name}_sum` },
-      { labels: {}, value: count, metricName: `${this.#name}_count` },
-    ]
     return { name: this.#name, help: this.#help, type: 'histogram', values, aggregator: 'sum' }
   }
-}
-
-function split<Label extends string>(labels: readonly Label[], args: readonly unknown[]) {
-  const [first, second] = args
-  // `Labelled` gives labels exactly where the metric has some, and then a number or nothing.
-  return labels.length === 0
-    ? { labelValues: undefined, value: first as number | undefined }
-    : { labelValues: first as LabelValues<Label>, value: second as number | undefined }
 }
 
 function checkName(kind: string, name: string): void {

@@ -7,6 +7,7 @@ import {
   formatDuration,
   loadSettings,
   nearest,
+  ofChain,
   required,
   setting,
   SettingsError,
@@ -223,5 +224,106 @@ describe('nearest', () => {
   test('default: the name that was meant, or none', () => {
     expect(nearest('recordin', ['recording', 'prices'])).toBe('recording')
     expect(nearest('xyz', ['recording', 'prices'])).toBeUndefined()
+  })
+})
+
+describe('setting.perChain', () => {
+  const chains = defineSettings({
+    rpc: setting.perChain(setting.list({ env: 'TOCSIN_RPC', flag: 'rpc', doc: 'The nodes.', of: 'url', default: [] })),
+    from: setting.perChain(setting.integer({ env: 'TOCSIN_FROM', flag: 'from', doc: 'First.', min: 0, default: null })),
+    pace: setting.perChain(setting.duration({ env: 'TOCSIN_PACE', flag: 'pace', doc: 'How often.', default: 1_000 })),
+    prices: setting.perChain(setting.path({ env: 'TOCSIN_PRICES', doc: 'Prices.', default: null })),
+    ids: setting.chainIds({ env: 'TOCSIN_IDS', flag: 'ids', doc: 'Chains.', default: [1] }),
+  })
+  const read = (sources: SettingsSources) => loadSettings({ app: chains }, { baseDir: '/home/ann', ...sources }).app
+  const wrong = (sources: SettingsSources) => problems(sources, { app: chains })
+
+  test('default: a value without a chain is that of every chain, as before there were several', () => {
+    const settings = read({ env: { TOCSIN_RPC: 'https://a,https://b', TOCSIN_FROM: '7' } })
+    expect([1, 8453, null].map((chainId) => ofChain(settings.rpc, chainId))).toEqual(
+      Array.from({ length: 3 }, () => ['https://a', 'https://b']),
+    )
+    expect([ofChain(settings.from, 5), ofChain(settings.pace, 5), ofChain(settings.prices, 5)]).toEqual([
+      7,
+      1_000,
+      null,
+    ])
+    expect([settings.rpc.chains.size, settings.ids]).toEqual([0, [1]])
+    expectTypeOf(ofChain(settings.from, 1)).toEqualTypeOf<number | null>()
+  })
+
+  test.each<[string, SettingsSources]>([
+    [
+      'variables',
+      {
+        env: {
+          TOCSIN_RPC: '1=https://a, 8453=https://c,1=https://b?x=1',
+          TOCSIN_FROM: '8453=9,1=7',
+          TOCSIN_PACE: '5 s,8453=200 ms',
+          TOCSIN_PRICES: '1=one,two.csv,8453=three.csv',
+          TOCSIN_IDS: '1,8453, 1',
+        },
+      },
+    ],
+    [
+      'flags',
+      {
+        env: { TOCSIN_PRICES: '8453=three.csv,1=one,two.csv' },
+        flags: {
+          rpc: ['1=https://a', '1=https://b?x=1,8453=https://c'],
+          from: ['1=7', '8453=9'],
+          pace: ['8453=200ms', '5s'],
+          ids: ['1', '8453'],
+        },
+      },
+    ],
+    [
+      'the file',
+      {
+        file: {
+          path: 'f.json',
+          dir: '/home/ann',
+          values: {
+            rpc: { 1: ['https://a', 'https://b?x=1'], 8453: 'https://c' },
+            from: { 1: 7, 8453: 9 },
+            pace: ['5 s', '8453=200 ms'],
+            prices: { 1: 'one,two.csv', 8453: 'three.csv' },
+            ids: '1,8453',
+          },
+        },
+      },
+    ],
+  ])('behavior: by %s each chain has its own, and the others what is said for all', (_, sources) => {
+    const settings = read(sources)
+    expect([ofChain(settings.rpc, 1), ofChain(settings.rpc, 8453), ofChain(settings.rpc, 10)]).toEqual([
+      ['https://a', 'https://b?x=1'],
+      ['https://c'],
+      [],
+    ])
+    expect([ofChain(settings.from, 1), ofChain(settings.from, 8453), ofChain(settings.from, 10)]).toEqual([7, 9, null])
+    expect([ofChain(settings.pace, 1), ofChain(settings.pace, 8453)]).toEqual([5_000, 200])
+    expect([ofChain(settings.prices, 1), ofChain(settings.prices, 8453)]).toEqual([
+      '/home/ann/one,two.csv',
+      '/home/ann/three.csv',
+    ])
+    expect(settings.ids).toEqual([1, 8453])
+  })
+
+  test('error: a value that is none of its kind, two for one chain, and what is no chain id', () => {
+    expect(wrong({ env: { TOCSIN_FROM: '1=7,8453=soon' } })).toEqual([
+      'from: TOCSIN_FROM says "1=7,8453=soon"; expected an integer of at least 0.',
+    ])
+    expect(wrong({ flags: { from: ['1=7', '1=8'] } })).toEqual([
+      'from: --from says ["1=7","1=8"]; expected one value for chain 1.',
+    ])
+    expect(wrong({ flags: { pace: ['1 s', '2 s'] } })).toEqual([
+      'pace: --pace says ["1 s","2 s"]; expected one value without a chain.',
+    ])
+    expect(wrong({ env: { TOCSIN_FROM: '0=7' } })).toEqual([
+      'from: TOCSIN_FROM says "0=7"; expected a chain id before the = of "0=7", such as 8453=….',
+    ])
+    expect(wrong({ env: { TOCSIN_IDS: '1,base' } })).toEqual([
+      'ids: TOCSIN_IDS says "1,base"; expected an integer of at least 1.',
+    ])
   })
 })

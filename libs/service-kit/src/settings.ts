@@ -40,7 +40,7 @@ export interface Setting<Value> {
   /** How a value would be written: `25 ms`. */
   readonly format: (value: Value) => string
   readonly parse: (text: string, context: ParseContext) => Value
-  /** A list only: from parts that were given apart, as an array in the file or a flag given several times. */
+  /** A list, and what is set by chain: from parts that were given apart, in the file or by a flag given several times. */
   readonly parseParts?: (parts: readonly string[], context: ParseContext) => Value
 }
 
@@ -206,6 +206,66 @@ function listOf(
   }
 }
 
+/** A setting of which each of several chains may have a value of its own. */
+export interface PerChain<Value> {
+  /** Of the chains that have none of their own. */
+  readonly others: Value
+  readonly chains: ReadonlyMap<number, Value>
+}
+
+/** The value that holds for a chain; null: one whose id nobody knows yet. */
+export const ofChain = <Value>({ others, chains }: PerChain<Value>, chainId: number | null): Value =>
+  chainId === null ? others : (chains.get(chainId) ?? others)
+
+/** `8453=…`: what a value of one chain begins with. */
+const chainPrefix = /^(\d+)=(.*)$/s
+
+/** Of a value that is no list: cut only where the next chain's begins, since a path may hold a comma. */
+const chainParts = (value: string): readonly string[] => value.split(/,(?=\s*\d+=)/).map((part) => part.trim())
+
+function byChain<Value>(inner: Setting<Value>): Setting<PerChain<Value>> {
+  if (inner.default === required) throw new TypeError('What is set by chain needs a default.')
+  const { default: others, parseParts: parseList, kind, placeholder } = inner
+  const expected = `${inner.expected}; CHAIN=… for one of several chains`
+  const parseParts = (parts: readonly string[], context: ParseContext): PerChain<Value> => {
+    const given = new Map<number | null, string[]>()
+    for (const part of parts) {
+      const [, id, rest] = chainPrefix.exec(part) ?? []
+      const chainId = id === undefined ? null : Number(id)
+      if (chainId !== null && (chainId < 1 || !Number.isSafeInteger(chainId)))
+        throw new Unexpected(`a chain id before the = of ${JSON.stringify(part)}, such as 8453=…`)
+      given.set(chainId, [...(given.get(chainId) ?? []), rest ?? part])
+    }
+    const values = new Map<number | null, Value>()
+    for (const [chainId, texts] of given) {
+      const [first = '', second] = texts
+      if (parseList === undefined && second !== undefined)
+        throw new Unexpected(`one value ${chainId === null ? 'without a chain' : `for chain ${chainId}`}`)
+      values.set(chainId, parseList === undefined ? inner.parse(first, context) : parseList(texts, context))
+    }
+    const chains = new Map<number, Value>()
+    for (const [chainId, value] of values) if (chainId !== null) chains.set(chainId, value)
+    return Object.freeze({ others: values.get(null) ?? others, chains })
+  }
+  return Object.freeze<Setting<PerChain<Value>>>({
+    // Several words are several values, as for a list.
+    kind: 'list',
+    expected,
+    placeholder: `[CHAIN=]${placeholder.replace(/,…$/, '')},…`,
+    env: inner.env,
+    flag: inner.flag,
+    doc: inner.doc,
+    default: Object.freeze({ others, chains: new Map<number, Value>() }),
+    format: ({ others: value }) => inner.format(value),
+    parse: (value, context) => parseParts(kind === 'list' ? commas(value) : chainParts(value), context),
+    parseParts: (parts, context) =>
+      parseParts(
+        parts.flatMap((part) => (kind === 'list' ? commas(part) : chainParts(part))),
+        context,
+      ),
+  })
+}
+
 const range = (min: number, max: number): string =>
   max === Number.MAX_SAFE_INTEGER
     ? min === Number.MIN_SAFE_INTEGER
@@ -352,6 +412,31 @@ export const setting = {
       origin.of === 'path' ? path : origin.of === 'url' ? url(origin.protocols ?? ['http', 'https']) : text
     return define<readonly string[], D>(listOf(element, origin.refusals), origin)
   },
+
+  /** Chain ids, each once: separated by commas, or an array in the file, or a flag given several times. */
+  chainIds: <const D extends Defaults<readonly number[]>>(origin: Origin<D>) => {
+    const id = setting.integer({ doc: '', default: 0, min: 1 })
+    const expected = 'chain ids separated by commas, such as 1,8453'
+    const parseParts = (parts: readonly string[], context: ParseContext) =>
+      Object.freeze([...new Set(parts.flatMap(commas).map((part) => id.parse(part, context)))])
+    return define<readonly number[], D>(
+      {
+        kind: 'list',
+        expected,
+        placeholder: 'N,…',
+        format: (ids) => ids.join(','),
+        parse: (value, context) => parseParts([value], context),
+        parseParts,
+      },
+      origin,
+    )
+  },
+
+  /**
+   * A setting that each of several chains may have its own value of: `8453=5 s`, beside one for all others, or in the file
+   * an object by chain id. Of a list each value is marked: `1=https://a,1=https://b,8453=https://c`.
+   */
+  perChain: <Value>(inner: Setting<Value>) => byChain(inner),
 } as const
 
 /**
@@ -431,7 +516,7 @@ export function loadSettings<const Tables extends SettingsTables>(
         raw: one.env === undefined || env[one.env] === '' ? undefined : env[one.env],
         dir: baseDir,
       },
-      { from: file?.path ?? '', raw: fileValues[name], dir: file?.dir ?? baseDir },
+      { from: file?.path ?? '', raw: asWords(fileValues[name], one), dir: file?.dir ?? baseDir },
     ]
     const found = candidates.find(({ raw }) => raw !== undefined)
     if (found === undefined) {
@@ -511,6 +596,14 @@ function fileEntries(file: SettingsSources['file'], problems: SettingProblem[]):
 
 function defaultPath(value: unknown, baseDir: string): unknown {
   return typeof value === 'string' ? resolve(baseDir, value) : value
+}
+
+/** What stands in the file as an object by chain id, as the words that say the same. */
+function asWords(raw: unknown, one: AnySetting): unknown {
+  if (one.parseParts === undefined || typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw
+  return Object.entries(raw).flatMap(([key, values]: [string, unknown]) =>
+    [values].flat().map((value) => `${key}=${String(value)}`),
+  )
 }
 
 function asParts(raw: unknown): readonly string[] | undefined {
