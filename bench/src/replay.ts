@@ -27,7 +27,7 @@ export async function replay(shared: string): Promise<unknown> {
         ...({ type: 'price', chainId, asset: address, price8: 100_000_000n, source: 'bench', time: 0 } as const),
         maxAge: null,
       }))
-    await ingestPriceFile({ file: { ticks, bad: [] }, log, prefix })
+    await ingestPriceFile({ file: { ticks, bad: [] }, log, prefix, chainId: chain.chainId })
     let events = 0
     for await (const record of decodeRecording(recording, { knowledge })) {
       if (record.type === 'sealed') events += record.events

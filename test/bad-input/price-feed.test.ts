@@ -82,7 +82,7 @@ describe('a price feed', () => {
     expectOneLine(said, 'INGEST_BAD_PRICE', /price 1: "nonsense" is no address/)
     expect(said.match(/it is over; the price feed goes on/g)).toHaveLength(1)
 
-    const prices = (await valuesOf(log, pricesTopic('tocsin'))).map((value) => pricesCodec.decode(value))
+    const prices = (await valuesOf(log, pricesTopic('tocsin', 31337))).map((value) => pricesCodec.decode(value))
     expect(prices.flatMap((record) => (record.type === 'price' ? [record.price8] : []))).toEqual([
       100000000n,
       200000000n,

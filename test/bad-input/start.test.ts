@@ -217,7 +217,7 @@ describe('tocsin start --rpc', () => {
 
   test('behavior: a node that is unreachable at the start is told once and waited for; the page is there meanwhile', async () => {
     await mkdir(join(folder, 'data'))
-    await strangerWrites(pricesTopic('tocsin'))
+    await strangerWrites(pricesTopic('tocsin', 31337))
     await node.down()
     program = await open()
     await until('it is counted', async () => (await failures('INGEST_ENDPOINT_UNAVAILABLE')) >= 3)
@@ -435,7 +435,7 @@ describe('tocsin start --rpc', () => {
     await log.close()
     expect(letters.map(({ payload }) => Buffer.from(payload, 'base64').toString()).toSorted()).toEqual([
       `no record of ${transactionsTopic('tocsin', chain.chainId)}`,
-      `no record of ${pricesTopic('tocsin')}`,
+      `no record of ${pricesTopic('tocsin', 31337)}`,
     ])
 
     const canonical = await Promise.all(

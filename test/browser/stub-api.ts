@@ -253,7 +253,7 @@ const pipeline = (now: number) => ({
     restarts: { count: 0, nextAt: null, lastFailure: null },
     inputs: [
       input('tocsin.31337.transactions', 48_211, 48_211, now - 1_001),
-      input('tocsin.prices', 9_120, 9_121, now - 400),
+      input('tocsin.1.prices', 9_120, 9_121, now - 400),
     ],
   },
   alerts: { status: 'reading', lagRecords: 0, deadLetters: 0, deliveries: { pending: 1, delivered: 412, dead: 1 } },

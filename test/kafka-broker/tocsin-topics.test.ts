@@ -21,7 +21,7 @@ describe.skipIf('missing' in broker)(`tocsin topics, ${originOf(broker)}`, () =>
     const { code, stdout, stderr } = await startTocsin(args, { env }).finished
     return { code, stdout: stdout.replaceAll(prefix, 'p'), stderr: stderr.replaceAll(prefix, 'p') }
   }
-  const met = ['p.1.transactions', 'p.prices', 'p.alerts', 'p.dead-letters']
+  const met = ['p.1.transactions', 'p.1.prices', 'p.alerts', 'p.dead-letters']
   const names = [...met, 'p.1.detection.progress', 'p.1.detection.progress.checkpoints']
   const oneBroker = 'risk: replication.factor is 1, needed is 3: with the disk of a broker the topic may be lost'
 

@@ -65,7 +65,7 @@ async function openLog() {
   open.push(log)
   await log.createTopics([
     { topic: transactionsTopic(prefix, chainId), partitions: 1 },
-    { topic: pricesTopic(prefix), partitions: 1 },
+    { topic: pricesTopic(prefix, chainId), partitions: 1 },
   ])
   const producer = await log.openProducer('test')
   const chain = (record: TransactionsRecord): NewRecord => ({
@@ -74,7 +74,12 @@ async function openLog() {
     key: null,
     value: transactionsCodec.encode(record),
   })
-  const price = (value: Uint8Array): NewRecord => ({ topic: pricesTopic(prefix), partition: 0, key: null, value })
+  const price = (value: Uint8Array): NewRecord => ({
+    topic: pricesTopic(prefix, chainId),
+    partition: 0,
+    key: null,
+    value,
+  })
   await producer.append([
     price(pricesCodec.encode(tick(usdc, '1'))),
     price(pricesCodec.encode({ type: 'watermark', watermark: maxWatermark })),

@@ -30,7 +30,7 @@ export async function pipelineTopics(
   options: TopicNames & { readonly alertPartitions: number },
 ): Promise<readonly TopicSpec[]> {
   const { prefix, chainId, alertPartitions } = options
-  const [prices, alerts] = [pricesTopic(prefix), alertsTopic(prefix)]
+  const [prices, alerts] = [pricesTopic(prefix, chainId), alertsTopic(prefix)]
   return [
     // A chain has one order of its own.
     { topic: transactionsTopic(prefix, chainId), partitions: 1 },

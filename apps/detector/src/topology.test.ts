@@ -110,7 +110,7 @@ describe('detectionTopology', () => {
     expect(topology.describe().replace(/version \w{12}$/m, 'version …')).toMatchInlineSnapshot(`
       "Job detection, version …
       Sub-topology 0
-        #0 source prices (topic tocsin.prices, in-log watermarks)
+        #0 source prices (topic tocsin.1.prices, in-log watermarks)
         #1 filter <- #0
         #2 source transactions (topic tocsin.1.transactions, in-log watermarks, epochs)
         #3 keyBy <- #1

@@ -29,7 +29,7 @@ export function detectionTopology(options: DetectionOptions): Topology {
 
   // Prices first: of equal places theirs comes first, so a price at a block's own time counts for that block.
   const ticks = builder
-    .source('prices', { topic: pricesTopic(prefix), codec: pricesSource, watermarks: { type: 'in-log' } })
+    .source('prices', { topic: pricesTopic(prefix, chainId), codec: pricesSource, watermarks: { type: 'in-log' } })
     .filter((tick) => tick.chainId === chainId)
   const chain = builder.source('transactions', {
     topic: transactionsTopic(prefix, chainId),

@@ -115,14 +115,14 @@ async function run(
     const [firstBad] = file.bad
     if (firstBad !== undefined) logger.warn(firstBad, { badLines: file.bad.length })
     for (const { code } of file.bad) metrics.failures.inc({ code })
-    parts.push(ingestPriceFile({ file, log, prefix, signal: all, onRetry: failed }).then(outage.over))
+    parts.push(ingestPriceFile({ file, log, prefix, chainId, signal: all, onRetry: failed }).then(outage.over))
   } else {
     const wrapped = wrappedNativeOf(knowledge.tokens, chainId)
     const given = deps.priceSource === undefined ? [] : [deps.priceSource]
     const sources = [...given, ...livePriceSources(config, chainId, wrapped, deps)]
     if (sources.length > 0)
       parts.push(
-        followLivePrices(sources, config, deps, metrics, AbortSignal.any([all, ended.signal])).catch(
+        followLivePrices(sources, chainId, config, deps, metrics, AbortSignal.any([all, ended.signal])).catch(
           (error: unknown) => {
             if (!ended.signal.aborted) throw error
           },
@@ -133,7 +133,7 @@ async function run(
         logger.warn(
           'without --prices, --prices-url, --price-feed or --chain-prices nothing can be valued in USD; rules in USD stay silent',
         )
-      parts.push(declareNoPrices({ log, prefix, now: deps.now ?? Date.now, signal: all }))
+      parts.push(declareNoPrices({ log, prefix, chainId, now: deps.now ?? Date.now, signal: all }))
     }
   }
   if (config.recordings.length > 0)

@@ -147,7 +147,11 @@ async function replayRecording({ settings: config, lifecycle, log, io }: Context
     const done = new Map<number, number>()
     const outage = createOutage(log, 'the replay')
     const told = { onRetry: (error: unknown) => void outage.failing(error) }
-    await ingestPriceFile({ file: prices, log: eventLog, prefix, signal, ...told })
+    for (const [at, chainId] of chainIds.entries()) {
+      // What is no price is of no chain: kept once.
+      const file = at === 0 ? prices : { ...prices, bad: [] }
+      await ingestPriceFile({ file, log: eventLog, prefix, chainId, signal, ...told })
+    }
     outage.over()
     await ingestRecording({
       ...{ recording, ...known, log: eventLog, prefix, signal, ...told },

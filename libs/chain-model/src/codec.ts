@@ -72,7 +72,7 @@ export type TransactionsRecord = Readonly<z.output<typeof transactionsRecordSche
 /** A record of `<p>.<chain>.mempool`: the state of a pending transaction, or control in order with it. */
 export const mempoolRecordSchema = z.discriminatedUnion('type', [pendingTransactionSchema, controlSchema])
 export type MempoolRecord = Readonly<z.output<typeof mempoolRecordSchema>>
-/** A record of `<p>.prices`. */
+/** A record of `<p>.<chain>.prices`. */
 export const pricesRecordSchema = z.discriminatedUnion('type', [priceTickSchema, controlSchema])
 export type PricesRecord = Readonly<z.output<typeof pricesRecordSchema>>
 

@@ -15,7 +15,7 @@ export const jsonSchemas = (): Readonly<Record<string, object>> => ({
   ),
   'prices-record.json': describe(
     pricesRecordSchema,
-    'A record of <prefix>.prices: a price in 1e-8 USD, or control in order with it.',
+    'A record of <prefix>.<chain>.prices: a price in 1e-8 USD, or control in order with it.',
   ),
   'alert.json': describe(alertSchema, 'A record of <prefix>.alerts: one transition of an alert.'),
   'dead-letter.json': describe(

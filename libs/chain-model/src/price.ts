@@ -7,7 +7,7 @@ export const assetSchema = z.union([z.literal('native'), addressSchema])
 export type Asset = z.output<typeof assetSchema>
 
 /**
- * A price of one whole unit of `asset` in USD: a record of `<p>.prices`, or, where a block tells it, of the chain's
+ * A price of one whole unit of `asset` in USD: a record of `<p>.<chain>.prices`, or, where a block tells it, of the chain's
  * transactions: what is reverted with the block was never a price (docs/decisions/0010).
  */
 export const priceTickSchema = z.object({

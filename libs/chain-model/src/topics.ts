@@ -1,7 +1,7 @@
 /** Names of the topics, design §4. `prefix` is configured (default `tocsin`); a chain is named by its chain id. */
 export const transactionsTopic = (prefix: string, chainId: number): string => `${prefix}.${chainId}.transactions`
 export const mempoolTopic = (prefix: string, chainId: number): string => `${prefix}.${chainId}.mempool`
-export const pricesTopic = (prefix: string): string => `${prefix}.prices`
+export const pricesTopic = (prefix: string, chainId: number): string => `${prefix}.${chainId}.prices`
 export const alertsTopic = (prefix: string): string => `${prefix}.alerts`
 export const deadLettersTopic = (prefix: string): string => `${prefix}.dead-letters`
 /** Internal: progress markers of a job. */

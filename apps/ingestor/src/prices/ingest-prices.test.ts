@@ -24,7 +24,7 @@ const tick = (time: number): PriceTick => ({
   maxAge: 60_000,
 })
 const pricesIn = (log: SimulatedLog) =>
-  log.records({ topic: pricesTopic('test'), partition: 0 }).map(({ value }) => pricesCodec.decode(value))
+  log.records({ topic: pricesTopic('test', 1), partition: 0 }).map(({ value }) => pricesCodec.decode(value))
 const deadIn = (log: SimulatedLog) =>
   log.records({ topic: deadLettersTopic('test'), partition: 0 }).map(({ value }) => deadLetterCodec.decode(value))
 const bad = new BadPriceError({ origin: 'prices.csv, line 3', text: 'WETH,1', reason: 'no address' })
@@ -35,7 +35,8 @@ describe('ingestPriceFile', () => {
     const fates: AppendFate[] = ['commit-unknown', 'lost', 'full']
     const log = openSimulatedLog()
     log.decideAppends(({ index }) => fates[index] ?? 'committed')
-    for (let again = 0; again < 2; again++) await ingestPriceFile({ file: { ticks, bad: [bad] }, log, prefix: 'test' })
+    for (let again = 0; again < 2; again++)
+      await ingestPriceFile({ file: { ticks, bad: [bad] }, log, prefix: 'test', chainId: 1 })
     const watermark = (time: number) => ({ type: 'watermark', watermark: time })
     expect(pricesIn(log)).toEqual([
       ...[...ticks.slice(0, 1001), watermark(1000), ...ticks.slice(1001, 2001), watermark(2000), ...ticks.slice(2001)],
@@ -63,6 +64,7 @@ test.each(['createTopics', 'openProducer', 'offsets'] as const)(
       file: { ticks: [tick(3)], bad: [] },
       log: unreachableOnce(log, call),
       prefix: 'test',
+      chainId: 1,
       onRetry: (error) => told.push(error),
     })
     expect(pricesIn(log)).toEqual([tick(3), { type: 'watermark', watermark: maxWatermark }])
@@ -73,9 +75,9 @@ test.each(['createTopics', 'openProducer', 'offsets'] as const)(
 describe('declareNoPrices', () => {
   test('default: the topic says that nobody need wait for it, and who writes prices is not fenced', async () => {
     const log = openSimulatedLog()
-    await ingestPriceFile({ file: { ticks: [tick(3)], bad: [] }, log, prefix: 'test' })
+    await ingestPriceFile({ file: { ticks: [tick(3)], bad: [] }, log, prefix: 'test', chainId: 1 })
     const writer = await log.openProducer('test.prices.ingestor')
-    await declareNoPrices({ log, prefix: 'test', now: () => 7, signal: new AbortController().signal })
+    await declareNoPrices({ log, prefix: 'test', chainId: 1, now: () => 7, signal: new AbortController().signal })
     expect(pricesIn(log).at(-1)).toEqual({ type: 'idle', time: 7 })
     await expect(writer.append([])).resolves.toEqual([])
   })
@@ -91,7 +93,7 @@ describe('followPrices', () => {
     let time = 10_000
     let turn = 0
     await followPrices(
-      { prefix: 'test', outOfOrdernessMs: 500, heartbeatMs: 1000, idleAfterMs: 5000, maxWaiting: 3 },
+      { prefix: 'test', chainId: 1, outOfOrdernessMs: 500, heartbeatMs: 1000, idleAfterMs: 5000, maxWaiting: 3 },
       {
         sources: [source],
         log,
@@ -160,7 +162,7 @@ describe('followPrices', () => {
       [20_000, () => {}], // 5 s without a word
     ]
     await followPrices(
-      { prefix: 'test', outOfOrdernessMs: 500, heartbeatMs: 1000, idleAfterMs: 5000, maxWaiting: 3 },
+      { prefix: 'test', chainId: 1, outOfOrdernessMs: 500, heartbeatMs: 1000, idleAfterMs: 5000, maxWaiting: 3 },
       {
         sources: [source, pushPriceSource('market')],
         log,

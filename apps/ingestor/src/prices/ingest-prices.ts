@@ -19,11 +19,19 @@ import type { PriceSource } from './price-source.ts'
 
 const utf8 = new TextEncoder()
 
-const pricesTransactionalId = (prefix: string) => `${prefix}.prices.ingestor`
+/** Whose prices, under which prefix. */
+interface PricesOf {
+  readonly prefix: string
+  readonly chainId: number
+}
 
-function priceRecord(prefix: string, record: PricesRecord): NewRecord {
+const topicOf = ({ prefix, chainId }: PricesOf) => pricesTopic(prefix, chainId)
+
+const pricesTransactionalId = ({ prefix, chainId }: PricesOf) => `${prefix}.${chainId}.prices.ingestor`
+
+function priceRecord(of: PricesOf, record: PricesRecord): NewRecord {
   const key = record.type === 'price' ? utf8.encode(record.asset) : null
-  return { topic: pricesTopic(prefix), partition: 0, key, value: pricesCodec.encode(record) }
+  return { topic: topicOf(of), partition: 0, key, value: pricesCodec.encode(record) }
 }
 
 /** What could not be read as a price, or is known to be missing, kept whole (cut at 64 KiB). */
@@ -41,43 +49,45 @@ const deadLetter = (prefix: string, { code, message, origin, text }: BadPriceErr
   }),
 })
 
-const createTopics = (log: EventLog, prefix: string) =>
+const createTopics = (log: EventLog, of: PricesOf) =>
   log.createTopics([
-    { topic: pricesTopic(prefix), partitions: 1 },
-    { topic: deadLettersTopic(prefix), partitions: 1 },
+    { topic: topicOf(of), partitions: 1 },
+    { topic: deadLettersTopic(of.prefix), partitions: 1 },
   ])
 
 const pricesPerAppend = 1000
 
 /**
- * Writes a price file to the prices topic: its ticks by time, outliers marked, its bad lines to the dead letters, and at the end the
- * highest watermark. A second call goes on where the first one ended.
+ * Writes a price file's ticks of one chain to its prices topic: by time, outliers marked, the file's bad lines to the dead
+ * letters, and at the end the highest watermark. A second call goes on where the first one ended.
  * @throws {LedgerBrokenError} if the topic holds more than this file.
  */
 export async function ingestPriceFile(options: {
   readonly file: PriceFile
   readonly log: EventLog
   readonly prefix: string
+  readonly chainId: number
   readonly signal?: AbortSignal
   /** Told of an error of the log that is tried again. */
   readonly onRetry?: (error: unknown) => void
 }): Promise<void> {
-  const { file, log, prefix } = options
+  const { file, log, prefix, chainId } = options
+  const of = { prefix, chainId }
   const signal = options.signal ?? new AbortController().signal
-  const records = withWatermarks(file.ticks.map(outlierMarker()))
+  const records = withWatermarks(file.ticks.filter((tick) => tick.chainId === chainId).map(outlierMarker()))
   await retry(
     async () => {
-      await createTopics(log, prefix)
-      const producer = await log.openProducer(pricesTransactionalId(prefix))
+      await createTopics(log, of)
+      const producer = await log.openProducer(pricesTransactionalId(of))
       try {
-        const written = await countRecords(log, pricesTopic(prefix))
+        const written = await countRecords(log, topicOf(of))
         if (written > records.length)
           throw new LedgerBrokenError(
-            `The topic ${pricesTopic(prefix)} holds ${written} records, this file gives ${records.length}.`,
+            `The topic ${topicOf(of)} holds ${written} records, this file gives ${records.length}.`,
           )
         for (let at = written; at < records.length; at += pricesPerAppend) {
           signal.throwIfAborted()
-          const some = records.slice(at, at + pricesPerAppend).map((record) => priceRecord(prefix, record))
+          const some = records.slice(at, at + pricesPerAppend).map((record) => priceRecord(of, record))
           // The bad lines go with the first prices, so that they are written once.
           await producer.append(at === 0 ? [...file.bad.map((bad) => deadLetter(prefix, bad)), ...some] : some)
         }
@@ -97,17 +107,19 @@ export async function ingestPriceFile(options: {
 export async function declareNoPrices(options: {
   readonly log: EventLog
   readonly prefix: string
+  readonly chainId: number
   readonly now: () => number
   readonly signal: AbortSignal
 }): Promise<void> {
-  const { log, prefix, now, signal } = options
+  const { log, prefix, chainId, now, signal } = options
+  const of = { prefix, chainId }
   await retry(
     async () => {
-      await createTopics(log, prefix)
+      await createTopics(log, of)
       // Under an id of its own: it must not fence an ingestor that has prices.
-      const producer = await log.openProducer(`${prefix}.prices.none`)
+      const producer = await log.openProducer(`${prefix}.${chainId}.prices.none`)
       try {
-        await producer.append([priceRecord(prefix, { type: 'idle', time: now() })])
+        await producer.append([priceRecord(of, { type: 'idle', time: now() })])
       } finally {
         await producer.close()
       }
@@ -154,6 +166,8 @@ async function countRecords(log: EventLog, topic: string): Promise<number> {
 
 export interface FollowPricesConfig {
   readonly prefix: string
+  /** A source may tell of several; the others' are left to who follows these. */
+  readonly chainId: number
   /** A price may come so much later than its time, in ms: the watermark stays so far behind. */
   readonly outOfOrdernessMs: number
   /** How often the watermark moves while prices come, in ms. */
@@ -185,7 +199,7 @@ export class PriceFloodError extends Error {
 const maxAheadMs = 60_000
 
 /**
- * Writes live sources to the prices topic: ticks as they come, outliers marked; a watermark every heartbeat (the least
+ * Writes live sources to a chain's prices topic: ticks as they come, outliers marked; a watermark every heartbeat (the least
  * time that the sources have reached, or now, less the allowed out-of-orderness, never backwards), and `idle` after
  * silence of all; the next tick ends that. Bad prices go to the dead letters. Runs until the signal is aborted.
  */
@@ -215,6 +229,7 @@ export async function followPrices(
     if (isToBeKept && waiting.length < config.maxWaiting) put(deadLetter(prefix, error))
   }
   const push = (tick: PriceTick) => {
+    if (tick.chainId !== config.chainId) return
     const ahead = tick.time - now()
     if (ahead > maxAheadMs) {
       const at = { origin: tick.source, text: pricesCodec.stringify(tick) }
@@ -229,11 +244,11 @@ export async function followPrices(
     }
     lastPriceAt = now()
     const told = marked(tick)
-    put(priceRecord(prefix, told))
+    put(priceRecord(config, told))
     deps.onPrice?.(told)
   }
   const again = { signal, random: deps.random, onRetry: deps.onError }
-  await retry(() => createTopics(log, prefix), again)
+  await retry(() => createTopics(log, config), again)
   const running = Promise.all(
     sources.map((source) =>
       source.run(push, failed, signal, {
@@ -250,20 +265,20 @@ export async function followPrices(
     [...clocks.values()]
       .filter(({ heardAt }) => time - heardAt < config.idleAfterMs)
       .reduce((least, { reached }) => Math.min(least, reached), time)
-  const producer = await openFeedProducer({ log, transactionalId: pricesTransactionalId(prefix), ...again })
+  const producer = await openFeedProducer({ log, transactionalId: pricesTransactionalId(config), ...again })
   try {
     while (!signal.aborted) {
-      const hasPrices = waiting.some(({ topic, key }) => topic === pricesTopic(prefix) && key !== null)
+      const hasPrices = waiting.some(({ topic, key }) => topic === topicOf(config) && key !== null)
       const records = waiting.splice(0)
       if (hasPrices) idle = false
       if (!idle) {
         const time = now()
         idle = !hasPrices && time - lastPriceAt >= config.idleAfterMs
-        if (idle) records.push(priceRecord(prefix, { type: 'idle', time }))
+        if (idle) records.push(priceRecord(config, { type: 'idle', time }))
         else if (time >= nextHeartbeatAt && reachedBy(time) - config.outOfOrdernessMs - 1 > watermark) {
           nextHeartbeatAt = time + config.heartbeatMs
           watermark = reachedBy(time) - config.outOfOrdernessMs - 1
-          records.push(priceRecord(prefix, { type: 'watermark', watermark }))
+          records.push(priceRecord(config, { type: 'watermark', watermark }))
         }
       }
       await producer.append(records)

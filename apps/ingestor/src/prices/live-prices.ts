@@ -55,6 +55,7 @@ function exchangeSources(
 /** Writes what `sources` tell to the log until the signal is aborted. */
 export const followLivePrices = (
   sources: readonly PriceSource[],
+  chainId: number,
   config: IngestorConfig,
   deps: IngestorDeps,
   metrics: IngestorMetrics,
@@ -67,6 +68,7 @@ export const followLivePrices = (
   return followPrices(
     {
       prefix: deps.prefix,
+      chainId,
       outOfOrdernessMs: config.priceOutOfOrderness,
       heartbeatMs: priceHeartbeatMs,
       idleAfterMs: config.priceIdleAfter,
