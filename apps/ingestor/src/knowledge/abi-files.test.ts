@@ -87,7 +87,7 @@ describe('readAbis', () => {
     ],
     [[{ type: 'evnt', name: 'Deposit' }], /entry 1 \(evnt Deposit\): unsupported type: evnt\.$/],
     [[7], /entry 1: 7 is no entry of an ABI\.$/],
-    [['event Deposit(uint256'], /entry 1: .+\.$/],
+    [['event Deposit(uint256'], /entry 1 \(event Deposit\(uint256\): .+\.$/],
   ])('error: %j is told in one line, with file, entry and remedy', async (content, message) => {
     const reading = readAbis(join(folderOf({ 'file.json': content }), 'file.json'))
     await expect(reading).rejects.toMatchObject({

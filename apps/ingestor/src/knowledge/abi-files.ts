@@ -133,7 +133,7 @@ function abiIn(json: unknown): { readonly entries: readonly unknown[] | null; re
 
 /** An entry as one finds it in the file: by its place, from 1, and its name. */
 function calledBy(entry: unknown, at: number): string {
-  const { type, name } = isObject(entry) ? entry : {}
+  const { type, name } = isObject(entry) ? entry : { name: typeof entry === 'string' ? entry.slice(0, 80) : null }
   const called = [type, name].filter((part) => typeof part === 'string').join(' ')
   return `entry ${at + 1}${called === '' ? '' : ` (${called})`}`
 }
