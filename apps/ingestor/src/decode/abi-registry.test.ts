@@ -17,6 +17,7 @@ import { abiRegistry, type ListedAbi } from './abi-registry.ts'
 import { parseAbiEntry } from './abi.ts'
 import { callsOf } from './decode-calls.ts'
 import { decodeLog, undecodedAs } from './decode-log.ts'
+import { codesRunIn } from './execution.ts'
 import { selectorOf } from './selector.ts'
 
 const [vault, other, ann, bob] = ['ee', 'dd', 'a1', 'b2'].map((digits) => parseAddress(`0x${digits.repeat(20)}`)) as [
@@ -277,6 +278,27 @@ describe('callsOf', () => {
     expect(callsOf(traced, registry)).toEqual([told])
     expect(callsOf(tx)).toEqual([])
     expect(chainCallSchema.parse(JSON.parse(JSON.stringify({ ...told, value: '9' })))).toEqual(told)
+  })
+
+  test('behavior: an implementation’s ABI explains what its proxy is called and emits, by the code that it runs here', () => {
+    const [proxy, library] = [parseAddress(`0x${'99'.repeat(20)}`), parseAddress(`0x${'77'.repeat(20)}`)]
+    const frameOf = (type: SourceFrame['type'], traceAddress: number[], from: Address, to: Address): SourceFrame => ({
+      ...{ type, traceAddress, from, to, value: 0n, error: null, input, selector: selectorOf(input) },
+    })
+    const frames = [
+      frameOf('call', [], ann, proxy),
+      frameOf('staticcall', [0], proxy, other), // a beacon is asked first
+      frameOf('delegatecall', [1], proxy, vault),
+      frameOf('delegatecall', [1, 0], proxy, library), // of code within code it is the proxy's storage still
+    ]
+    const codes = codesRunIn(frames)
+    expect([proxy, vault, other].map(codes)).toEqual([[vault, library], [], []])
+    const registry = registryOf(abiOf([lend, deposit])).running(codes)
+    expect(callsOf({ ...callOf(input, proxy), frames }, registry)).toMatchObject([{ address: proxy, traceAddress: [] }])
+    expect(registry.event(logOf(deposit, [ann, 1n, ''], proxy))?.address).toBe(proxy)
+    expect(registry.event(logOf(deposit, [ann, 1n, ''], other))).toBeUndefined()
+    const ownFirst = registryOf(abiOf([lend], { name: 'Own', address: proxy }), abiOf([lend])).running(codes)
+    expect(callsOf({ ...callOf(input, proxy), frames }, ownFirst)).toMatchObject([{ abi: 'Own' }])
   })
 
   test('behavior: a view, another contract and call data that do not fit are not told', () => {

@@ -3,6 +3,7 @@ import type { SourceLog } from '../sources/source-block.ts'
 import { AbiReader } from './abi-reader.ts'
 import { argumentsReader, type ArgumentsReader } from './abi-type.ts'
 import type { AbiEvent, AbiFunction } from './abi.ts'
+import type { CodesOf } from './execution.ts'
 import type { SourceCall } from './protocol.ts'
 import { selectorOf } from './selector.ts'
 
@@ -18,9 +19,9 @@ export interface ListedAbi {
   readonly functions: readonly AbiFunction[]
 }
 
-/** The ABIs of users' contracts on one chain. */
+/** The ABIs of users' contracts on one chain. A contract's own goes first, then those of code that it runs, then any. */
 export interface AbiRegistry {
-  /** The log as its emitter's ABI has it, else as an ABI for any contract; undefined where none fits it. */
+  /** Undefined where no ABI fits the log. */
   event(log: SourceLog): ChainEventOf<'contract-event'> | undefined
   /** The signature of the event that the log claims to be by an ABI that does not fit it. */
   claimed(log: Pick<SourceLog, 'address' | 'topics'>): string | undefined
@@ -28,6 +29,8 @@ export interface AbiRegistry {
   hasFunction(selector: Hex): boolean
   /** The same of a call. Of functions alone that change something: views are left out. */
   call(made: SourceCall): ChainCallOf<'contract-call'> | undefined
+  /** The same where contracts run the code of others: proxies. */
+  running(codesOf: CodesOf): AbiRegistry
 }
 
 interface EventLayout {
@@ -146,39 +149,53 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
     return (named && onlyOne(named, read)) ?? onlyOne(contract.anonymous, read)
   }
 
-  return {
-    event(log) {
-      const own = contracts.get(log.address)
-      const found = (own && eventBy(own, log)) ?? eventBy(any, log)
-      if (found === undefined) return undefined
-      const [{ abi, signature }, args] = found
-      return { type: 'contract-event', logIndex: log.logIndex, address: log.address, abi, signature, arguments: args }
-    },
-    claimed({ address, topics }) {
-      const [topic0] = topics
-      if (topic0 === undefined) return undefined
-      const own = contracts.get(address)?.events.get(topic0)
-      // Of an ABI for any contract another number of topics is another contract's event of that name.
-      const others = any.events.get(topic0)?.filter((layout) => layout.topics === topics.length)
-      return (own ?? others)?.[0]?.signature
-    },
-    hasFunction: (selector) => selectors.has(selector),
-    call(made) {
-      const selector = selectorOf(made.input)
-      if (!selectors.has(selector)) return undefined
-      const read = ({ reader }: FunctionLayout) => {
-        const from = new AbiReader({ topics: [], data: made.input }, 10)
-        const args = reader.read(from, 0)
-        return from.fits ? { arguments: args, rest: from.rest } : null
+  const running = (codesOf: CodesOf): AbiRegistry => {
+    /** What the first of the contract's ABIs says that says anything. */
+    function first<Said>(address: Address, ask: (contract: Contract) => Said | undefined): Said | undefined {
+      const own = contracts.get(address)
+      const said = own && ask(own)
+      if (said !== undefined || contracts.size === 0) return said ?? ask(any)
+      for (const code of codesOf(address)) {
+        const contract = contracts.get(code)
+        const saidOfCode = contract && ask(contract)
+        if (saidOfCode !== undefined) return saidOfCode
       }
-      const by = (contract: Contract) => onlyOne(contract.functions.get(selector) ?? [], read)
-      const own = contracts.get(made.address)
-      const found = (own && by(own)) ?? by(any)
-      if (found === undefined) return undefined
-      const [{ abi, signature }, { rest, arguments: args }] = found
-      const { traceAddress, caller, address, value } = made
-      const at = { traceAddress: traceAddress === null ? null : [...traceAddress], caller, address, value, rest }
-      return { type: 'contract-call', ...at, abi, signature, arguments: args }
-    },
+      return ask(any)
+    }
+    return {
+      event(log) {
+        const found = first(log.address, (contract) => eventBy(contract, log))
+        if (found === undefined) return undefined
+        const [{ abi, signature }, args] = found
+        return { type: 'contract-event', logIndex: log.logIndex, address: log.address, abi, signature, arguments: args }
+      },
+      claimed: ({ address, topics: [topic0, ...more] }) =>
+        topic0 === undefined
+          ? undefined
+          : first(address, (contract) => {
+              // Of an ABI for any contract another number of topics is another contract's event of that name.
+              const claims = (layout: EventLayout) => contract !== any || layout.topics === more.length + 1
+              return contract.events.get(topic0)?.find(claims)?.signature
+            }),
+      hasFunction: (selector) => selectors.has(selector),
+      call(made) {
+        const selector = selectorOf(made.input)
+        if (!selectors.has(selector)) return undefined
+        const read = ({ reader }: FunctionLayout) => {
+          const from = new AbiReader({ topics: [], data: made.input }, 10)
+          const args = reader.read(from, 0)
+          return from.fits ? { arguments: args, rest: from.rest } : null
+        }
+        const by = (contract: Contract) => onlyOne(contract.functions.get(selector) ?? [], read)
+        const found = first(made.address, by)
+        if (found === undefined) return undefined
+        const [{ abi, signature }, { rest, arguments: args }] = found
+        const { traceAddress, caller, address, value } = made
+        const at = { traceAddress: traceAddress === null ? null : [...traceAddress], caller, address, value, rest }
+        return { type: 'contract-call', ...at, abi, signature, arguments: args }
+      },
+      running,
+    }
   }
+  return running(() => [])
 }

@@ -5,6 +5,7 @@ import { tokensOfChain, type ListedToken } from '../knowledge/token-list.ts'
 import type { SourceBlock } from '../sources/source-block.ts'
 import { abiRegistry, type AbiRegistry, type ListedAbi } from './abi-registry.ts'
 import { undecodedAs } from './decode-log.ts'
+import { codesRunIn } from './execution.ts'
 import { decodeTransaction, type DecodeContext } from './decode-transaction.ts'
 import { LearnedFacts, supersedes } from './learned-facts.ts'
 import { poolsCreatedBy, type KnownPool } from './pool-tokens.ts'
@@ -70,8 +71,15 @@ export function decodeBlock(
   const at = { number, hash, timestamp }
   const created = new Map<Address, KnownPool>()
   const pools = { get: (address: Address) => created.get(address) ?? pool(address) }
+  const undecoded: Record<string, number> = {}
   const transactions = block.transactions.map((tx) => {
-    const decoded = decodeTransaction(at, tx, { chainId, token, labels, pools, vouchers: chain.vouchers, abis })
+    const running = abis?.running(codesRunIn(tx.frames)) ?? null
+    const about = { chainId, token, labels, pools, vouchers: chain.vouchers, abis: running }
+    const decoded = decodeTransaction(at, tx, about)
+    for (const event of decoded.events) {
+      const name = undecodedAs(event, running)
+      if (name !== null) undecoded[name] = (undecoded[name] ?? 0) + 1
+    }
     for (const [address, { token0, token1, factory }] of poolsCreatedBy(decoded.events)) {
       const fresh = { token0, token1, proven: chain.factories.has(factory) }
       if (supersedes(fresh, pools.get(address))) created.set(address, fresh)
@@ -88,20 +96,9 @@ export function decodeBlock(
       events: transactions.reduce((sum, tx) => sum + tx.events.length, 0),
       watermark: watermarkAfter(chain, { number, timestamp }),
     },
-    undecoded: undecodedIn(transactions, abis),
+    undecoded,
   }
   return { decoded, created }
-}
-
-function undecodedIn(transactions: readonly ChainTransaction[], abis: AbiRegistry | null): Record<string, number> {
-  const undecoded: Record<string, number> = {}
-  for (const { events } of transactions) {
-    for (const event of events) {
-      const name = undecodedAs(event, abis)
-      if (name !== null) undecoded[name] = (undecoded[name] ?? 0) + 1
-    }
-  }
-  return undecoded
 }
 
 /** Decodes the blocks of one chain in order; what it learns of pools from factories holds for the blocks after. */

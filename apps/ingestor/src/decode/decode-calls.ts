@@ -1,8 +1,9 @@
-import type { Address, ChainCall, Hex } from '@tocsin/chain-model'
+import type { ChainCall, Hex } from '@tocsin/chain-model'
 import type { Envelope, SourceFrame, SourceTransaction } from '../sources/source-block.ts'
 import { AbiReader } from './abi-reader.ts'
 import type { AbiRegistry } from './abi-registry.ts'
 import { functionSelector } from './abi.ts'
+import { eachExecution } from './execution.ts'
 import type { CallDecoder, CarriedCall, SourceCall } from './protocol.ts'
 import { protocols } from './protocols.ts'
 import { selectorOf } from './selector.ts'
@@ -47,24 +48,15 @@ export function callsOf({ frames, envelope }: SourceTransaction, abis: Abis = nu
 
 function callsOfFrames(frames: readonly SourceFrame[], abis: Abis): ChainCall[] {
   const calls: ChainCall[] = []
-  /** By depth: whose storage the frame there uses, whom it sees as its caller, and with what value. */
-  const running: { readonly self: Address; readonly caller: Address; readonly value: bigint }[] = []
-  for (const { traceAddress, type, from, to, value: told, selector, input } of frames) {
-    const above = running[traceAddress.length - 1]
-    const borrows = type === 'delegatecall' || type === 'callcode'
-    const self = borrows ? (above?.self ?? from) : (to ?? from)
-    const caller = type === 'delegatecall' ? (above?.caller ?? from) : from
-    // Of a delegatecall geth's tracer tells no value, Parity's that of the call above.
-    const value = type === 'delegatecall' ? (above?.value ?? told) : told
-    running[traceAddress.length] = { self, caller, value }
-    if (to === null || !(decoders.has(selector) || abis?.hasFunction(selector) === true)) continue
+  eachExecution(frames, ({ traceAddress, type, to, selector, input }, { self, caller, value }) => {
+    if (to === null || !(decoders.has(selector) || abis?.hasFunction(selector) === true)) return
     // A view changes nothing. Another contract's code on one's own storage is a proxy that hands the call on, or a
     // library; on one's own code it is a multicall.
     const isOwn = type === 'call' || (type === 'delegatecall' && to === self)
-    if (!isOwn && type !== 'delegatecall') continue
+    if (!isOwn && type !== 'delegatecall') return
     const decoded = decodeCall({ traceAddress, caller, address: self, value, input }, !isOwn, abis)
     if (decoded !== null) calls.push(decoded.call)
-  }
+  })
   return calls
 }
 
