@@ -99,11 +99,11 @@ export interface ReaderOptions {
 export interface Reader {
   /**
    * Committed records after the current positions, in offset order within a partition; waits up to `maxWaitMs` for the
-   * first and then answers `[]`. Positions advance by what is returned; nothing advances when it throws. One poll at a
+   * first, or until `signal` aborts, and then answers `[]` (Kafka's Consumer.wakeup, without its error). Positions advance by what is returned; nothing advances when it throws. One poll at a
    * time. Bytes that it returns are the caller's: they never change.
    * @throws {OffsetOutOfRangeError} the position was trimmed away, or is past the end (the log lost its newest records).
    */
-  poll(maxWaitMs: number): Promise<readonly RecordBatch[]>
+  poll(maxWaitMs: number, signal?: AbortSignal): Promise<readonly RecordBatch[]>
   /** The next poll reads the partition from `offset`. What was polled before stays the caller's. */
   seek(position: Position): void
   pause(at: TopicPartition): void

@@ -26,12 +26,14 @@ interface Fetched {
 }
 
 const DEFAULT_MAX_BYTES = 1024 * 1024
-/**
- * The longest that a fetch waits at a broker: a seek or a resume is seen after that at the latest. Where the last fetch
- * brought nothing the next one waits so long, over the ends of polls, which only look whether it has come back: what comes
- * ends it at once, and an idle reader asks twice a second however often it is polled.
- */
+/** The longest that a fetch waits at a broker: a seek or a resume is seen after that at the latest. */
 const MAX_FETCH_WAIT_MS = 500
+/**
+ * Where the last fetch brought nothing, and no partition is paused, the next one waits so long, over the ends of polls,
+ * which only look whether it has come back: what comes ends it at once, and an idle reader asks every two seconds however
+ * often it is polled. Each time costs our process and the broker some tenth of a millisecond of a core.
+ */
+const IDLE_FETCH_WAIT_MS = 2000
 /** How much longer than its caller asked a poll waits for the answer of a slow network. */
 const GRACE_MS = 1000
 const PAUSE_AFTER_REFUSAL_MS = 50
@@ -79,18 +81,20 @@ export class KafkaReader implements Reader {
     this.#onClose = onClose
   }
 
-  async poll(maxWaitMs: number): Promise<readonly RecordBatch[]> {
+  async poll(maxWaitMs: number, signal?: AbortSignal): Promise<readonly RecordBatch[]> {
     if (this.#closed) throw new LogClosedError('reader')
     if (this.#polling) throw new Error('assertion: a reader polls once at a time')
     this.#polling = true
     const start = performance.now()
-    const leftMs = () => Math.max(0, maxWaitMs - (performance.now() - start))
+    const leftMs = () => (signal?.aborted === true ? 0 : Math.max(0, maxWaitMs - (performance.now() - start)))
+    const wakeUp = () => this.#wakeUp()
+    signal?.addEventListener('abort', wakeUp)
     try {
       for (let first = true; ; first = false) {
         const batches = this.#takeFetched()
         if (batches.length > 0) return batches
         this.#throwFailure()
-        if (this.#closed || (!first && leftMs() === 0)) return []
+        if (this.#closed || signal?.aborted === true || (!first && leftMs() === 0)) return []
         const woken = new Promise<void>((resolve) => (this.#wakeUp = resolve))
         this.#startLookups()
         this.#startFetches(leftMs())
@@ -103,6 +107,7 @@ export class KafkaReader implements Reader {
       if (this.#closed) return []
       throw logErrorOf('reading failed', error)
     } finally {
+      signal?.removeEventListener('abort', wakeUp)
       this.#polling = false
     }
   }
@@ -152,7 +157,7 @@ export class KafkaReader implements Reader {
   #startFetches(leftMs: number): void {
     // One that is resumed must not wait for a fetch that was begun without it.
     const outlastsPoll = this.#isIdle && leftMs > 0 && this.#cursors.every(({ paused }) => !paused)
-    const maxWaitMs = outlastsPoll ? MAX_FETCH_WAIT_MS : Math.min(leftMs, MAX_FETCH_WAIT_MS)
+    const maxWaitMs = outlastsPoll ? IDLE_FETCH_WAIT_MS : Math.min(leftMs, MAX_FETCH_WAIT_MS)
     const byLeader = Map.groupBy(
       this.#cursors.filter(({ paused }) => !paused),
       ({ leader }) => leader,

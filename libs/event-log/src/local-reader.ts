@@ -46,15 +46,17 @@ export class LocalReader implements Reader {
     }
   }
 
-  async poll(maxWaitMs: number): Promise<readonly RecordBatch[]> {
+  async poll(maxWaitMs: number, signal?: AbortSignal): Promise<readonly RecordBatch[]> {
     if (this.#closed) throw new LogClosedError('reader')
     if (this.#polling) throw new Error('assertion: a reader polls once at a time')
     this.#polling = true
-    let expired = maxWaitMs <= 0
-    const timer = setTimeout(() => {
+    let expired = maxWaitMs <= 0 || signal?.aborted === true
+    const expire = () => {
       expired = true
       this.#wakeUp()
-    }, maxWaitMs)
+    }
+    const timer = setTimeout(expire, maxWaitMs)
+    signal?.addEventListener('abort', expire)
     try {
       for (;;) {
         // Before the read, so that an append during it is not slept through.
@@ -65,6 +67,7 @@ export class LocalReader implements Reader {
       }
     } finally {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', expire)
       this.#polling = false
     }
   }

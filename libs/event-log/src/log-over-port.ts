@@ -49,6 +49,7 @@ type Request =
     }
   | { readonly type: 'openReader'; readonly positions: readonly Position[]; readonly options: ReaderOptions }
   | { readonly type: 'poll'; readonly handle: number; readonly maxWaitMs: number }
+  | { readonly type: 'endPoll'; readonly handle: number }
   | { readonly type: 'seek'; readonly handle: number; readonly position: Position }
   | { readonly type: 'pause' | 'resume'; readonly handle: number; readonly at: TopicPartition }
   | { readonly type: 'close'; readonly handle: number }
@@ -122,7 +123,10 @@ const revived = ({ name, message, fields }: ErrorParts): Error => {
 /** Answers until the other end closes the port or `close` is called; then ends what the other end had opened. */
 export const serveLog = (log: EventLog, port: MessagePort): { close(): Promise<void> } => {
   const producers = new Map<number, Producer>()
-  const readers = new Map<number, { readonly reader: Reader; readonly moves: Map<string, number> }>()
+  const readers = new Map<
+    number,
+    { readonly reader: Reader; readonly moves: Map<string, number>; polling: AbortController }
+  >()
   let handles = 0
 
   const readerOf = (handle: number) => {
@@ -160,18 +164,23 @@ export const serveLog = (log: EventLog, port: MessagePort): { close(): Promise<v
       }
       case 'openReader': {
         const reader = await log.openReader(request.positions, request.options)
-        readers.set((handles += 1), { reader, moves: new Map() })
+        readers.set((handles += 1), { reader, moves: new Map(), polling: new AbortController() })
         return handles
       }
       case 'poll': {
-        const { reader, moves } = readerOf(request.handle)
-        const batches = await reader.poll(request.maxWaitMs)
+        const served = readerOf(request.handle)
+        const { reader, moves } = served
+        served.polling = new AbortController()
+        const batches = await reader.poll(request.maxWaitMs, served.polling.signal)
         return batches.map(({ topic, partition, records, nextOffset }): PackedBatch => {
           const offsets = records.map(({ offset }) => offset)
           const at = { topic, partition }
           return { ...at, ...pack(records), offsets, nextOffset, moves: moves.get(nameOf(at)) ?? 0 }
         })
       }
+      case 'endPoll':
+        readerOf(request.handle).polling.abort()
+        return null
       case 'seek':
         countMove(request.handle, request.position).seek(request.position)
         return null
@@ -338,14 +347,18 @@ class PortReader implements Reader {
     for (const at of positions) this.#cursors.set(nameOf(at), { offset: at.offset, moves: 0 })
   }
 
-  async poll(maxWaitMs: number): Promise<readonly RecordBatch[]> {
+  async poll(maxWaitMs: number, signal?: AbortSignal): Promise<readonly RecordBatch[]> {
     if (this.#isClosed) throw new errors.LogClosedError('reader')
+    if (signal?.aborted === true) return []
+    const end = () => void this.#calls.ask({ type: 'endPoll', handle: this.#handle }).catch(ignoreClosed)
+    signal?.addEventListener('abort', end)
     const batches = await this.#calls
       .ask<readonly PackedBatch[]>({ type: 'poll', handle: this.#handle, maxWaitMs })
       .catch((error: unknown) => {
         if ((this.#isClosed || this.#calls.wasClosedHere) && error instanceof errors.LogClosedError) return []
         throw error
       })
+      .finally(() => signal?.removeEventListener('abort', end))
     if (this.#isClosed) return []
     return batches.flatMap((batch): RecordBatch[] => {
       const { topic, partition, nextOffset } = batch

@@ -44,6 +44,7 @@ export interface LogUnderTest {
 }
 
 const DEADLINE_MS = 30_000
+const LONGER_THAN_A_TEST_MS = 600_000
 const KILLS = 10
 
 /**
@@ -432,6 +433,20 @@ export function eventLogSuite(
       const reader = await log.openReader([{ topic, partition: 0, offset: 0 }])
       expect(await reader.poll(20)).toEqual([])
       expect(await reader.poll(0)).toEqual([])
+      await reader.close()
+    })
+
+    test('behavior: a signal ends a poll that waits, and the reader goes on', async () => {
+      const { log } = await openLog()
+      const topic = await newTopic(log, 1)
+      const reader = await log.openReader([{ topic, partition: 0, offset: 0 }])
+      const ending = new AbortController()
+      const polled = reader.poll(LONGER_THAN_A_TEST_MS, ending.signal)
+      ending.abort()
+      expect(await polled).toEqual([])
+      expect(await reader.poll(LONGER_THAN_A_TEST_MS, ending.signal)).toEqual([])
+      await appendAll(log, [at(topic, 0, 'news')])
+      expect((await pollRecords(reader, 1)).map(textOf)).toEqual(['news'])
       await reader.close()
     })
 

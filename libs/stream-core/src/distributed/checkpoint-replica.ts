@@ -65,14 +65,14 @@ export class CheckpointReplica {
     while (this.#nextOffset < end) await this.read(pollWaitMs)
   }
 
-  /** Reads in what comes next, if it comes in time. @returns whether there was anything */
-  async read(maxWaitMs: number): Promise<boolean> {
+  /** Reads in what comes next, if it comes in time and before `signal` aborts. @returns whether there was anything */
+  async read(maxWaitMs: number, signal?: AbortSignal): Promise<boolean> {
     try {
       if (this.#reader === null) {
         this.#nextOffset = this.#head.offset
         this.#reader = await this.#log.openReader([{ ...this.#at, offset: this.#nextOffset }])
       }
-      const batches = await this.#reader.poll(maxWaitMs)
+      const batches = await this.#reader.poll(maxWaitMs, signal)
       for (const { records, nextOffset } of batches) {
         for (const { offset, value } of records) await this.#take(decodeCheckpointRecord(value), offset, value.length)
         this.#nextOffset = nextOffset

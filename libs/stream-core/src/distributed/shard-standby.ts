@@ -4,7 +4,7 @@ import type { EventLoop } from '../task/event-loop.ts'
 import { CheckpointReplica } from './checkpoint-replica.ts'
 import type { CheckpointTopic } from './replicated-store.ts'
 
-const pollWaitMs = 100
+const pollWaitMs = 1000
 const retryWaitMs = 500
 
 /** What a standby keeps a copy of. */
@@ -91,7 +91,7 @@ export class ShardStandby {
     const { signal } = this.#ending
     while (!signal.aborted) {
       try {
-        const wasRead = await replica.read(pollWaitMs)
+        const wasRead = await replica.read(pollWaitMs, signal)
         if (wasRead || copy.lag > 0) copy.lag = await replica.lag()
         this.#reason = null
         if (copy.lag > 0 || copy.wasReady) continue

@@ -26,8 +26,11 @@ export interface WatchedEventLoop {
   readonly stop: () => void
 }
 
-/** 50 turns a second: each wakes the thread, and an idle one should sleep. */
-const sharedResolutionMs = 20
+/**
+ * 10 turns a second: each wakes the thread, and an idle one should sleep. Each sees how late the thread is at some moment,
+ * so the shares are right also of what holds it for less.
+ */
+const sharedResolutionMs = 100
 let shared: { readonly watched: WatchedEventLoop; users: number } | null = null
 
 /** As `watchEventLoop`, with one timer for all in this thread who watch it, since when the first of them began. */

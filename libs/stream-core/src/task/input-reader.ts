@@ -58,8 +58,8 @@ export class InputReader {
     return this.#task.inputsToPause(maxQueuedBytes)
   }
 
-  /** Waits at most `waitMs` for records, and offers them to their inputs. @returns whether anything came */
-  async read(waitMs: number, retrying: Retrying): Promise<boolean> {
+  /** Waits at most `waitMs` for records, or until `signal` aborts, and offers them to their inputs. @returns whether anything came */
+  async read(waitMs: number, retrying: Retrying, signal?: AbortSignal): Promise<boolean> {
     const { inputs, returns } = this.#task
     this.#pauseAndResume()
     // Now and then: it tells how far behind the task is.
@@ -71,7 +71,7 @@ export class InputReader {
       await this.#reader?.close()
       this.#reader = null
     }
-    const batches = await retrying(() => this.#poll(waitMs))
+    const batches = await retrying(() => this.#poll(waitMs, signal))
     for (const { topic, partition, records, nextOffset } of batches) {
       const index = inputs.findIndex((input) => input.source.topic === topic && input.partition === partition)
       inputs[index]?.offer(records, nextOffset)
@@ -107,13 +107,13 @@ export class InputReader {
     })
   }
 
-  async #poll(waitMs: number): Promise<readonly RecordBatch[]> {
+  async #poll(waitMs: number, signal: AbortSignal | undefined): Promise<readonly RecordBatch[]> {
     if (this.#reader === null) {
       this.#reader = await this.#log.openReader(positionsOf(this.#task))
       this.#paused.clear()
     }
     try {
-      return await this.#reader.poll(waitMs)
+      return await this.#reader.poll(waitMs, signal)
     } catch (error) {
       // What a failed reader has delivered is not known: a new one goes on where the inputs stand.
       const failed = this.#reader

@@ -46,6 +46,8 @@ const maxPendingOutputs = 10_000
 /** So many checkpoints at most, where there would be one, when state needs room. */
 const earlyCheckpoints = 10
 const pollWaitMs = 100
+/** The longer nothing came, the longer it is waited for, up to this: what comes ends the wait, and an idle job should sleep. */
+const longestPollWaitMs = 1000
 const longestRetryWaitMs = 5000
 
 /** When a task reads, commits and checkpoints. Each has a default; results depend on none of them. */
@@ -188,6 +190,8 @@ export class TaskRunner {
   #divergences = 0
   #progressAt = -Infinity
   #isInDoubt = false
+  /** Of the next poll, where nothing waits for a commit. */
+  #pollWaitMs = pollWaitMs
 
   private constructor(
     options: TaskRunnerOptions,
@@ -487,8 +491,9 @@ export class TaskRunner {
 
   async #read(waitMs: number, signal: AbortSignal): Promise<void> {
     this.#time.spendOn('idle')
-    const hasCome = await this.#reader.read(waitMs, this.#retryingUntil(signal))
+    const hasCome = await this.#reader.read(waitMs, this.#retryingUntil(signal), signal)
     this.#time.spendOn('busy')
+    this.#pollWaitMs = hasCome ? pollWaitMs : Math.min(2 * this.#pollWaitMs, longestPollWaitMs)
     if (!hasCome && this.#isReplaying) await this.#verifyReplayCanGoOn()
   }
 
@@ -572,9 +577,9 @@ export class TaskRunner {
 
   #waitMs(): number {
     const { pendingSince } = this.#commits
-    if (pendingSince === null) return pollWaitMs
+    if (pendingSince === null) return this.#pollWaitMs
     const due = pendingSince + this.#pace.intervalMs(this.#reader.hasMore) - this.#options.clock()
-    return Math.max(0, Math.min(pollWaitMs, due))
+    return Math.max(0, Math.min(this.#pollWaitMs, due))
   }
 
   async #commit(signal: AbortSignal): Promise<void> {
