@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { priceHistory, storm, type ChainRecord, type PriceRecord } from '../../testing/storm.ts'
 import { StormRun } from '../../testing/savepoint-run.ts'
 import { numberCodec, stringKey } from '../index.ts'
+import { maxTimestamp } from '../time.ts'
 import { describeSavepoint, inspectSavepoint, savepointEntries } from './inspect-savepoint.ts'
 
 const runs = Number(process.env['STREAM_RUNS'] ?? 20)
@@ -72,6 +73,37 @@ describe('Job.savepoint', () => {
     await whole.savepoint(file('never-stopped'))
     await whole.close()
     expect(await readFile(file('again'), 'utf8')).toBe(await readFile(file('never-stopped'), 'utf8'))
+  })
+
+  test('behavior: what comes behind one taken at the end of the epochs is final too', async () => {
+    const records: readonly ChainRecord[] = [
+      ...block(1, 4),
+      { type: 'finalized', epoch: 1 },
+      { type: 'watermark', watermark: maxTimestamp },
+    ]
+    const prices: readonly PriceRecord[] = [
+      price,
+      { type: 'watermark', watermark: 9000 },
+      { type: 'element', timestamp: 9500, value: { token: 'bob', price: 8 } },
+    ]
+    const [early, late] = [prices.slice(0, 2), prices.slice(2)]
+    const run = await StormRun.on(records, [early])
+    const job = await run.open(2) // its reading tasks keep no state
+    await job.runToEnd()
+    await job.savepoint(file('before-prices'))
+    await job.close()
+    await run.append('prices', 0, late)
+    const again = await run.open(2, { isAgain: true })
+    await again.runToEnd()
+    await again.savepoint(file('behind-prices'))
+    await again.close()
+    const other = await StormRun.on(records, [early])
+    await other.append('prices', 0, late)
+    const whole = await other.open(null)
+    await whole.runToEnd()
+    await whole.savepoint(file('all-at-once'))
+    await whole.close()
+    expect(await readFile(file('behind-prices'), 'utf8')).toBe(await readFile(file('all-at-once'), 'utf8'))
   })
 })
 

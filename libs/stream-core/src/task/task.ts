@@ -499,6 +499,8 @@ export class Task {
     if (this.isInStep || (this.#marks.length > 1 && !this.#isAllFinal)) {
       throw new Error('assertion: what is not final cannot become the base')
     }
+    // Whoever goes on from here must know it too, or would take back what comes behind the end of the epochs.
+    if (this.#isAllFinal) this.#finalized = maxTimestamp
     const epoch = this.#isAllFinal ? maxTimestamp : base.epoch
     this.#undo.seal(epoch ?? minTimestamp)
     this.#marks.push(this.#snapshot(epoch))
