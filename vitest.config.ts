@@ -14,7 +14,11 @@ export default defineConfig({
       '{cli,demo,bench}/src/**/*.test.ts',
       'test/**/*.test.ts',
     ],
-    globalSetup: ['apps/alerts-api/testing/global-setup.ts', 'test/kafka-broker/shared-broker.ts'],
+    globalSetup: [
+      'test/temporary-folder.ts',
+      'apps/alerts-api/testing/global-setup.ts',
+      'test/kafka-broker/shared-broker.ts',
+    ],
     reporters: ['default', new ClosingLineReporter()],
     testTimeout: 60_000,
     hookTimeout: 120_000,
