@@ -242,4 +242,5 @@ export const spans: SpanLimits = { maxLiveBlocks: 16, maxBackfillBlocks: 1_024, 
 /** Blocks of final history that are under way at once between the node and the log, and what they may take of memory. */
 export const window: WindowLimits = { maxBlocks: 64, maxBytes: 64 << 20 }
 export const maxCallsInFlight = 16
-export const maxRememberedContracts = 100_000
+/** What is remembered of a chain's contracts. */
+export const maxLearnedFacts = 100_000

@@ -120,6 +120,7 @@ export async function followNode(
       {
         source,
         log: deps.log,
+        learned: decoder.learned,
         blocks: sourceReader(source, decode, { mined: mempool !== null }),
         ...(backfill === null ? {} : { backfill }),
         observe: mempool === null ? follower : tellingMempool(mempool, follower),

@@ -1,10 +1,10 @@
 import type { Address, Hash } from '@tocsin/chain-model'
-import { maxCallsInFlight, maxRememberedContracts } from './config.ts'
+import { maxCallsInFlight, maxLearnedFacts } from './config.ts'
 import { decodeBlock, listedContext, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
 import { LearnedFacts } from './decode/learned-facts.ts'
 import type { KnownPool } from './decode/pool-tokens.ts'
 import { chainFacts } from './knowledge/chains.ts'
-import { contractFacts, contractsOf } from './knowledge/contract-facts.ts'
+import { contractsOf, readContracts, type Contracts } from './knowledge/contract-facts.ts'
 import type { ChainSource } from './sources/chain-source.ts'
 import type { TimedBlock } from './sources/recording-source.ts'
 
@@ -12,7 +12,7 @@ import type { TimedBlock } from './sources/recording-source.ts'
 export interface Decoding {
   readonly created: ReadonlyMap<Address, KnownPool>
   /** The contracts of which calls could tell more: see {@link contractsOf}. */
-  readonly named: { readonly tokens: readonly Address[]; readonly pools: readonly Address[] }
+  readonly named: Contracts
 }
 
 /** Decodes the blocks of a live chain, in its order, and asks contracts that it does not know at the block that names them. */
@@ -31,9 +31,8 @@ export interface LiveDecoder {
 }
 
 export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDecoder {
-  const learned = new LearnedFacts()
+  const learned = new LearnedFacts(maxLearnedFacts)
   const context = listedContext(chainFacts(source.chainId), knowledge, learned)
-  const facts = contractFacts(source, { maxCallsInFlight, maxRemembered: maxRememberedContracts })
 
   async function settle<D extends Decoding>(
     { number, hash }: { readonly number: number; readonly hash: Hash | null },
@@ -46,13 +45,18 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
     if (hash === null) return decoding
     // Twice at most: the first round may name tokens of pools that only then are known.
     for (let round = 0; round < 2; round++) {
-      const tokens = decoding.named.tokens.filter((address) => context.token(address) === undefined)
-      const pools = decoding.named.pools.filter((address) => context.pool(address)?.proven !== true)
-      if (tokens.length === 0 && pools.length === 0) break
-      const told = await facts.read({ tokens, pools }, { number, blockHash: hash }, signal)
+      const { tokens, pools } = decoding.named
+      const wanted = {
+        tokens: tokens.filter((each) => context.token(each) === undefined && !learned.get('no-token', each)),
+        pools: pools.filter((each) => context.pool(each)?.proven !== true && !learned.get('no-pool', each)),
+      }
+      if (wanted.tokens.length === 0 && wanted.pools.length === 0) break
+      const told = await readContracts(wanted, { source, blockHash: hash, maxCallsInFlight }, signal)
+      for (const each of told.mute.tokens) learned.learn(number, 'no-token', each, true)
+      for (const each of told.mute.pools) learned.learn(number, 'no-pool', each, true)
+      for (const info of told.tokens) learned.learn(number, 'token', info.address, info)
+      for (const [pool, sides] of told.pools) learned.learn(number, 'pool', pool, { ...sides, proven: true })
       if (told.tokens.length === 0 && told.pools.size === 0) break
-      for (const info of told.tokens) learned.learnToken(number, info)
-      for (const [pool, tokensOfPool] of told.pools) learned.learnPool(number, pool, { ...tokensOfPool, proven: true })
       decoding = await decode()
       learned.adopt(number, decoding.created)
     }

@@ -1,4 +1,5 @@
 import { detectionJobTopics, detectionTrims, detectorSettings, pipelineTopics } from '@tocsin/detector'
+import { factTopicSpec } from '@tocsin/ingestor'
 import type { EventLog, TopicProblem, TopicSpec, TopicState } from '@tocsin/event-log'
 import { defineSettings, exitCodes, nearest, setting, sharedSettings } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
@@ -94,14 +95,14 @@ export const topics = defineCommand(
   knownSettings,
 )
 
-/** Those in which the processes meet, and those that the detector's tasks have among themselves. */
+/** Those in which the processes meet, and those that the ingestor and the detector's tasks have for themselves. */
 async function wantedTopics(
   log: EventLog,
   { shared, detector }: Given<typeof settings>['settings'],
 ): Promise<readonly TopicSpec[]> {
   const job = detectionJobOf({ shared, detector })
   const pipeline = await pipelineTopics(log, { ...job, alertPartitions: detector.alertPartitions })
-  return [...pipeline, ...detectionJobTopics(job, pipeline)]
+  return [...pipeline, factTopicSpec(job.prefix, job.chainId), ...detectionJobTopics(job, pipeline)]
 }
 
 /** Shows what nobody needs any more, and deletes it if that was asked for. */

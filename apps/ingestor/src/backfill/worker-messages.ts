@@ -1,8 +1,9 @@
 import type { Address } from '@tocsin/chain-model'
+import type { ContractFact } from '../decode/contract-fact.ts'
 import type { Knowledge } from '../decode/decode-block.ts'
 import type { EncodedBlock } from '../decode/encode-block.ts'
-import type { LearnedFact } from '../decode/learned-facts.ts'
 import type { KnownPool } from '../decode/pool-tokens.ts'
+import type { Contracts } from '../knowledge/contract-facts.ts'
 import type { ChainPriceFeed } from '../prices/chain-price-feeds.ts'
 import type { ObservedFeeds } from '../prices/feed-observation.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
@@ -26,7 +27,7 @@ export interface WorkerStart {
 /** What was learned since the last time, up to the version. */
 export interface FactsTold {
   readonly version: number
-  readonly facts: readonly LearnedFact[]
+  readonly facts: readonly ContractFact[]
 }
 
 /** `id` is that of a block that is read, until it is released. */
@@ -47,7 +48,7 @@ export interface SentBlock extends Omit<EncodedBlock, 'transactions' | 'prices'>
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly lengths: readonly number[]
   readonly created: ReadonlyMap<Address, KnownPool>
-  readonly named: { readonly tokens: readonly Address[]; readonly pools: readonly Address[] }
+  readonly named: Contracts
   /** What it shows of the feeds; null where there are none. */
   readonly observed: ObservedFeeds | null
   /** What it was decoded with: the version, and the contracts that were looked up. */

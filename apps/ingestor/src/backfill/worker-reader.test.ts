@@ -65,7 +65,13 @@ async function backfilled(urls: readonly string[], workers: number, onRead: (cou
         window: { maxBlocks: 24, maxBytes: 1 << 20 },
       },
       {
-        ...{ source, log, blocks: counting('here', here), backfill: counting('there', reader) },
+        ...{
+          source,
+          log,
+          learned: decoder.learned,
+          blocks: counting('here', here),
+          backfill: counting('there', reader),
+        },
         observe: {
           looked: () => {},
           appended: () => {},

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { LearnedFact } from '../decode/learned-facts.ts'
+import type { ContractFact } from '../decode/contract-fact.ts'
 import type { BlockReader, ReadBlock } from '../ledger/block-reader.ts'
 import type { LiveDecoder } from '../live-decoder.ts'
 import type { BlockPricer } from '../prices/with-chain-prices.ts'
@@ -42,7 +42,7 @@ const maxExchangesInFlight = 8
 interface Thread {
   readonly worker: Worker
   /** What it has not been told of yet. */
-  untold: LearnedFact[]
+  untold: ContractFact[]
   readonly waiting: Map<number, PromiseWithResolvers<SentBlock>>
 }
 

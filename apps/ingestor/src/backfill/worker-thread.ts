@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Address, TokenInfo } from '@tocsin/chain-model'
+import type { Address } from '@tocsin/chain-model'
+import { FactTable, type FactType, type FactValues } from '../decode/contract-fact.ts'
 import { decodeBlock, listedContext } from '../decode/decode-block.ts'
 import { encodeBlock } from '../decode/encode-block.ts'
-import type { KnownPool } from '../decode/pool-tokens.ts'
 import { chainFacts } from '../knowledge/chains.ts'
 import { contractsOf } from '../knowledge/contract-facts.ts'
 import { minedIn } from '../mempool/mined-in.ts'
@@ -77,22 +77,18 @@ const source = pooledSource({
   observe: { hedged: (endpoint) => observed({ type: 'hedged', endpoint }), quarantined: () => {} },
 })
 
-const tokens = new Map<Address, TokenInfo | null>()
-const pools = new Map<Address, KnownPool | null>()
+const facts = new FactTable<FactValues[FactType]>()
 let version = 0
 const context = listedContext(chainFacts(start.chainId), start.knowledge, {
-  token: (address) => tokens.get(address) ?? undefined,
-  pool: (address) => pools.get(address) ?? undefined,
+  get: <Type extends FactType>(type: Type, address: Address) =>
+    facts.get(type, address) as FactValues[Type] | undefined, // set under its type
 })
 
 const observe = start.feeds.length === 0 ? null : feedObserver(start.feeds)
 
 function learn(told: FactsTold): void {
   version = told.version
-  for (const fact of told.facts) {
-    if (fact.type === 'token') tokens.set(fact.address, fact.value)
-    else pools.set(fact.address, fact.value)
-  }
+  for (const { type, address, value } of told.facts) facts.set(type, address, value ?? undefined)
 }
 
 const reading = new Map<number, AbortController>()

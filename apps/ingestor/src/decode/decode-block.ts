@@ -4,6 +4,7 @@ import { labelsOfChain, type ListedLabel } from '../knowledge/label-list.ts'
 import { tokensOfChain, type ListedToken } from '../knowledge/token-list.ts'
 import type { SourceBlock } from '../sources/source-block.ts'
 import { abiRegistry, type AbiRegistry, type ListedAbi } from './abi-registry.ts'
+import type { FactLookup } from './contract-fact.ts'
 import { undecodedAs } from './decode-log.ts'
 import { codesRunIn } from './execution.ts'
 import { decodeTransaction, type DecodeContext } from './decode-transaction.ts'
@@ -44,17 +45,13 @@ export interface BlockContext {
 }
 
 /** The lists as a block's context has them. */
-export function listedContext(
-  chain: ChainFacts,
-  knowledge: Knowledge,
-  learned: Pick<LearnedFacts, 'token' | 'pool'>,
-): BlockContext {
+export function listedContext(chain: ChainFacts, knowledge: Knowledge, learned: FactLookup): BlockContext {
   const listed = tokensOfChain(knowledge.tokens, chain.chainId)
   return {
     chain,
-    token: (address) => listed.get(address) ?? learned.token(address),
+    token: (address) => listed.get(address) ?? learned.get('token', address),
     labels: labelsOfChain(knowledge.labels, chain.chainId),
-    pool: (address) => learned.pool(address),
+    pool: (address) => learned.get('pool', address),
     abis: knowledge.abis.length === 0 ? null : abiRegistry(knowledge.abis, chain.chainId),
   }
 }
@@ -112,6 +109,7 @@ export function blockDecoder(
     decode(block) {
       const { decoded, created } = decodeBlock(block, context)
       learned.adopt(block.number, created)
+      learned.written() // nobody keeps it: a recording is decoded from its beginning
       return decoded
     },
   }

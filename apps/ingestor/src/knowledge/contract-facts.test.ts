@@ -1,43 +1,34 @@
 import { parseAddress, parseHash, type Hex } from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
-import type { ChainSource } from '../sources/chain-source.ts'
-import { contractFacts } from './contract-facts.ts'
+import { readContracts } from './contract-facts.ts'
 
-const token = parseAddress(`0x${'1'.repeat(40)}`)
-const [old, recent] = [parseHash(`0x${'a'.repeat(64)}`), parseHash(`0x${'b'.repeat(64)}`)]
-const six: Hex = `0x${'6'.padStart(64, '0')}`
+const [token, pool] = [parseAddress(`0x${'1'.repeat(40)}`), parseAddress(`0x${'2'.repeat(40)}`)]
+const word = (digit: string): Hex => `0x${digit.repeat(40).padStart(64, '0')}`
 
-describe('contractFacts', () => {
-  const asked: Hex[] = []
-  const factsOf = (answerAt: (block: Hex) => Hex | null | undefined) => {
-    asked.length = 0
-    const call: ChainSource['call'] = async ({ blockHash }) => {
-      asked.push(blockHash)
-      return answerAt(blockHash)
-    }
-    return contractFacts({ call } as ChainSource, { maxCallsInFlight: 2, maxRemembered: 10 }) // calls are all it makes
-  }
-  const wanted = { tokens: [token], pools: [] }
-  const { signal } = new AbortController()
+const read = (answer: Hex | null | undefined) =>
+  readContracts(
+    { tokens: [token], pools: [pool] },
+    { source: { call: async () => answer }, blockHash: parseHash(`0x${'a'.repeat(64)}`), maxCallsInFlight: 2 },
+    new AbortController().signal,
+  )
 
-  test('behavior: a contract that answers nothing is not asked again', async () => {
-    const facts = factsOf(() => null)
-    await facts.read(wanted, { number: 1, blockHash: old }, signal)
-    const before = asked.length
-    expect((await facts.read(wanted, { number: 2, blockHash: recent }, signal)).tokens).toEqual([])
-    expect(asked).toHaveLength(before)
+describe('readContracts', () => {
+  test('default: decimals of a token, both tokens of a pool', async () => {
+    expect(await read(`0x${'6'.padStart(64, '0')}`)).toMatchObject({ tokens: [{ address: token, decimals: 6 }] })
+    expect(await read(word('3'))).toEqual({
+      tokens: [], // its decimals would be too many
+      pools: new Map([
+        [pool, { token0: parseAddress(`0x${'3'.repeat(40)}`), token1: parseAddress(`0x${'3'.repeat(40)}`) }],
+      ]),
+      mute: { tokens: [token], pools: [] },
+    })
   })
 
-  test('behavior: a contract that had nothing to say on a branch that was reverted is asked again', async () => {
-    const facts = factsOf((block) => (block === old ? null : six))
-    await facts.read(wanted, { number: 7, blockHash: old }, signal)
-    await facts.read({ tokens: [], pools: [] }, { number: 8, blockHash: old }, signal)
-    expect((await facts.read(wanted, { number: 7, blockHash: recent }, signal)).tokens).toMatchObject([{ decimals: 6 }])
+  test('behavior: what answers nothing is mute', async () => {
+    expect(await read(null)).toEqual({ tokens: [], pools: new Map(), mute: { tokens: [token], pools: [pool] } })
   })
 
-  test('behavior: where the state of an old block is gone it is asked again at the next', async () => {
-    const facts = factsOf((block) => (block === old ? undefined : six))
-    expect((await facts.read(wanted, { number: 1, blockHash: old }, signal)).tokens).toEqual([])
-    expect((await facts.read(wanted, { number: 2, blockHash: recent }, signal)).tokens).toMatchObject([{ decimals: 6 }])
+  test('behavior: where the state of the block is gone nothing is said of it', async () => {
+    expect(await read(undefined)).toEqual({ tokens: [], pools: new Map(), mute: { tokens: [], pools: [] } })
   })
 })

@@ -5,10 +5,7 @@ import type { ChainSource } from '../sources/chain-source.ts'
 import { tamedText } from './tamed-text.ts'
 
 /** The contracts of a block of which calls could tell more: tokens with their decimals, pools with their tokens. */
-export function contractsOf(block: DecodedBlock): {
-  readonly tokens: readonly Address[]
-  readonly pools: readonly Address[]
-} {
+export function contractsOf(block: DecodedBlock): Contracts {
   const tokens = new Set<Address>()
   const pools = new Set<Address>()
   for (const event of block.transactions.flatMap(({ events }) => events)) {
@@ -66,76 +63,58 @@ export function symbolOf(answer: Hex | null): string | null {
   return tamedText(text, maxSymbol)
 }
 
-/** What was learned of contracts, bounded; the oldest is forgotten first, and asked for again when it is needed. */
-export interface ContractFacts {
-  /**
-   * Asks for the unknown ones among these, at the block, and answers what it has learned. Another block that is not above
-   * the last one is of another branch: what had nothing to say there is asked again.
-   */
-  read(
-    wanted: { readonly tokens: readonly Address[]; readonly pools: readonly Address[] },
-    at: { readonly number: number; readonly blockHash: Hash },
-    signal: AbortSignal,
-  ): Promise<{ readonly tokens: readonly TokenInfo[]; readonly pools: ReadonlyMap<Address, PoolTokens> }>
+/** Contracts by what they may be. */
+export interface Contracts {
+  readonly tokens: readonly Address[]
+  readonly pools: readonly Address[]
 }
 
-export function contractFacts(
-  source: ChainSource,
-  limits: { readonly maxCallsInFlight: number; readonly maxRemembered: number },
-): ContractFacts {
-  /** Contracts that answered nothing useful, with the block: not asked again at each one. */
-  const mute = new Map<Address, number>()
-  let last: { readonly number: number; readonly blockHash: Hash } | undefined
-  return {
-    async read(wanted, { number, blockHash }, signal) {
-      if (last !== undefined && number <= last.number && blockHash !== last.blockHash)
-        for (const [address, at] of mute) if (at >= number) mute.delete(address)
-      last = { number, blockHash }
-      const tokens: TokenInfo[] = []
-      const pools = new Map<Address, PoolTokens>()
-      const asking = <Found>(
-        ask: (call: Call) => Promise<Found | null>,
-        address: Address,
-        found: (it: Found) => void,
-      ) =>
-        async function askOne() {
-          let answered = true
-          const it = await ask(async (to, data) => {
-            const answer = await source.call({ blockHash, to, data }, signal)
-            if (answer === undefined) answered = false
-            return answer ?? null
-          })
-          if (it !== null) found(it)
-          // A node that dropped the state of this block will know it at a newer one.
-          else if (answered) mute.set(address, number)
-        }
-      const jobs = [
-        ...wanted.tokens
-          .filter((address) => !mute.has(address))
-          .map((address) =>
-            asking(
-              (call) => readToken(address, call),
-              address,
-              (token) => tokens.push(token),
-            ),
-          ),
-        ...wanted.pools
-          .filter((address) => !mute.has(address))
-          .map((address) =>
-            asking(
-              (call) => readPool(address, call),
-              address,
-              (pool) => pools.set(address, pool),
-            ),
-          ),
-      ]
-      for (let at = 0; at < jobs.length; at += limits.maxCallsInFlight)
-        await Promise.all(jobs.slice(at, at + limits.maxCallsInFlight).map((job) => job()))
-      for (const address of mute.keys()) {
-        if (mute.size <= limits.maxRemembered) break
-        mute.delete(address)
-      }
-      return { tokens, pools }
-    },
+/** What contracts told of themselves. */
+export interface ToldFacts {
+  readonly tokens: readonly TokenInfo[]
+  readonly pools: ReadonlyMap<Address, PoolTokens>
+  /** Those that have nothing to say that counts. Neither here nor there: a node that dropped the state of the block. */
+  readonly mute: Contracts
+}
+
+/** Asks each of these at the block, so many at once. @throws what asking throws */
+export async function readContracts(
+  wanted: Contracts,
+  {
+    source,
+    blockHash,
+    maxCallsInFlight,
+  }: {
+    readonly source: Pick<ChainSource, 'call'>
+    readonly blockHash: Hash
+    readonly maxCallsInFlight: number
+  },
+  signal: AbortSignal,
+): Promise<ToldFacts> {
+  const tokens: TokenInfo[] = []
+  const pools = new Map<Address, PoolTokens>()
+  const mute = { tokens: [] as Address[], pools: [] as Address[] }
+  async function asked<Found>(
+    address: Address,
+    read: (address: Address, call: Call) => Promise<Found | null>,
+    found: (it: Found) => void,
+    silent: Address[],
+  ): Promise<void> {
+    let isAnswered = true
+    const it = await read(address, async (to, data) => {
+      const answer = await source.call({ blockHash, to, data }, signal)
+      if (answer === undefined) isAnswered = false
+      return answer ?? null
+    })
+    if (it !== null) found(it)
+    // A node that dropped the state of this block will know it at a newer one.
+    else if (isAnswered) silent.push(address)
   }
+  const jobs = [
+    ...wanted.tokens.map((each) => () => asked(each, readToken, (token) => tokens.push(token), mute.tokens)),
+    ...wanted.pools.map((each) => () => asked(each, readPool, (pool) => pools.set(each, pool), mute.pools)),
+  ]
+  for (let at = 0; at < jobs.length; at += maxCallsInFlight)
+    await Promise.all(jobs.slice(at, at + maxCallsInFlight).map((job) => job()))
+  return { tokens, pools, mute }
 }

@@ -9,6 +9,7 @@ import { openSimulatedLog, type AppendFate, type SimulatedLog } from '@tocsin/ev
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { blockDecoder } from '../decode/decode-block.ts'
+import { LearnedFacts } from '../decode/learned-facts.ts'
 import { chainFacts } from '../knowledge/chains.ts'
 import { scriptedSource, type ScriptedSource } from '../sources/scripted-source.ts'
 import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
@@ -59,6 +60,7 @@ async function follow(
     {
       source,
       log,
+      learned: new LearnedFacts(),
       blocks: sourceReader(source, async (block) => decoder.decode(block)),
       observe: {
         looked: ({ newest, final }) => watched.looks.push([newest?.number, final?.number]),
@@ -497,7 +499,7 @@ describe('followChain', () => {
     const log = openSimulatedLog()
     source.mine(2)
     const running = follow(source, log, (turn) => {
-      if (turn === 0) void openLedger(log, prefix, chainId)
+      if (turn === 0) void openLedger(log, { prefix, chainId }, new LearnedFacts())
       source.mine()
       return turn < 50
     })

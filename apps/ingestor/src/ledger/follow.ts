@@ -1,4 +1,5 @@
 import { CommitUnknownError, type EventLog } from '@tocsin/event-log'
+import type { LearnedFacts } from '../decode/learned-facts.ts'
 import type { EncodedBlock } from '../decode/encode-block.ts'
 import type { ChainSource, ChainTip } from '../sources/chain-source.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
@@ -33,6 +34,8 @@ export interface FollowConfig {
 export interface FollowDeps {
   readonly source: ChainSource
   readonly log: EventLog
+  /** What the readers decode with: the log keeps it. */
+  readonly learned: LearnedFacts
   readonly blocks: BlockReader
   /** Reads final history, where it is not {@link blocks} that does. */
   readonly backfill?: BlockReader
@@ -92,7 +95,7 @@ export async function followChain(config: FollowConfig, deps: FollowDeps, signal
     for (;;) {
       signal.throwIfAborted()
       try {
-        ledger ??= await openLedger(deps.log, config.prefix, source.chainId)
+        ledger ??= await openLedger(deps.log, { prefix: config.prefix, chainId: source.chainId }, deps.learned)
         news.clear()
         const next = await follower.look(ledger, signal)
         attempt = 1

@@ -6,9 +6,11 @@ import {
   type TransactionsRecord,
 } from '@tocsin/chain-model'
 import type { EventLog, NewRecord, Producer } from '@tocsin/event-log'
+import type { LearnedFacts } from '../decode/learned-facts.ts'
 import type { EncodedBlock } from '../decode/encode-block.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
 import type { CanonicalChain, ChainLink } from './advance.ts'
+import { factTopicSpec, openFactTopic, type FactTopic } from './fact-topic.ts'
 import { LedgerBrokenError, readResumePoint, type ResumePoint } from './resume-point.ts'
 
 /** The transactional id of the one that writes a chain's ledger: a second one fences the first. */
@@ -34,7 +36,7 @@ export interface Ledger {
   reanchor(parent: ChainLink): void
   /**
    * Reverts `revert` (newest first) and appends the block, and says that `final` is final, if given. `final` may be the
-   * block itself.
+   * block itself. What was learned up to the block is kept with it.
    */
   append(block: EncodedBlock, change: LedgerChange): Promise<void>
   finalize(final: ChainLink): Promise<void>
@@ -47,8 +49,15 @@ export interface LedgerChange {
   readonly final: ChainLink | null
 }
 
-/** Opens the ledger where the log says it stands, and fences any other writer of this chain. */
-export async function openLedger(log: EventLog, prefix: string, chainId: number): Promise<Ledger> {
+/**
+ * Opens the ledger where the log says it stands, and fences any other writer of this chain. `learned` is then what the blocks
+ * in the log have taught, and is kept with those that are appended.
+ */
+export async function openLedger(
+  log: EventLog,
+  { prefix, chainId }: { readonly prefix: string; readonly chainId: number },
+  learned: LearnedFacts,
+): Promise<Ledger> {
   const topic = transactionsTopic(prefix, chainId)
   await log.createTopics([{ topic, partitions: 1 }])
   // First the producer, then the reading: an earlier writer can add nothing after it was fenced.
@@ -59,7 +68,9 @@ export async function openLedger(log: EventLog, prefix: string, chainId: number)
       throw new LedgerBrokenError(`The topic ${topic} holds a recording to its end; nothing can follow it.`)
     if (point.nextSequence > 0 && point.chain === null)
       throw new LedgerBrokenError(`The topic ${topic} holds blocks without hashes, which nothing can be linked to.`)
-    return chainLedger(producer, topic, chainId, point)
+    const facts = await openFactTopic(log, factTopicSpec(prefix, chainId), learned)
+    if (point.nextSequence === 0) learned.rewind(0) // told by a log that was begun anew
+    return chainLedger(producer, topic, chainId, point, facts)
   } catch (error) {
     await producer.close()
     throw error
@@ -71,7 +82,7 @@ export const recordOf = (topic: string, record: TransactionsRecord): NewRecord =
 
 const encodedRecord = (topic: string, value: Uint8Array): NewRecord => ({ topic, partition: 0, key: null, value })
 
-function chainLedger(producer: Producer, topic: string, chainId: number, point: ResumePoint): Ledger {
+function chainLedger(producer: Producer, topic: string, chainId: number, point: ResumePoint, facts: FactTopic): Ledger {
   let { nextSequence, chain, anchorIsFinal } = point
   const record = (each: TransactionsRecord) => recordOf(topic, each)
   const finalized = ({ number, hash, timestamp }: ChainLink): Finalized => ({
@@ -116,13 +127,16 @@ function chainLedger(producer: Producer, topic: string, chainId: number, point: 
           `Block ${header.number} was to be appended to block ${parent.number}, not its parent.`,
         )
       const sequence = nextSequence + reverted.length
+      const taught = await facts.next()
       await producer.append([
         ...reverted.map(record),
         ...transactions.map((value) => encodedRecord(topic, value)),
         ...prices.map(record),
         record({ ...seal, sequence }),
         ...(final === null ? [] : [record(finalized(final))]),
+        ...taught.records,
       ])
+      facts.written(taught)
       const { number, hash, timestamp } = header
       nextSequence = sequence + 1
       chain = [anchor, ...kept, { number, hash, timestamp }]

@@ -3,6 +3,7 @@ import { openSimulatedLog } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
 import { blockDecoder } from '../decode/decode-block.ts'
 import { encodeBlock } from '../decode/encode-block.ts'
+import { LearnedFacts } from '../decode/learned-facts.ts'
 import { chainFacts } from '../knowledge/chains.ts'
 import { scriptedSource } from '../sources/scripted-source.ts'
 import { openLedger } from './ledger.ts'
@@ -16,7 +17,7 @@ const { signal } = new AbortController()
 async function written() {
   const source = scriptedSource({ chainId })
   const log = openSimulatedLog()
-  const ledger = await openLedger(log, 'test', chainId)
+  const ledger = await openLedger(log, { prefix: 'test', chainId }, new LearnedFacts())
   const decoder = blockDecoder(chainFacts(chainId), { tokens: [], labels: [], abis: [] })
   source.mine(4)
   const [genesis, one, two, three, four] = source.canonical

@@ -67,10 +67,33 @@ export const ingestDefects: readonly Defect[] = [
         close: () => producer.close(),
       })),
   },
+  {
+    name: 'what blocks taught of contracts is not read back after a crash',
+    log: (log) => ({
+      ...withProducers(log, (producer) => producer),
+      async offsets(at) {
+        const range = await log.offsets(at)
+        return isOfFacts(at) ? { ...range, beginning: range.end } : range
+      },
+    }),
+  },
+  {
+    name: 'a reorg that does not take back what the lost branch taught, as a crash shows',
+    log: (log) =>
+      withProducers(log, (producer) => ({
+        append: (records) =>
+          producer.append(
+            records.some(({ value }) => isRevert(value)) ? records.filter((each) => !isOfFacts(each)) : records,
+          ),
+        close: () => producer.close(),
+      })),
+  },
   { name: 'new heads trusted to come: nothing is asked without them', neverPolls: true },
 ]
 
 const isRevert = (value: Uint8Array) => Buffer.from(value).toString('utf8', 0, 18) === '{"type":"reverted"'
+
+const isOfFacts = ({ topic }: { readonly topic: string }) => topic.endsWith('.facts')
 
 function withProducers(log: EventLog, wrap: (producer: Producer, id: string) => Producer): EventLog {
   return {

@@ -49,7 +49,7 @@ export async function runIngestKillStorm(options: {
 }): Promise<IngestKillReport> {
   const { seed, kills, reorgs = false } = options
   const random = seededRandom(seed)
-  const chain = new SimulatedChain({ chainId: 31337, realHashes: true, random })
+  const chain = new SimulatedChain({ chainId: 31337, realHashes: true, random, telling: true })
   const views: ChainView[] = []
   let canonical: readonly Hash[] = [chain.first.header.hash]
   const mine = (count: number) => {

@@ -47,6 +47,7 @@ try {
     {
       source: pool,
       log,
+      learned: decoder.learned,
       ...{ blocks: sourceReader(pool, decoder.decode), backfill },
       observe: {
         looked: ({ head, newest }) => {

@@ -1,0 +1,73 @@
+import type { Address, TokenInfo } from '@tocsin/chain-model'
+import type { KnownPool } from './pool-tokens.ts'
+
+/**
+ * What may be known of a contract, by the kind of fact: a new kind is one line here. Values are plain JSON and never
+ * change: they are kept in the facts topic.
+ */
+export interface FactValues {
+  readonly token: TokenInfo
+  readonly pool: KnownPool
+  /** It was asked as a token, or as a pool, and had nothing to say that counts: it is not asked again. */
+  readonly 'no-token': true
+  readonly 'no-pool': true
+}
+
+export type FactType = keyof FactValues
+
+/** One thing known of a contract; null: it is not known any more. */
+export type ContractFact = {
+  [Type in FactType]: { readonly type: Type; readonly address: Address; readonly value: FactValues[Type] | null }
+}[FactType]
+
+/** A fact as it was learned, and as what before, oldest first: a reorg may take the newest ones back. */
+export interface FactHistory {
+  readonly type: FactType
+  readonly address: Address
+  /** Empty: nothing is known any more. */
+  readonly versions: readonly FactVersion[]
+}
+
+/** What was learned at the block of this number. */
+export interface FactVersion {
+  readonly number: number
+  /** Of the history's type. */
+  readonly value: FactValues[FactType]
+}
+
+export interface FactLookup {
+  get<Type extends FactType>(type: Type, address: Address): FactValues[Type] | undefined
+}
+
+/** Something for each contract and kind of fact. */
+export class FactTable<Entry> {
+  readonly #entries = new Map<FactType, Map<Address, Entry>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  get(type: FactType, address: Address): Entry | undefined {
+    return this.#entries.get(type)?.get(address)
+  }
+
+  /** Undefined: there is nothing any more. */
+  set(type: FactType, address: Address, entry: Entry | undefined): void {
+    let ofType = this.#entries.get(type)
+    if (ofType === undefined) this.#entries.set(type, (ofType = new Map<Address, Entry>()))
+    this.#size -= ofType.size
+    if (entry === undefined) ofType.delete(address)
+    else ofType.set(address, entry)
+    this.#size += ofType.size
+  }
+
+  clear(): void {
+    this.#entries.clear()
+    this.#size = 0
+  }
+
+  *[Symbol.iterator](): Generator<readonly [type: FactType, address: Address, entry: Entry]> {
+    for (const [type, entries] of this.#entries) for (const [address, entry] of entries) yield [type, address, entry]
+  }
+}
