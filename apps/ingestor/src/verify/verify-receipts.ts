@@ -76,6 +76,10 @@ export function verifyLogs(endpoint: string, block: VerifiedBlock, answer: unkno
           `logs.${at}.transactionHash`,
           `${log.transactionHash} is not transaction ${log.transactionIndex} of the block`,
         )
+      // They stand in the order of execution, so no log of an earlier transaction follows one of a later.
+      const before = logs[at - 1]?.transactionIndex ?? 0
+      if (log.transactionIndex < before)
+        fail(`logs.${at}.transactionIndex`, `a log of transaction ${log.transactionIndex} follows one of ${before}`)
     }
     const bloom = asBytes(block.raw['logsBloom'], 'logsBloom')
     if (logsBloom(logs) !== bloom) fail('logsBloom', 'the logs do not make it')
@@ -83,17 +87,32 @@ export function verifyLogs(endpoint: string, block: VerifiedBlock, answer: unkno
   })
 }
 
-/** Traces of the block's transactions only, each of them there. @throws {EndpointAnswerError} */
+/**
+ * Traces of the block's transactions, one of each: the top frame is the call that its sender signed. What is below it no
+ * part of the block tells. @throws {EndpointAnswerError}
+ */
 export function verifyTraces(endpoint: string, block: VerifiedBlock, answer: unknown): readonly ParsedTrace[] {
   return proving(endpoint, block.header.number, (fail) => {
     const traces = parseTraces(answer)
     if (traces.length !== block.transactions.length)
       fail('traces', `traces of ${traces.length} transactions for ${block.transactions.length}`)
-    for (const { transactionHash, blockHash, frames } of traces) {
-      if (frames[0]?.traceAddress.length !== 0) fail('traces', `transaction ${transactionHash} has no top frame`)
+    const untraced = new Map(block.transactions.map((tx) => [tx.hash, tx]))
+    for (const { transactionHash, transactionIndex, blockHash, frames } of traces) {
+      const [top] = frames
+      if (top?.traceAddress.length !== 0) return fail('traces', `transaction ${transactionHash} has no top frame`)
       if (blockHash !== null && blockHash !== block.header.hash) fail('traces', `they are of block ${blockHash}`)
-      if (transactionHash !== null && !block.transactions.some(({ hash }) => hash === transactionHash))
-        fail('traces', `transaction ${transactionHash} is none of the block`)
+      const hash = transactionHash ?? block.transactions[transactionIndex ?? -1]?.hash
+      const tx = hash === undefined ? undefined : untraced.get(hash)
+      if (tx === undefined || hash === undefined)
+        return fail(
+          'traces',
+          `transaction ${transactionHash ?? transactionIndex} is none of the block, or traced twice`,
+        )
+      untraced.delete(hash)
+      const isCreation = top.type === 'create' || top.type === 'create2'
+      const isIts = top.from === tx.from && top.value === tx.value && top.input === tx.input
+      if (!isIts || (tx.to === null ? !isCreation : top.to !== tx.to))
+        fail('traces', `the top frame of transaction ${hash} is another call than the one it makes`)
     }
     return traces
   })
