@@ -46,6 +46,8 @@ export async function soakIngestKills(options: {
   readonly seed: number | undefined
 }): Promise<boolean> {
   const { kills, seed = randomInt(2 ** 31) } = options
+  process.stdout.write(`${kills} kills from SEED=${seed}\n`)
+  const started = performance.now()
   const bar = createProgressBar({
     stream: process.stderr,
     now: () => performance.now(),
@@ -66,7 +68,7 @@ export async function soakIngestKills(options: {
     bar.end()
     const sum = (of: keyof typeof calm) => calm[of] + forked[of]
     process.stdout.write(
-      `SEED=${seed}: held, ${sum('hits')} of ${kills} processes killed, ${sum('wrote')} after they had written, ${sum('backfilling')} while workers read far ahead, ${forked.reverted} blocks replaced, ${sum('blocks')} blocks, ${sum('records')} records, as of one left alone\n`,
+      `SEED=${seed}: held, ${sum('hits')} of ${kills} processes killed, ${sum('wrote')} after they had written, ${sum('backfilling')} while workers read far ahead, ${forked.reverted} blocks replaced, ${sum('blocks')} blocks, ${sum('records')} records and facts, as of one left alone, in ${Math.round((performance.now() - started) / 1000)} s\n`,
     )
     return true
   } catch (error) {

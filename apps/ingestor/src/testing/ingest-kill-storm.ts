@@ -6,6 +6,8 @@ import { transactionsTopic, type Hash } from '@tocsin/chain-model'
 import { openEmbeddedLog } from '@tocsin/event-log'
 import { readTo, textOf } from '@tocsin/event-log/testing'
 import { seededRandom } from '@tocsin/stream-core/testing'
+import { LearnedFacts } from '../decode/learned-facts.ts'
+import { factTopicSpec, openFactTopic } from '../ledger/fact-topic.ts'
 import { proveLedger } from '../ledger/prove-ledger.ts'
 import { readResumePoint } from '../ledger/resume-point.ts'
 import { systemClock } from '../rpc/clock.ts'
@@ -31,13 +33,14 @@ export interface IngestKillReport {
   readonly backfilling: number
   readonly reverted: number
   readonly blocks: number
+  /** And facts of contracts. */
   readonly records: number
 }
 
 /**
  * Follows a node that serves a growing chain in a process of its own, kills it with `kill -9` at random moments, also while
  * it starts, starts it again on the same log, and at the end holds the log to one that was written in one go and block by
- * block, record by record. Every second process is far behind and has workers that read ahead. With `reorgs` the newest
+ * block, record by record, and what the blocks taught of contracts. Every second process is far behind and has workers that read ahead. With `reorgs` the newest
  * blocks are replaced between lives: then the logs are compared by the blocks that were not reverted. @throws {Error} they
  * differ
  */
@@ -96,7 +99,10 @@ export async function runIngestKillStorm(options: {
     await live([killed, served.httpUrl, head, '2'])
     await live([calm, served.httpUrl, head, '0'])
     const look = reorgs ? canonicalRecords : (records: readonly string[]) => records
-    const [found, expected] = [look(await recordsIn(killed)), look(await recordsIn(calm))]
+    const [found, expected] = await Promise.all(
+      [killed, calm].map(async (folder) => [...look(await recordsIn(folder)), ...(await factsIn(folder))]),
+    )
+    if (found === undefined || expected === undefined) throw new Error('assertion: two logs')
     const at = expected.findIndex((record, index) => record !== found[index])
     if (at !== -1 || found.length !== expected.length)
       throw new Error(
@@ -147,6 +153,21 @@ async function blocksIn(folder: string): Promise<number> {
   const log = await openEmbeddedLog(folder)
   try {
     return (await readResumePoint(log, 'kill', 31337)).nextSequence
+  } finally {
+    await log.close()
+  }
+}
+
+/** What the blocks have taught, as a start would read it. */
+async function factsIn(folder: string): Promise<readonly string[]> {
+  const log = await openEmbeddedLog(folder)
+  try {
+    const learned = new LearnedFacts()
+    await openFactTopic(log, factTopicSpec('kill', 31337), learned)
+    return learned
+      .histories()
+      .map((history) => JSON.stringify(history))
+      .sort()
   } finally {
     await log.close()
   }

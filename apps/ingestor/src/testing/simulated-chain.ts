@@ -113,8 +113,10 @@ export class SimulatedChain {
     return parseHash(`0x${createHash('sha256').update(`${this.chainId} ${what}`).digest('hex')}`)
   }
 
+  /** Of forty; on a telling chain others come with time, so that there is always something to learn. */
   #address(): Hex {
-    return `0x${this.#random.integer(1, 40).toString(16).padStart(40, 'a')}`
+    const era = this.#isTelling ? Math.floor(this.#made / 64) : 0
+    return `0x${(era * 40 + this.#random.integer(1, 40)).toString(16).padStart(40, 'a')}`
   }
 
   /** A transfer; on a telling chain also a pool that is created, or one that trades, maybe before it was. */
