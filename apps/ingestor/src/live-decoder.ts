@@ -1,8 +1,8 @@
-import type { Address, Hash } from '@tocsin/chain-model'
+import type { Hash } from '@tocsin/chain-model'
 import { maxCallsInFlight, maxLearnedFacts } from './config.ts'
+import type { TaughtFact } from './decode/contract-fact.ts'
 import { decodeBlock, listedContext, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
 import { LearnedFacts } from './decode/learned-facts.ts'
-import type { KnownPool } from './decode/pool-tokens.ts'
 import { chainFacts } from './knowledge/chains.ts'
 import { contractsOf, readContracts, type Contracts } from './knowledge/contract-facts.ts'
 import type { ChainSource } from './sources/chain-source.ts'
@@ -10,7 +10,8 @@ import type { TimedBlock } from './sources/recording-source.ts'
 
 /** What decoding a block came to, in this thread or in another: what must be known of it to go on. */
 export interface Decoding {
-  readonly created: ReadonlyMap<Address, KnownPool>
+  /** What it tells of contracts itself. */
+  readonly taught: readonly TaughtFact[]
   /** The contracts of which calls could tell more: see {@link contractsOf}. */
   readonly named: Contracts
 }
@@ -41,14 +42,16 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
   ): Promise<D> {
     learned.rewind(number)
     let decoding = await decode()
-    learned.adopt(number, decoding.created)
+    learned.adopt(number, decoding.taught)
     if (hash === null) return decoding
     // Twice at most: the first round may name tokens of pools that only then are known.
     for (let round = 0; round < 2; round++) {
       const { tokens, pools } = decoding.named
       const wanted = {
         tokens: tokens.filter((each) => context.token(each) === undefined && !learned.get('no-token', each)),
-        pools: pools.filter((each) => context.pool(each)?.proven !== true && !learned.get('no-pool', each)),
+        pools: pools.filter(
+          (each) => context.facts.get('pool', each)?.proven !== true && !learned.get('no-pool', each),
+        ),
       }
       if (wanted.tokens.length === 0 && wanted.pools.length === 0) break
       const told = await readContracts(wanted, { source, blockHash: hash, maxCallsInFlight }, signal)
@@ -58,7 +61,7 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
       for (const [pool, sides] of told.pools) learned.learn(number, 'pool', pool, { ...sides, proven: true })
       if (told.tokens.length === 0 && told.pools.size === 0) break
       decoding = await decode()
-      learned.adopt(number, decoding.created)
+      learned.adopt(number, decoding.taught)
     }
     return decoding
   }
@@ -70,8 +73,8 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
       const { decoded } = await settle(
         block,
         () => {
-          const { decoded: result, created } = decodeBlock(block, context)
-          return { decoded: result, created, named: contractsOf(result) }
+          const { decoded: result, taught } = decodeBlock(block, context)
+          return { decoded: result, taught, named: contractsOf(result) }
         },
         signal,
       )

@@ -1,8 +1,7 @@
 import type { Address } from '@tocsin/chain-model'
-import type { ContractFact } from '../decode/contract-fact.ts'
+import type { ContractFact, TaughtFact } from '../decode/contract-fact.ts'
 import type { Knowledge } from '../decode/decode-block.ts'
 import type { EncodedBlock } from '../decode/encode-block.ts'
-import type { KnownPool } from '../decode/pool-tokens.ts'
 import type { Contracts } from '../knowledge/contract-facts.ts'
 import type { ChainPriceFeed } from '../prices/chain-price-feeds.ts'
 import type { ObservedFeeds } from '../prices/feed-observation.ts'
@@ -47,7 +46,7 @@ export type WorkerReport =
 export interface SentBlock extends Omit<EncodedBlock, 'transactions' | 'prices'> {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly lengths: readonly number[]
-  readonly created: ReadonlyMap<Address, KnownPool>
+  readonly taught: readonly TaughtFact[]
   readonly named: Contracts
   /** What it shows of the feeds; null where there are none. */
   readonly observed: ObservedFeeds | null

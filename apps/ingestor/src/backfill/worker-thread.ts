@@ -79,9 +79,13 @@ const source = pooledSource({
 
 const facts = new FactTable<FactValues[FactType]>()
 let version = 0
+/** Of the block that is decoded. */
+let lookedUp = new Set<Address>()
 const context = listedContext(chainFacts(start.chainId), start.knowledge, {
-  get: <Type extends FactType>(type: Type, address: Address) =>
-    facts.get(type, address) as FactValues[Type] | undefined, // set under its type
+  get<Type extends FactType>(type: Type, address: Address) {
+    lookedUp.add(address)
+    return facts.get(type, address) as FactValues[Type] | undefined // set under its type
+  },
 })
 
 const observe = start.feeds.length === 0 ? null : feedObserver(start.feeds)
@@ -110,23 +114,13 @@ async function read(id: number, header: BlockHeader): Promise<void> {
 }
 
 function decode(id: number, block: TimedBlock): void {
-  const lookedUp = new Set<Address>()
-  const { decoded, created } = decodeBlock(block, {
-    ...context,
-    token: (address) => {
-      lookedUp.add(address)
-      return context.token(address)
-    },
-    pool: (address) => {
-      lookedUp.add(address)
-      return context.pool(address)
-    },
-  })
+  lookedUp = new Set()
+  const { decoded, taught } = decodeBlock(block, context)
   const { transactions, seal, undecoded, mined } = encodeBlock(decoded, start.mined ? minedIn(block) : [])
   const sent: SentBlock = {
     ...packed(transactions),
     ...{ seal, undecoded, mined, observed: observe === null ? null : observe(decoded.transactions) },
-    ...{ created, named: contractsOf(decoded), version, lookedUp: [...lookedUp] },
+    ...{ taught, named: contractsOf(decoded), version, lookedUp: [...lookedUp] },
   }
   tell({ type: 'decoded', id, block: sent }, [sent.bytes.buffer])
   flush()

@@ -29,6 +29,8 @@ export interface AbiRegistry {
   hasFunction(selector: Hex): boolean
   /** The same of a call. Of functions alone that change something: views are left out. */
   call(made: SourceCall): ChainCallOf<'contract-call'> | undefined
+  /** Whether this very contract has an ABI. */
+  explains(contract: Address): boolean
   /** The same where contracts run the code of others: proxies. */
   running(codesOf: CodesOf): AbiRegistry
 }
@@ -194,6 +196,7 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
         const at = { traceAddress: traceAddress === null ? null : [...traceAddress], caller, address, value, rest }
         return { type: 'contract-call', ...at, abi, signature, arguments: args }
       },
+      explains: (contract) => contracts.has(contract),
       running,
     }
   }

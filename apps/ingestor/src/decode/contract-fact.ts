@@ -1,5 +1,6 @@
 import type { Address, TokenInfo } from '@tocsin/chain-model'
 import type { KnownPool } from './pool-tokens.ts'
+import type { ProxyCode } from './proxy-code.ts'
 
 /**
  * What may be known of a contract, by the kind of fact: a new kind is one line here. Values are plain JSON and never
@@ -8,6 +9,7 @@ import type { KnownPool } from './pool-tokens.ts'
 export interface FactValues {
   readonly token: TokenInfo
   readonly pool: KnownPool
+  readonly proxy: ProxyCode
   /** It was asked as a token, or as a pool, and had nothing to say that counts: it is not asked again. */
   readonly 'no-token': true
   readonly 'no-pool': true
@@ -71,3 +73,31 @@ export class FactTable<Entry> {
     for (const [type, entries] of this.#entries) for (const [address, entry] of entries) yield [type, address, entry]
   }
 }
+
+/** Facts as they come to be known while a block is decoded, above what was known before it. */
+export class TaughtFacts implements FactLookup {
+  readonly #known: FactLookup
+  readonly #taught = new FactTable<FactValues[FactType]>()
+
+  constructor(known: FactLookup) {
+    this.#known = known
+  }
+
+  get<Type extends FactType>(type: Type, address: Address): FactValues[Type] | undefined {
+    return (this.#taught.get(type, address) as FactValues[Type] | undefined) ?? this.#known.get(type, address) // set under its type
+  }
+
+  teach<Type extends FactType>(type: Type, address: Address, value: FactValues[Type]): void {
+    this.#taught.set(type, address, value)
+  }
+
+  /** What is new. */
+  get all(): readonly TaughtFact[] {
+    return [...this.#taught].map(([type, address, value]) => ({ type, address, value }) as TaughtFact) // as above
+  }
+}
+
+/** A fact that a block itself tells. */
+export type TaughtFact = {
+  [Type in FactType]: { readonly type: Type; readonly address: Address; readonly value: FactValues[Type] }
+}[FactType]

@@ -2,14 +2,15 @@ import type { Address, ChainTransaction, Finalized, PriceTick, Sealed, TokenInfo
 import { watermarkAfter, type ChainFacts } from '../knowledge/chains.ts'
 import { labelsOfChain, type ListedLabel } from '../knowledge/label-list.ts'
 import { tokensOfChain, type ListedToken } from '../knowledge/token-list.ts'
-import type { SourceBlock } from '../sources/source-block.ts'
+import type { SourceBlock, SourceTransaction } from '../sources/source-block.ts'
 import { abiRegistry, type AbiRegistry, type ListedAbi } from './abi-registry.ts'
-import type { FactLookup } from './contract-fact.ts'
+import { TaughtFacts, type FactLookup, type TaughtFact } from './contract-fact.ts'
 import { undecodedAs } from './decode-log.ts'
-import { codesRunIn } from './execution.ts'
+import { codesRunIn, type CodesOf } from './execution.ts'
 import { decodeTransaction, type DecodeContext } from './decode-transaction.ts'
 import { LearnedFacts, supersedes } from './learned-facts.ts'
-import { poolsCreatedBy, type KnownPool } from './pool-tokens.ts'
+import { poolsCreatedBy } from './pool-tokens.ts'
+import { codesKnown, teachProxies } from './proxy-code.ts'
 
 /** A block decoded: its transactions and its seal, which lacks only its place in the ledger. */
 export interface DecodedBlock {
@@ -40,7 +41,7 @@ export interface BlockContext {
   readonly token: (address: Address) => TokenInfo | undefined
   readonly labels: DecodeContext['labels']
   /** As it was before the block. */
-  readonly pool: (address: Address) => KnownPool | undefined
+  readonly facts: FactLookup
   readonly abis: AbiRegistry | null
 }
 
@@ -51,35 +52,40 @@ export function listedContext(chain: ChainFacts, knowledge: Knowledge, learned: 
     chain,
     token: (address) => listed.get(address) ?? learned.get('token', address),
     labels: labelsOfChain(knowledge.labels, chain.chainId),
-    pool: (address) => learned.get('pool', address),
+    facts: learned,
     abis: knowledge.abis.length === 0 ? null : abiRegistry(knowledge.abis, chain.chainId),
   }
 }
 
 /**
- * A block decoded, and the pools that it created and that count from its next transaction on. Pure: the same block and
- * context give the same result, in whatever order blocks are decoded, and in whatever thread.
+ * A block decoded, and what it tells of contracts itself, which counts from its next transaction on. Pure: the same block
+ * and context give the same result, in whatever order blocks are decoded, and in whatever thread.
  */
 export function decodeBlock(
   block: SourceBlock & { readonly timestamp: number },
-  { chain, token, labels, pool, abis }: BlockContext,
-): { readonly decoded: DecodedBlock; readonly created: ReadonlyMap<Address, KnownPool> } {
+  { chain, token, labels, facts: before, abis }: BlockContext,
+): { readonly decoded: DecodedBlock; readonly taught: readonly TaughtFact[] } {
   const { chainId, number, hash, parentHash, timestamp } = block
   const at = { number, hash, timestamp }
-  const created = new Map<Address, KnownPool>()
-  const pools = { get: (address: Address) => created.get(address) ?? pool(address) }
+  const facts = new TaughtFacts(before)
+  const pools = { get: (address: Address) => facts.get('pool', address) }
   const undecoded: Record<string, number> = {}
   const transactions = block.transactions.map((tx) => {
-    const running = abis?.running(codesRunIn(tx.frames)) ?? null
-    const about = { chainId, token, labels, pools, vouchers: chain.vouchers, abis: running }
-    const decoded = decodeTransaction(at, tx, about)
+    let running = abis?.running(codesIn(tx, facts)) ?? null
+    const about = { chainId, token, labels, pools, vouchers: chain.vouchers }
+    let decoded = decodeTransaction(at, tx, { ...about, abis: running })
+    if (abis !== null && teachProxies(decoded.events, facts, abis.explains)) {
+      // What a proxy emits while it is upgraded is of the code before or after.
+      running = abis.running(codesIn(tx, before, facts))
+      decoded = decodeTransaction(at, tx, { ...about, abis: running })
+    }
     for (const event of decoded.events) {
       const name = undecodedAs(event, running)
       if (name !== null) undecoded[name] = (undecoded[name] ?? 0) + 1
     }
     for (const [address, { token0, token1, factory }] of poolsCreatedBy(decoded.events)) {
       const fresh = { token0, token1, proven: chain.factories.has(factory) }
-      if (supersedes(fresh, pools.get(address))) created.set(address, fresh)
+      if (supersedes(fresh, pools.get(address))) facts.teach('pool', address, fresh)
     }
     return decoded
   })
@@ -95,10 +101,17 @@ export function decodeBlock(
     },
     undecoded,
   }
-  return { decoded, created }
+  return { decoded, taught: facts.all }
 }
 
-/** Decodes the blocks of one chain in order; what it learns of pools from factories holds for the blocks after. */
+/** The codes that contracts ran in the transaction, as its frames tell; those known, where it has none. */
+function codesIn({ frames }: SourceTransaction, ...known: readonly FactLookup[]): CodesOf {
+  if (frames !== null) return codesRunIn(frames)
+  const codes = known.map(codesKnown)
+  return (contract) => [...new Set(codes.flatMap((codesOf) => codesOf(contract)))]
+}
+
+/** Decodes the blocks of one chain in order; what it learns of pools and proxies holds for the blocks after. */
 export function blockDecoder(
   chain: ChainFacts,
   knowledge: Knowledge,
@@ -107,8 +120,8 @@ export function blockDecoder(
   const context = listedContext(chain, knowledge, learned)
   return {
     decode(block) {
-      const { decoded, created } = decodeBlock(block, context)
-      learned.adopt(block.number, created)
+      const { decoded, taught } = decodeBlock(block, context)
+      learned.adopt(block.number, taught)
       learned.written() // nobody keeps it: a recording is decoded from its beginning
       return decoded
     },

@@ -35,10 +35,10 @@ class Kept {
 describe('LearnedFacts', () => {
   test('default: of pools the first word counts, unless another is proven; a rewind takes back what came at the block', () => {
     const facts = new LearnedFacts()
-    facts.adopt(1, new Map([[address(1), pool(7, false)]]))
-    facts.adopt(2, new Map([[address(1), pool(8, false)]]))
+    facts.adopt(1, [{ type: 'pool', address: address(1), value: pool(7, false) }])
+    facts.adopt(2, [{ type: 'pool', address: address(1), value: pool(8, false) }])
     expect(facts.get('pool', address(1))).toEqual(pool(7, false))
-    facts.adopt(3, new Map([[address(1), pool(9, true)]]))
+    facts.adopt(3, [{ type: 'pool', address: address(1), value: pool(9, true) }])
     expect(facts.get('pool', address(1))).toEqual(pool(9, true))
     facts.rewind(3)
     expect(facts.get('pool', address(1))).toEqual(pool(7, false))

@@ -7,6 +7,7 @@ import {
   type FactType,
   type FactValues,
   type FactVersion,
+  type TaughtFact,
 } from './contract-fact.ts'
 import type { KnownPool } from './pool-tokens.ts'
 
@@ -62,10 +63,10 @@ export class LearnedFacts implements FactLookup {
     this.#newest = Math.max(this.#newest, number)
   }
 
-  /** The pools that a block created. The first word counts: a later event may come from anyone who wants to rename one. */
-  adopt(number: number, created: ReadonlyMap<Address, KnownPool>): void {
-    for (const [address, pool] of created)
-      if (supersedes(pool, this.get('pool', address))) this.learn(number, 'pool', address, pool)
+  /** What a block itself taught. Of pools the first word counts: a later event may come from anyone who wants to rename one. */
+  adopt(number: number, taught: readonly TaughtFact[]): void {
+    for (const { type, address, value } of taught)
+      if (type !== 'pool' || supersedes(value, this.get('pool', address))) this.learn(number, type, address, value)
   }
 
   /** Forgets what was learned at this block and above: it was told of another branch, or of this block before. */
