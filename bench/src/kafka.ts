@@ -9,12 +9,13 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openKafkaLog, type EventLog } from '@tocsin/event-log'
+import { openKafkaLogOver, type DeliveryGuarantee } from '@tocsin/event-log/testing'
 import { generateLines } from './generate.ts'
 import { bytesOf, textOf } from './jobs/bench-job.ts'
 import { topicsOf, type CountingJob, type TimedEvent } from './kafka/counting-job.ts'
 import { openCluster, type Cluster } from './kafka/cluster.ts'
 import { measure, rounded } from './measure.ts'
-import { StreamCoreBench, type Pass } from './stream-core.ts'
+import { StreamCoreBench } from './stream-core.ts'
 
 const tickMs = 5
 const wallets = 1_000
@@ -150,41 +151,71 @@ async function idle(cluster: Cluster, folder: string, seconds: number) {
   }
 }
 
-/** wallet-volume from topic to topic, once to warm up and once for each commit interval. */
-async function* throughput(cluster: Cluster, folder: string, lines: number) {
+/**
+ * wallet-volume from topic to topic, exactly-once and without transactions: `passes` of each in turn, after one of each to
+ * warm up, and their medians.
+ */
+async function* throughput(cluster: Cluster, folder: string, lines: number, passes: number) {
   const input = join(folder, 'transfers.ndjson')
   const generated = generateLines({ kind: 'transfers', lines, wallets: 100_000, draw: 'uniform', seed: 1 })
   await writeFile(input, [...generated].map((line) => `${line}\n`).join(''))
   const bench = await StreamCoreBench.open({ job: 'j1', input, kafka: cluster.bootstrap })
+  const loose = openKafkaLogOver(
+    { brokers: cluster.bootstrap.split(','), clientId: 'tocsin-bench' },
+    { delivery: 'at-least-once' },
+  )
+  const measured = { 'exactly-once': [], 'at-least-once': [] } as Record<DeliveryGuarantee, ThroughputPass[]>
+  const guarantees = Object.keys(measured) as DeliveryGuarantee[] // as written in the line above
   try {
-    await bench.pass()
-    const readAlone = await readInput(cluster, lines)
-    let rare: Pass | undefined
-    for (const commitIntervalMs of [rareCommitMs, 25]) {
-      const broker = watchShare(cluster.pid)
-      const { pass } = await bench.pass({ commitIntervalMs })
-      rare ??= pass
+    for (let turn = 0; turn <= passes; turn += 1) {
+      for (const delivery of turn % 2 === 0 ? guarantees : guarantees.toReversed()) {
+        const broker = watchShare(cluster.pid)
+        const { pass } = await bench.pass(delivery === 'at-least-once' ? loose : undefined)
+        const perSecond = Math.round(pass.events / pass.seconds)
+        const { perCpuSecond, cpuSeconds, commits } = pass
+        if (turn > 0)
+          measured[delivery].push({ perSecond, perCpuSecond, cpuSeconds, commits, brokerCpuShare: broker() })
+      }
+    }
+    const readAlone = await readInput(cluster, bench.inputTopic, lines)
+    const of = (delivery: DeliveryGuarantee, field: keyof ThroughputPass) =>
+      median(measured[delivery].map((pass) => pass[field] ?? 0))
+    for (const delivery of guarantees) {
       yield {
-        ...{ measure: 'throughput', job: 'j1', events: pass.events, commitIntervalMs, commits: pass.commits },
-        ...{ perCpuSecond: pass.perCpuSecond, cpuSeconds: pass.cpuSeconds, seconds: pass.seconds },
-        brokerCpuShare: broker(),
-        clientShareOfCpu: rounded(readAlone / pass.cpuSeconds),
-        ofRareCommits: rounded(pass.perCpuSecond / rare.perCpuSecond),
+        ...{ measure: 'throughput', job: 'j1', events: lines, delivery, passes, commits: of(delivery, 'commits') },
+        ...{ perCpuSecond: of(delivery, 'perCpuSecond'), perSecond: of(delivery, 'perSecond') },
+        ...{ ofAtLeastOnce: rounded(of(delivery, 'perCpuSecond') / of('at-least-once', 'perCpuSecond')) },
+        ...{ ofAtLeastOnceBySecond: rounded(of(delivery, 'perSecond') / of('at-least-once', 'perSecond')) },
+        brokerCpuShare: of(delivery, 'brokerCpuShare'),
+        clientShareOfCpu: rounded(readAlone / of(delivery, 'cpuSeconds')),
         ...load(),
       }
     }
   } finally {
+    await loose.close()
     await bench.close()
   }
 }
 
-/** Commits once a minute: all that is left of exactly-once is one marker and the transaction around each of few writes. */
-const rareCommitMs = 60_000
+interface ThroughputPass {
+  readonly perSecond: number
+  readonly perCpuSecond: number
+  readonly cpuSeconds: number
+  readonly commits: number
+  /** While the plain program runs too. */
+  readonly brokerCpuShare: number | null
+}
+
+const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+}
 
 /** @returns the CPU seconds of reading the input and doing nothing with it. */
-async function readInput(cluster: Cluster, lines: number): Promise<number> {
+async function readInput(cluster: Cluster, topic: string, lines: number): Promise<number> {
   const log = openKafkaLog({ brokers: [cluster.bootstrap], clientId: 'tocsin-bench' })
-  const at = { topic: 'bench.input', partition: 0 }
+  const at = { topic, partition: 0 }
   const { end } = await log.offsets(at)
   const reader = await log.openReader([{ ...at, offset: 0 }])
   const span = measure(lines)
@@ -200,9 +231,9 @@ const help = `Usage: npm run bench -- kafka [options]
 On a Kafka broker, under exactly-once:
   latency     from when an event is due to when its output can be read, committed, of a job in a process of its own with
               one stateful stage, and with two that meet in a topic; commits every 25 ms
-  throughput  wallet-volume (j1) from topic to topic in one process: events per CPU second of ours; what reading alone
-              takes of it (the client's share), and the broker beside it. Also with one commit a minute, which is an
-              upper bound of what at-least-once could save: the log has no mode without transactions
+  throughput  wallet-volume (j1) from topic to topic in one process: events per CPU second of ours and per second; what
+              reading alone takes of it (the client's share), and the broker beside it. In turn with it the same job at
+              least once: outputs acknowledged by all replicas, then the progress marker, without a transaction
   idle        a pipeline of two stages without input
 
   --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
@@ -210,6 +241,7 @@ On a Kafka broker, under exactly-once:
   --seconds N        of each measure (default 10)
   --commit-interval MS  of latency (default 25)
   --lines N          of throughput (default 300000)
+  --passes N         of throughput, of each guarantee (default 3)
   --only MEASURE     latency, throughput or idle
   --help             this text
 
@@ -226,6 +258,7 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
       seconds: { type: 'string', default: '10' },
       'commit-interval': { type: 'string', default: '25' },
       lines: { type: 'string', default: '300000' },
+      passes: { type: 'string', default: '3' },
       only: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -235,14 +268,15 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
     return
   }
   const rates = values.rates.split(',').map(Number)
-  const [seconds, commitIntervalMs, lines] = [
+  const [seconds, commitIntervalMs, lines, passes] = [
     Number(values.seconds),
     Number(values['commit-interval']),
     Number(values.lines),
+    Number(values.passes),
   ]
   const { only } = values
   if (
-    ![...rates, seconds, commitIntervalMs, lines].every((value) => Number.isInteger(value) && value > 0) ||
+    ![...rates, seconds, commitIntervalMs, lines, passes].every((value) => Number.isInteger(value) && value > 0) ||
     !(only === undefined || ['latency', 'throughput', 'idle'].includes(only))
   )
     throw new Error(`Whole numbers and a known measure are needed.\n\n${help}`)
@@ -264,7 +298,7 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
         for (const perSecond of rates)
           yield told(await latency(cluster, folder, { stages, perSecond, seconds, commitIntervalMs }))
     }
-    if (is('throughput')) for await (const answer of throughput(cluster, folder, lines)) yield told(answer)
+    if (is('throughput')) for await (const answer of throughput(cluster, folder, lines, passes)) yield told(answer)
   } finally {
     await cluster.close()
     await rm(folder, { recursive: true, force: true })

@@ -45,7 +45,6 @@ export interface Pass extends Measure {
 const recordsAnAppend = 1000
 /** Their texts are made before they are parsed, which takes a tenth of a second or so: all at once would need much memory. */
 const linesAParse = 100_000
-const inputTopic = 'bench.input'
 
 /**
  * Runs a job over a file from topic to topic, exactly-once: commits, progress markers and outputs in the log, and a
@@ -61,6 +60,8 @@ export class StreamCoreBench {
   readonly #memoryBudgetMb: number | undefined
   /** Undefined: the whole topology in one task. */
   readonly #distribution: Distribution | undefined
+  /** Of the names of its topics: a cluster may have those of an earlier run. */
+  readonly #prefix = `bench.${Date.now()}`
   #passes = 0
 
   private constructor(parts: {
@@ -110,22 +111,27 @@ export class StreamCoreBench {
     return bench
   }
 
+  get inputTopic(): string {
+    return `${this.#prefix}.input`
+  }
+
   async close(): Promise<void> {
     await this.#log.close()
     await rm(this.#folder, { recursive: true })
   }
 
-  /** One pass from scratch; commits every 25 ms if not said. @returns its measures, and its answer: the lines in the order of the output topic. */
-  async pass(
-    of: { readonly commitIntervalMs?: number } = {},
-  ): Promise<{ readonly pass: Pass; readonly answer: readonly Buffer[] }> {
+  /**
+   * One pass from scratch, through another log on the same cluster where one is given. @returns its measures, and its
+   * answer: the lines in the order of the output topic.
+   */
+  async pass(through: EventLog = this.#log): Promise<{ readonly pass: Pass; readonly answer: readonly Buffer[] }> {
     this.#passes += 1
     const parseBefore = await this.#parse()
     const before = await this.#plain()
-    const name = `bench.${this.#name}.${this.#passes}`
-    const topics = { input: inputTopic, output: `${name}.output`, deadLetters: `${name}.dead-letters` }
+    const name = `${this.#prefix}.${this.#name}.${this.#passes}`
+    const topics = { input: this.inputTopic, output: `${name}.output`, deadLetters: `${name}.dead-letters` }
     await this.#log.createTopics([topics.output, topics.deadLetters].map((topic) => ({ topic, partitions: 1 })))
-    const open = () => this.#openJob({ job: this.#name, name, topics }, of)
+    const open = () => this.#openJob({ job: this.#name, name, topics }, through)
     const job = await open()
     await rest()
     const memory = sampleMemory()
@@ -174,16 +180,14 @@ export class StreamCoreBench {
     }
   }
 
-  #openJob(pass: BenchPass, of: { readonly commitIntervalMs?: number }): Promise<Job> {
+  #openJob(pass: BenchPass, log: EventLog): Promise<Job> {
     const paces = {
-      ...of,
       stateFolder: join(this.#folder, `state-${this.#passes}`),
       progressTopic: `${pass.name}.progress`,
       checkpointIntervalMs: 1000,
       restart: { type: 'none' },
       ...(this.#memoryBudgetMb !== undefined && { memoryBudgetBytes: this.#memoryBudgetMb * 2 ** 20 }),
     } as const
-    const log = this.#log
     if (this.#distribution === undefined) return openJob({ ...defineJob(pass), ...paces, log })
     const url = new URL(`./jobs/bench-jobs${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
     const definition = { url, argument: pass }
@@ -216,9 +220,10 @@ export class StreamCoreBench {
   }
 
   async #fillInput(): Promise<void> {
-    await this.#log.createTopics([{ topic: inputTopic, partitions: 1 }])
-    const producer = await this.#log.openProducer('bench.input')
-    const recordOf = (value: Uint8Array) => ({ topic: inputTopic, partition: 0, key: null, value })
+    const topic = this.inputTopic
+    await this.#log.createTopics([{ topic, partitions: 1 }])
+    const producer = await this.#log.openProducer(topic)
+    const recordOf = (value: Uint8Array) => ({ topic, partition: 0, key: null, value })
     let records = []
     for (const value of this.#lines.bytes()) {
       records.push(recordOf(value))

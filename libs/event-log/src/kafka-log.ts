@@ -22,7 +22,7 @@ import type { Group } from './group.ts'
 import { brokerErrorsOf, logErrorOf } from './kafka-errors.ts'
 import { KafkaGroup, type KafkaGroupOptions } from './kafka-group.ts'
 import { type ClientConfig, KafkaConnection, loadKafkajs, openClient } from './kafka-internals.ts'
-import { KafkaProducer, type WritableTopic } from './kafka-producer.ts'
+import { type DeliveryGuarantee, KafkaProducer, type WritableTopic } from './kafka-producer.ts'
 import { KafkaReader } from './kafka-reader.ts'
 import { saslOptions, type KafkaSasl } from './kafka-sasl.ts'
 import { type Connect, HUNG_UP, type KafkaSockets } from './kafka-sockets.ts'
@@ -80,11 +80,17 @@ export function openKafkaLog(options: KafkaLogOptions): KafkaEventLog {
   return new KafkaLog(options)
 }
 
-/** For tests: another way to the brokers, and producers that are used up sooner. */
-export function openKafkaLogOver(
-  options: KafkaLogOptions,
-  over: { readonly connect?: Connect; readonly sequenceLimit?: number },
-): KafkaEventLog {
+/** What only tests and measures choose. */
+interface KafkaLogOver {
+  /** Another way to the brokers. */
+  readonly connect?: Connect
+  /** Producers that are used up sooner. */
+  readonly sequenceLimit?: number
+  readonly delivery?: DeliveryGuarantee
+}
+
+/** For tests and measures. */
+export function openKafkaLogOver(options: KafkaLogOptions, over: KafkaLogOver): KafkaEventLog {
   return new KafkaLog(options, over)
 }
 
@@ -120,7 +126,7 @@ class KafkaLog implements KafkaEventLog {
   readonly topics: TopicAdmin
   readonly #options: KafkaLogOptions
   readonly #config: ClientConfig
-  readonly #sequenceLimit: number | undefined
+  readonly #over: KafkaLogOver
   readonly #connection: KafkaConnection
   readonly #descriptions = new Map<string, TopicDescription>()
   readonly #open = new Set<Producer | Reader>()
@@ -129,9 +135,9 @@ class KafkaLog implements KafkaEventLog {
   #admin: Promise<ConnectedAdmin> | undefined
   #closed = false
 
-  constructor(options: KafkaLogOptions, over: { readonly connect?: Connect; readonly sequenceLimit?: number } = {}) {
+  constructor(options: KafkaLogOptions, over: KafkaLogOver = {}) {
     this.#options = options
-    this.#sequenceLimit = over.sequenceLimit
+    this.#over = over
     this.#config = {
       brokers: options.brokers,
       clientId: options.clientId,
@@ -174,7 +180,8 @@ class KafkaLog implements KafkaEventLog {
       transactionalId,
       transactionTimeoutMs,
       compression,
-      sequenceLimit: this.#sequenceLimit,
+      sequenceLimit: this.#over.sequenceLimit,
+      delivery: this.#over.delivery ?? 'exactly-once',
       verify: (records) => this.#verify(records),
       onFailure: () => this.#descriptions.clear(), // a topic may be another one now, with other limits
       onClose: (closed) => this.#open.delete(closed),

@@ -1,4 +1,4 @@
-import type { Producer as KafkaJsProducer, ProducerBatch, TopicMessages, Transaction } from 'kafkajs'
+import type { Producer as KafkaJsProducer, ProducerBatch, TopicMessages } from 'kafkajs'
 import type { Compression } from './compression.ts'
 import {
   CommitUnknownError,
@@ -20,7 +20,15 @@ export interface WritableTopic {
   readonly maxBatchBytes: number
 }
 
+/**
+ * Flink's words. `at-least-once` is there to be measured against, and no setting: records go out without a transaction,
+ * acknowledged by all replicas, and the last of an append, which says that the others are there, after these. So a crash
+ * leaves outputs that are made again, and nobody is fenced.
+ */
+export type DeliveryGuarantee = 'exactly-once' | 'at-least-once'
+
 export interface KafkaProducerOptions {
+  readonly delivery: DeliveryGuarantee
   readonly transactionalId: string
   /** The brokers end a transaction that lasts longer; an append that does has failed. */
   readonly transactionTimeoutMs: number
@@ -66,8 +74,9 @@ export class KafkaProducer implements Producer {
   static async open(config: ClientConfig, options: KafkaProducerOptions): Promise<KafkaProducer> {
     const { kafka, sockets } = openClient(config)
     const producer = kafka.producer({
-      transactionalId: options.transactionalId,
-      transactionTimeout: options.transactionTimeoutMs,
+      ...(options.delivery === 'exactly-once'
+        ? { transactionalId: options.transactionalId, transactionTimeout: options.transactionTimeoutMs }
+        : { idempotent: true }),
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       retry: sendRetry(),
@@ -76,7 +85,8 @@ export class KafkaProducer implements Producer {
     })
     const fence = async () => {
       await producer.connect()
-      if (worksAround('fence-at-open')) await (await producer.transaction()).abort()
+      if (options.delivery === 'exactly-once' && worksAround('fence-at-open'))
+        await (await producer.transaction()).abort()
     }
     const what = `opening the producer "${options.transactionalId}" failed`
     try {
@@ -113,13 +123,16 @@ export class KafkaProducer implements Producer {
   async #append(records: readonly NewRecord[]): Promise<readonly Position[]> {
     if (this.#ended && worksAround('end-after-failure')) throw this.#ended
     const { verify, transactionTimeoutMs } = this.#options
-    const rounds = planRequests(records, await verify(records), this.#options.compression)
+    const topics = await verify(records)
+    const plan = (some: readonly NewRecord[]) => planRequests(some, topics, this.#options.compression)
+    const isOne = this.#options.delivery === 'exactly-once'
+    const rounds = isOne ? plan(records) : [...plan(records.slice(0, -1)), ...plan(records.slice(-1))]
     if (rounds.length === 0) return []
     this.#countSequences(records)
     const start = performance.now()
     try {
       // What the brokers have not heard of for so long they abort.
-      return await within(this.#commit(rounds), transactionTimeoutMs, () => {
+      return await within(isOne ? this.#commit(rounds) : this.#send(rounds), transactionTimeoutMs, () => {
         void this.#sockets.close()
         return new Error(`no answer in ${transactionTimeoutMs} ms`)
       })
@@ -154,6 +167,13 @@ export class KafkaProducer implements Producer {
     }
   }
 
+  async #send(rounds: readonly ProducerBatch[]): Promise<readonly Position[]> {
+    const ends = new Map<string, Position>()
+    const compression = compressionType(this.#options.compression)
+    for (const round of rounds) await sendRound(this.#producer, { ...round, compression }, ends)
+    return [...ends.values()]
+  }
+
   async #commit(rounds: readonly ProducerBatch[]): Promise<readonly Position[]> {
     const transaction = await this.#producer.transaction()
     const ends = new Map<string, Position>()
@@ -171,8 +191,12 @@ export class KafkaProducer implements Producer {
   }
 }
 
-async function sendRound(transaction: Transaction, round: ProducerBatch, ends: Map<string, Position>): Promise<void> {
-  const answers = await transaction.sendBatch(round)
+async function sendRound(
+  to: Pick<KafkaJsProducer, 'sendBatch'>,
+  round: ProducerBatch,
+  ends: Map<string, Position>,
+): Promise<void> {
+  const answers = await to.sendBatch(round)
   if (worksAround('whole-answer')) verifyAnswers(round, answers)
   for (const { topicName: topic, partition, baseOffset } of answers) {
     const sent = round.topicMessages?.find((candidate) => candidate.topic === topic)?.messages ?? []

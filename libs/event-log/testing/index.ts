@@ -1,4 +1,5 @@
 export { openKafkaLogOver } from '../src/kafka-log.ts'
+export type { DeliveryGuarantee } from '../src/kafka-producer.ts'
 export { eventLogSuite, type LogUnderTest } from './event-log.suite.ts'
 export { readTo, textOf } from './log-actions.ts'
 export type { LogAddress } from './log-address.ts'
