@@ -74,7 +74,7 @@ export function decodeBlock(
     let running = abis?.running(codesIn(tx, facts)) ?? null
     const about = { chainId, token, labels, pools, vouchers: chain.vouchers }
     let decoded = decodeTransaction(at, tx, { ...about, abis: running })
-    if (abis !== null && teachProxies(decoded.events, facts, abis.explains)) {
+    if (abis !== null && teachProxies(decoded.events, facts, (code) => abis.explains(code))) {
       // What a proxy emits while it is upgraded is of the code before or after.
       running = abis.running(codesIn(tx, before, facts))
       decoded = decodeTransaction(at, tx, { ...about, abis: running })

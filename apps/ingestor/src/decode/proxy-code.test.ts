@@ -41,11 +41,11 @@ function chain() {
   let number = 0
   return {
     learned,
-    rewind(to: number) {
+    rewind: (to: number) => {
       learned.rewind(to)
       number = to - 1
     },
-    block(logs: readonly Omit<SourceLog, 'logIndex'>[], frames: readonly SourceFrame[] | null = null) {
+    block: (logs: readonly Omit<SourceLog, 'logIndex'>[], frames: readonly SourceFrame[] | null = null) => {
       const hash = parseHash(id(`block ${++number}`))
       const { transactions } = decoder.decode({
         ...{ chainId: 31337, number, hash, parentHash: null, timestamp: number * 1000 },
