@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import type { Reporter, TestModule, SerializedError } from 'vitest/node'
 
 /**
@@ -17,7 +18,7 @@ export class ClosingLineReporter implements Reporter {
     const skipped = count.skipped === 0 ? '' : `, ${count.skipped} skipped`
     // Errors go to the other stream: only when they are through does this line come after them, and vitest ends the
     // process when it is through itself.
-    await written(process.stderr, '')
+    await written(process.stderr, count.failed === 0 ? '' : `What the tests wrote is in ${tmpdir()}\n`)
     await written(process.stdout, `${count.passed} passed, ${count.failed} failed${skipped}\n`)
   }
 }
