@@ -4,6 +4,7 @@ import { openLevelStore } from '../state/level-store.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { defaultRestartStrategy, type RestartStrategy } from '../restart-strategy.ts'
 import { nodeEventLoop, watchSharedEventLoop, type EventLoop } from '../task/event-loop.ts'
+import { readPartitionCounts } from '../task/partition-counts.ts'
 import { RestartingJob, type TaskJob } from '../task/restarting-job.ts'
 import { TaskRunner, type TaskPace } from '../task/task-runner.ts'
 import type { JobDefinition } from './job-definition.ts'
@@ -28,13 +29,9 @@ export interface JobShape extends TaskPace {
 
 /** The plan of a job for the partitions that the topics of its log have; creates the internal topics. */
 export const prepareJob = async (log: EventLog, { topology }: JobDefinition, shape: JobShape): Promise<JobPlan> => {
-  const partitions = new Map<string, number>()
-  for (const { source } of topology.nodes) {
-    if (source !== null) partitions.set(source.topic, await log.partitions(source.topic))
-  }
   const plan = planJob({
     topology,
-    partitions: (topic) => partitions.get(topic) ?? 1,
+    partitions: await readPartitionCounts(log, topology),
     shards: shape.shards,
     maxParallelism: shape.maxParallelism,
     topicOf: (name) => `${shape.internalTopics}.${name}`,

@@ -7,6 +7,7 @@ import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
 import { openLevelStore } from '../state/level-store.ts'
 import { openMemoryStore } from '../state/memory-store.ts'
 import type { StateStore } from '../state/state-store.ts'
+import { readPartitionCounts } from '../task/partition-counts.ts'
 import type { Topology } from '../topology.ts'
 import { CheckpointRecordWriter } from './checkpoint-record.ts'
 import { openDistributedJob } from './distributed-job.ts'
@@ -71,7 +72,7 @@ export const restoreShardedSavepoint = async (options: ShardedRestoreOptions): P
   const { log, topology, shards, maxParallelism, progressTopic, internalTopics } = options
   const place = { shards, maxParallelism, progressTopic, internalTopics }
   const topic = checkpointsTopic(progressTopic)
-  const partitions = await sourcePartitions(log, topology)
+  const partitions = await readPartitionCounts(log, topology)
   await log.createTopics(shardedJobTopics({ ...place, topology, partitions }))
   await requireUnused(log, topic)
   const partitionOf = await checkpointPartitions(log, topology, place)
@@ -96,17 +97,9 @@ export const restoreShardedSavepoint = async (options: ShardedRestoreOptions): P
   return report
 }
 
-const sourcePartitions = async (log: EventLog, topology: Topology): Promise<(topic: string) => number> => {
-  const counts = new Map<string, number>()
-  for (const { source } of topology.nodes) {
-    if (source !== null) counts.set(source.topic, await log.partitions(source.topic))
-  }
-  return (topic) => counts.get(topic) ?? 1
-}
-
 /** By the name of a task's store, its partition of the checkpoint topic; the one task of one shard has no name. */
 const checkpointPartitions = async (log: EventLog, topology: Topology, place: ShardedJobPlace) => {
-  const plan = planOf({ ...place, topology, partitions: await sourcePartitions(log, topology) })
+  const plan = planOf({ ...place, topology, partitions: await readPartitionCounts(log, topology) })
   const names = plan?.tasks.map(({ name, shard }) => `${name}-${shard}`) ?? ['']
   return (task: string): number => {
     const partition = names.indexOf(task)

@@ -11,6 +11,7 @@ import {
 import { answersTopic, decodeUse } from '../task/answer-log.ts'
 import { readMeta } from '../task/checkpoint.ts'
 import { decodeMarker } from '../task/marker.ts'
+import { readPartitionCounts } from '../task/partition-counts.ts'
 import { Task } from '../task/task.ts'
 import { decodeCheckpointRecord } from './checkpoint-record.ts'
 import { checkpointsTopic, planOf, topicsOfJob, type JobTopicsOptions } from './job-topics.ts'
@@ -44,11 +45,7 @@ export class CheckpointMissingError extends Error {
  */
 export const planTrim = async (options: TrimOptions): Promise<readonly Trim[]> => {
   const { log, topology, progressTopic } = options
-  const counts = new Map<string, number>()
-  for (const { source } of topology.nodes) {
-    if (source !== null) counts.set(source.topic, await log.partitions(source.topic))
-  }
-  const partitions = (topic: string) => counts.get(topic) ?? 1
+  const partitions = await readPartitionCounts(log, topology)
   const plan = planOf({ ...options, partitions })
   for (const { topic, partitions: wanted } of topicsOfJob({ topology, progressTopic, plan })) {
     const existing = await partitionsOf(log, topic)

@@ -7,6 +7,7 @@ import type { JobPlan } from '../distributed/plan.ts'
 import type { TaskPart } from '../distributed/task-part.ts'
 import { openLevelStore } from '../state/level-store.ts'
 import type { StateStore } from '../state/state-store.ts'
+import { readPartitionCounts } from '../task/partition-counts.ts'
 import { Task } from '../task/task.ts'
 import type { Topology } from '../topology.ts'
 import { isBroadcastState, isSinkMemory } from './merge-cells.ts'
@@ -57,12 +58,7 @@ export interface RestoreReport {
  */
 export const restoreSavepoint = async (options: RestoreOptions): Promise<RestoreReport> => {
   const { file, topology, log } = options
-  const partitionCounts = new Map<string, number>()
-  for (const { source, sink } of topology.nodes) {
-    const topic = source?.topic ?? sink?.topic
-    if (topic !== undefined) partitionCounts.set(topic, await log.partitions(topic))
-  }
-  const partitions = (topic: string) => partitionCounts.get(topic) ?? 1
+  const partitions = await readPartitionCounts(log, topology, true)
   const deadLetters = { topic: '', encode: () => new Uint8Array() } // nothing is folded here
   const whole = new Task({ topology, partitions, deadLetters })
   const { head, match } = await matchSavepoint(whole, options)

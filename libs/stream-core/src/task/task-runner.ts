@@ -26,6 +26,7 @@ import type { ProgressMarker } from './marker.ts'
 import { Durations, TimeAccount, type DurationSummary, type TimeShares } from './measures.ts'
 import type { OperatorProgress } from './operator-progress.ts'
 import { deadLetterSink, exchangeSink } from './output-buffer.ts'
+import { readPartitionCounts } from './partition-counts.ts'
 import { readMarkers, type ProgressPosition } from './progress-log.ts'
 import { endOf, Replay } from './replay.ts'
 import { Slice } from './slice.ts'
@@ -248,12 +249,8 @@ export class TaskRunner {
    */
   static async open(options: TaskRunnerOptions): Promise<TaskRunner> {
     const { topology, part, log, store, progress, deadLetters } = options
-    const partitions = new Map<string, number>()
-    for (const { source, sink } of topology.nodes) {
-      const topic = source?.topic ?? sink?.topic
-      if (topic !== undefined) partitions.set(topic, await log.partitions(topic))
-    }
-    const task = new Task({ topology, part, deadLetters, partitions: (topic) => partitions.get(topic) ?? 1 })
+    const partitions = await readPartitionCounts(log, topology, true)
+    const task = new Task({ topology, part, deadLetters, partitions })
     const answersAt = answersPosition(progress)
     if (task.enrichments.size > 0)
       await log.createTopics([
@@ -293,8 +290,7 @@ export class TaskRunner {
     const reader = await InputReader.open({ log, task, clock, ends: ranges.map(({ end }) => end) })
     const outputs: TopicPartition[] = [{ topic: deadLetters.topic, partition: 0 }]
     for (const topic of new Set(topology.nodes.flatMap(({ sink }) => sink?.topic ?? []))) {
-      for (let partition = 0; partition < (partitions.get(topic) ?? 1); partition += 1)
-        outputs.push({ topic, partition })
+      for (let partition = 0; partition < partitions(topic); partition += 1) outputs.push({ topic, partition })
     }
     const ends = await Promise.all(
       outputs.map(async ({ topic, partition }) => ({ topic, partition, end: await endOf(log, topic, partition) })),
