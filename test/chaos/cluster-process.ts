@@ -2,6 +2,8 @@ import { startTocsin, type Running } from '../tocsin-process.ts'
 
 /** How a process that was not asked to end must have ended: another one of its role has taken its place. */
 const fenced = /LOG_PRODUCER_FENCED/
+/** Told to stop while the broker was away, or on a machine that is slow, it gives up waiting and says so. */
+const left = /did not stop within \d+ ms and was left/
 
 export interface ClusterProcessOptions {
   /** The words of the command. */
@@ -47,7 +49,8 @@ export class ClusterProcess {
     const ended = await ending.finished
     // Node takes some ms before it runs anything of ours: until then there is nobody to be told.
     const isUnborn = ended.signal === 'SIGTERM' && ending.output() === ''
-    if (signal === 'SIGTERM' && ended.code !== 0 && !isUnborn && !fenced.test(ending.output()))
+    const isExcused = isUnborn || fenced.test(ending.output()) || left.test(ending.output())
+    if (signal === 'SIGTERM' && ended.code !== 0 && !isExcused)
       this.#break(`did not end cleanly on SIGTERM (${ended.code ?? ended.signal})`, ending)
     if (ending === this.#running) this.#replace()
   }
