@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deadLetterCodec, deadLettersTopic, pricesCodec, pricesTopic } from '@tocsin/chain-model'
 import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
-import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
+import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createLogger, createMetrics, loadSettings } from '@tocsin/service-kit'
 import { describe, expect, test } from 'vitest'
 import { expectOneLine, sample, until } from './expectations.ts'
@@ -47,7 +47,7 @@ describe('a price feed', () => {
     )
     const write = (line: string) => void (said += line)
     const logger = createLogger({ place: 'ingestor', write, now: Date.now })
-    const running = startIngestor(config, { log, logger, metrics, prefix: 'tocsin' }, ending.signal)
+    const running = startIngestor(chainsOf(config), { log, logger, metrics, prefix: 'tocsin' }, ending.signal)
     const count = async (name: string, code = '') => sample(await metrics.exposition(), name, code)
     const failures = (code: string) => count('tocsin_ingestor_failures_total', code)
     try {
@@ -82,7 +82,7 @@ describe('a price feed', () => {
     expectOneLine(said, 'INGEST_BAD_PRICE', /price 1: "nonsense" is no address/)
     expect(said.match(/it is over; the price feed goes on/g)).toHaveLength(1)
 
-    const prices = (await valuesOf(log, pricesTopic('tocsin', 31337))).map((value) => pricesCodec.decode(value))
+    const prices = (await valuesOf(log, pricesTopic('tocsin', 1))).map((value) => pricesCodec.decode(value))
     expect(prices.flatMap((record) => (record.type === 'price' ? [record.price8] : []))).toEqual([
       100000000n,
       200000000n,

@@ -355,12 +355,12 @@ describe('tocsin start --rpc', () => {
       () => node.follow(other.rpcUrl),
       async () => {
         await until('it is quarantined', async () =>
-          (await program.metrics()).includes('tocsin_ingestor_quarantined_info 1'),
+          (await program.metrics()).includes('tocsin_ingestor_quarantined_info{chain="31337"} 1'),
         )
         node.follow(chain.rpcUrl)
       },
     )
-    expect(await program.metrics()).toContain('tocsin_ingestor_quarantined_info 0')
+    expect(await program.metrics()).toContain('tocsin_ingestor_quarantined_info{chain="31337"} 0')
   })
 
   test('behavior: a database that goes away and comes back', async () => {

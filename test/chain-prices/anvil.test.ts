@@ -12,7 +12,7 @@ import {
 } from '@tocsin/chain-model'
 import { openTestChain, type TestChain } from '@tocsin/demo'
 import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
-import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
+import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
 import { afterEach, expect, test } from 'vitest'
 import { until } from '../bad-input/expectations.ts'
@@ -82,7 +82,7 @@ async function follow(chain: TestChain, folder: string) {
   )
   const ending = new AbortController()
   const deps = { log, logger: silentLogger, metrics: createMetrics(), prefix: 'tocsin' }
-  const running = startIngestor(config, deps, ending.signal)
+  const running = startIngestor(chainsOf(config), deps, ending.signal)
   let stopped: Promise<void> | undefined
   const stop = () =>
     (stopped ??= (async () => {

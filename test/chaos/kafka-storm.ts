@@ -367,7 +367,7 @@ async function workLeft({ processes, ...chain }: Cluster): Promise<string> {
 const metricsOf = async (process: ClusterProcess) => (await fetch(`${await process.url()}/metrics`)).text()
 
 function sampleOf(metrics: string, name: string): number | undefined {
-  const found = new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)
+  const found = new RegExp(`^${name}\\{chain="\\d+"\\} (\\S+)$`, 'm').exec(metrics)
   return found === null ? undefined : Number(found[1])
 }
 

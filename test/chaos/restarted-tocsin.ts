@@ -123,7 +123,7 @@ interface PipelineView {
 export async function workLeft(url: string, head: number): Promise<{ readonly left: string; readonly stored: string }> {
   const { detector, alerts } = await getJson<PipelineView>(`${url}/api/pipeline`)
   const metrics = await (await fetch(`${url}/metrics`)).text()
-  const sealed = Number(/^tocsin_ingestor_head_block (\d+)/m.exec(metrics)?.[1] ?? -1)
+  const sealed = Number(/^tocsin_ingestor_head_block\{chain="31337"\} (\d+)/m.exec(metrics)?.[1] ?? -1)
   const left = [
     sealed !== head && `the log stands at block ${sealed} of ${head}`,
     detector?.status !== 'running' && `the detector is ${detector?.status}`,

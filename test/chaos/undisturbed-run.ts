@@ -5,7 +5,7 @@ import { alertCodec, alertsTopic, transactionsTopic } from '@tocsin/chain-model'
 import type { TestChain } from '@tocsin/demo'
 import { configureDetectors, parseOverrides, runDetection } from '@tocsin/detector'
 import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
-import { ingestorSettings, readResumePoint, startIngestor } from '@tocsin/ingestor'
+import { chainsOf, ingestorSettings, readResumePoint, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
 import { valuesOf } from './log-laws.ts'
 
@@ -66,7 +66,7 @@ export async function runUndisturbed(options: {
       { env: {}, flags: { ...flags, rpc: [chain.rpcUrl], tokens: [tokens], labels: [labels] } },
     )
     const deps = { log, logger: silentLogger, metrics: createMetrics(), prefix }
-    const running = startIngestor(ingestor, deps, ending.signal)
+    const running = startIngestor(chainsOf(ingestor), deps, ending.signal)
     const { number } = await chain.chain.head()
     const deadline = Date.now() + deadlineMs
     for (;;) {

@@ -135,7 +135,7 @@ describe.skipIf('missing' in broker)(
         if (name !== 'detector') continue
         // A shard that was taken up again on a slow machine counts anew: from the next block on.
         await chain.mine()
-        const commits = /^tocsin_detector_commit_duration_seconds_count [1-9]/m
+        const commits = /^tocsin_detector_commit_duration_seconds_count\{chain="\d+"\} [1-9]/m
         const measured = await eventually(
           'a measured commit',
           async () => {
@@ -144,9 +144,9 @@ describe.skipIf('missing' in broker)(
           },
           processes,
         )
-        expect(measured).toMatch(/^tocsin_detector_commit_duration_seconds_bucket\{le="10"\} [1-9]/m)
-        expect(measured).toMatch(/^tocsin_detector_operator_records_in\{operator="transactions"\} [1-9]/m)
-        expect(measured).toMatch(/^tocsin_detector_time_ratio\{use="idle"\} 0\.\d+/m)
+        expect(measured).toMatch(/^tocsin_detector_commit_duration_seconds_bucket\{chain="\d+",le="10"\} [1-9]/m)
+        expect(measured).toMatch(/^tocsin_detector_operator_records_in\{operator="transactions",chain="\d+"\} [1-9]/m)
+        expect(measured).toMatch(/^tocsin_detector_time_ratio\{use="idle",chain="\d+"\} 0\.\d+/m)
       }
     })
 

@@ -14,7 +14,7 @@ import {
 } from '@tocsin/chain-model'
 import { openTestChain, type TestChain } from '@tocsin/demo'
 import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
-import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
+import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
 import { afterEach, describe, expect, test } from 'vitest'
 import { sample, until } from '../bad-input/expectations.ts'
@@ -90,7 +90,11 @@ async function watch(chain: TestChain, folder: string, how: 'subscribe' | 'poll'
       },
     },
   )
-  const running = startIngestor(config, { log, logger: silentLogger, metrics, prefix: 'tocsin' }, ending.signal)
+  const running = startIngestor(
+    chainsOf(config),
+    { log, logger: silentLogger, metrics, prefix: 'tocsin' },
+    ending.signal,
+  )
   let stopped: Promise<void> | undefined
   const stop = () =>
     (stopped ??= (async () => {

@@ -9,7 +9,7 @@ import { alertCodec, alertsTopic, transactionsCodec, transactionsTopic, type Ale
 import type { TestChain } from '@tocsin/demo'
 import { detectorSettings, startDetector } from '@tocsin/detector'
 import { type EventLog, openEmbeddedLog } from '@tocsin/event-log'
-import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
+import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, type Flags, loadSettings, type SettingsTable, silentLogger } from '@tocsin/service-kit'
 import type { JobProgress } from '@tocsin/stream-core'
 import { expect } from 'vitest'
@@ -43,16 +43,18 @@ export async function startPipeline(chain: TestChain, parameters: readonly strin
     loadSettings({ table }, { env: {}, flags }).table
 
   const ingestor = startIngestor(
-    settings(ingestorSettings, {
-      rpc: chain.rpcUrl,
-      from: '0',
-      'poll-interval': '20 ms',
-      'finality-depth': String(chain.finalityDepth),
-      prices: files.prices,
-      tokens: [files.tokens],
-      labels: [files.labels],
-      'chain-id': String(chain.chainId),
-    }),
+    chainsOf(
+      settings(ingestorSettings, {
+        rpc: chain.rpcUrl,
+        from: '0',
+        'poll-interval': '20 ms',
+        'finality-depth': String(chain.finalityDepth),
+        prices: files.prices,
+        tokens: [files.tokens],
+        labels: [files.labels],
+        'chain-id': String(chain.chainId),
+      }),
+    ),
     { log, logger, metrics, prefix },
     signal,
   )

@@ -67,7 +67,9 @@ describe('tocsin start', () => {
       expect([path, await statusOf(path)]).toEqual([path, 200])
     }
     await expect.poll(() => statusOf('/health/ready'), { timeout: 10_000 }).toBe(200) // once the first batch is read
-    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^tocsin_ingestor_blocks_total [1-9]\d*$/m)
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
+      /^tocsin_ingestor_blocks_total\{chain="31337"\} [1-9]\d*$/m,
+    )
   })
 
   test(
@@ -213,7 +215,7 @@ async function followsBeyond(url: string, head: number): Promise<void> {
 }
 
 async function measure(url: string, name: string): Promise<number> {
-  const line = new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${url}/metrics`)).text())
+  const line = new RegExp(`^${name}\\{chain="31337"\\} (\\S+)$`, 'm').exec(await (await fetch(`${url}/metrics`)).text())
   return Number(line?.[1] ?? Number.NaN)
 }
 

@@ -190,8 +190,10 @@ describe('startDetector', () => {
     stop.abort()
     await running
     const exposition = await metrics.exposition()
-    expect(exposition).toMatch(/tocsin_detector_elements \d{2,}/)
-    expect(exposition).toMatch(/tocsin_detector_suppressed_total\{detector="running-total",reason="cool-down"\} \d/)
+    expect(exposition).toMatch(/tocsin_detector_elements\{chain="1"\} \d{2,}/)
+    expect(exposition).toMatch(
+      /tocsin_detector_suppressed_total\{detector="running-total",reason="cool-down",chain="1"\} \d/,
+    )
   }, 60_000)
 
   test('error: wrong parameters stop it before anything is opened', async () => {

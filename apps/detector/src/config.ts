@@ -3,12 +3,11 @@ import { refusedNames, refusedParameters } from './configure.ts'
 
 /** What the detector process reads besides the shared settings. */
 export const detectorSettings = defineSettings({
-  chainId: setting.integer({
+  chainId: setting.chainIds({
     env: 'TOCSIN_CHAIN_ID',
     flag: 'chain-id',
-    doc: 'The chain to watch: which transactions topic is read.',
-    default: 1,
-    min: 1,
+    doc: 'The chains to watch, each by a job of its own: whose transactions topics are read.',
+    default: [1],
   }),
   detectors: setting.list({
     env: 'TOCSIN_DETECTORS',
@@ -27,7 +26,7 @@ export const detectorSettings = defineSettings({
   stateFolder: setting.path({
     env: 'TOCSIN_DETECTOR_STATE_FOLDER',
     flag: 'state-folder',
-    doc: 'Where the detector keeps checkpoints of its state. A copy of what the log says: it may be deleted.',
+    doc: 'Where the detector keeps checkpoints of its state, of several chains each in a folder below. A copy of what the log says: it may be deleted.',
     default: '.tocsin/detector',
   }),
   alertPartitions: setting.integer({

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { deadLetterCodec, deadLettersTopic } from '@tocsin/chain-model'
 import type { EventLog, Group, KafkaGroupOptions, TopicSpec } from '@tocsin/event-log'
 import {
@@ -193,23 +194,52 @@ export interface DetectorDependencies {
   readonly clock: () => number
   /** In [0, 1): spreads retries. */
   readonly random: () => number
-  readonly onProgress?: (progress: JobProgress) => void
+  readonly onProgress?: (progress: JobProgress, chainId: number) => void
 }
 
 export type DetectorConfig = SettingsOf<typeof detectorSettings> & { readonly topicPrefix: string }
 
 /**
- * Watches one chain until `signal` aborts: opens the job, and opens it again with back-off when what failed may come
- * back (the log cannot be reached, a commit's outcome is unknown). All else is thrown.
+ * Watches each chain by a job of its own until `signal` aborts, and opens a job again with back-off when what failed may
+ * come back (the log cannot be reached, a commit's outcome is unknown). All else is thrown: of several chains when the
+ * others have ended too, since none of them waits for another, and told at once.
  * @throws {ParameterError} before anything is opened.
  */
 export async function startDetector(
   config: DetectorConfig,
+  dependencies: DetectorDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { chainId: chainIds, stateFolder } = config
+  configureDetectors(config.detectors, parseOverrides(config.parameters))
+  const [only, another] = chainIds
+  if (only !== undefined && another === undefined) return watchChain({ ...config, chainId: only }, dependencies, signal)
+  const ends = await Promise.allSettled(
+    chainIds.map(async (chainId) => {
+      const logger = dependencies.logger.at(`detector/${chainId}`)
+      try {
+        const of = { ...config, chainId, stateFolder: join(stateFolder, String(chainId)) }
+        await watchChain(of, { ...dependencies, logger }, signal)
+      } catch (error) {
+        if (!signal.aborted) {
+          logger.error(error)
+          logger.error('the detection of this chain has stopped; the others go on', { chainId })
+        }
+        throw error
+      }
+    }),
+  )
+  const failed = ends.find((end) => end.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+}
+
+async function watchChain(
+  config: Omit<DetectorConfig, 'chainId'> & { readonly chainId: number },
   { log, openGroup, logger, metrics, clock, random, onProgress }: DetectorDependencies,
   signal: AbortSignal,
 ): Promise<void> {
   const detectors = configureDetectors(config.detectors, parseOverrides(config.parameters))
-  const measures = detectionMetrics(metrics)
+  const measures = detectionMetrics(metrics.with({ chain: String(config.chainId) }))
   logger.info('watching', { chainId: config.chainId, detectors: detectors.map(({ id }) => id).join(',') })
   const outage = createOutage(logger, 'detection')
   const putAside = putAsideTeller(logger)
@@ -235,7 +265,7 @@ export async function startDetector(
       onProgress: (progress: JobProgress) => {
         measures.progress(progress)
         tellWaiting(progress)
-        onProgress?.(progress)
+        onProgress?.(progress, config.chainId)
       },
     }
     if (openGroup === undefined) {

@@ -21,7 +21,7 @@ import { systemClock, systemWait } from './rpc/clock.ts'
 import { endpointObserver } from './rpc/endpoint-observer.ts'
 import { openTransport } from './rpc/open-endpoints.ts'
 import type { RpcEndpoint } from './rpc/rpc-endpoint.ts'
-import { telling, type Health } from './source-health.ts'
+import { telling, type ChainHealth } from './source-health.ts'
 import type { ChainSource } from './sources/chain-source.ts'
 import { jsonRpcSource } from './sources/json-rpc-source.ts'
 import { pooledSource } from './sources/pooled-source.ts'
@@ -35,11 +35,11 @@ export async function followNode(
   deps: IngestorDeps,
   { knowledge, priceFeeds }: Told,
   metrics: IngestorMetrics,
-  health: Health,
+  health: ChainHealth,
   signal: AbortSignal,
 ): Promise<void> {
   const logger = deps.logger.at('ingestor/chain')
-  const told = telling(metrics, health, logger)
+  const told = telling(metrics.failures, health, logger)
   const chain = chainFacts(chainId)
   const sources = endpoints.map((endpoint) =>
     jsonRpcSource({
@@ -103,8 +103,12 @@ export async function followNode(
     ...{ endpoints, chainId, config, knowledge, decoder, feeds, pricer, metrics, logger },
     mined: mempool !== null,
   })
-  const progress = catchUp(chainId, config, (at) => deps.onProgress?.(at))
-  const follower = tellingResume(config.from, logger, followObserver(metrics, told, logger, now, progress))
+  const progress = catchUp(chainId, config, (at) => deps.onProgress?.(at, chainId))
+  const follower = tellingResume(
+    config.from,
+    logger,
+    followObserver(metrics, { ...told, stands: (at) => health.stands(at) }, logger, now, progress),
+  )
   try {
     const chainFollowed = followChain(
       {

@@ -1,3 +1,4 @@
+export { chainsOf, ChainSettingsError } from './chains-of.ts'
 export { fallbackFinalityDepth, ingestorSettings, type IngestorConfig } from './config.ts'
 export * from './decode/decode-block.ts'
 export * from './ingest.ts'
@@ -16,5 +17,6 @@ export { pushPriceSource, type PriceSource, type PushPriceSource } from './price
 export { RecordingError } from './sources/recording-file.ts'
 export * from './sources/recording-source.ts'
 export type { SourceBlock } from './sources/source-block.ts'
+export type { RunningChain } from './start-chain.ts'
 export * from './start-ingestor.ts'
 export * from './verify/endpoint-answer-error.ts'

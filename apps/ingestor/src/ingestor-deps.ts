@@ -14,7 +14,7 @@ export interface IngestorDeps {
   /** A live price source beside those of the settings: the demo's market. */
   readonly priceSource?: PriceSource
   /** Of a recording, or of a node's history while the log is far behind; null: it is there. */
-  readonly onProgress?: (progress: IngestProgress | null) => void
+  readonly onProgress?: (progress: IngestProgress | null, chainId: number) => void
   /** Ms; the process's clock. */
   readonly now?: () => number
 }

@@ -1,6 +1,14 @@
 import type { Metrics } from '@tocsin/service-kit'
 
-/** What the ingestor measures. */
+/** Errors, also of a chain whose id is not known yet. */
+export const failuresMetric = (metrics: Metrics) =>
+  metrics.counter({
+    name: 'tocsin_ingestor_failures_total',
+    help: 'Errors by code; each is tried again or kept as a dead letter.',
+    labels: ['code'],
+  })
+
+/** What the ingestor measures of one chain; `metrics` says of which. */
 export const ingestorMetrics = (metrics: Metrics) => ({
   blocks: metrics.counter({ name: 'tocsin_ingestor_blocks_total', help: 'Blocks sealed in the log.' }),
   transactions: metrics.counter({ name: 'tocsin_ingestor_transactions_total', help: 'Transactions written.' }),
@@ -21,11 +29,11 @@ export const ingestorMetrics = (metrics: Metrics) => ({
     name: 'tocsin_ingestor_quarantined_info',
     help: '1 while a branch is not followed: it contradicts a final block, or flips.',
   }),
-  failures: metrics.counter({
-    name: 'tocsin_ingestor_failures_total',
-    help: 'Errors by code; each is tried again or kept as a dead letter.',
-    labels: ['code'],
+  stopped: metrics.gauge({
+    name: 'tocsin_ingestor_stopped_info',
+    help: '1 once a chain’s work has ended with an error while other chains of the process go on.',
   }),
+  failures: failuresMetric(metrics),
   calls: metrics.counter({
     name: 'tocsin_ingestor_calls_total',
     help: 'JSON-RPC calls by endpoint, method and outcome: ok, error, unavailable, limited.',

@@ -1,26 +1,29 @@
 import type { IngestorConfig } from './config.ts'
 import { ingestRecording } from './ingest.ts'
-import type { IngestorMetrics } from './metrics.ts'
-import { openRecording } from './sources/recording-source.ts'
 import type { IngestorDeps, Told } from './ingestor-deps.ts'
+import { ingestorMetrics, type IngestorMetrics } from './metrics.ts'
+import { writePrices, type WritePricesDeps } from './prices/write-prices.ts'
+import { openRecording } from './sources/recording-source.ts'
 
-/** Writes the recorded blocks that the settings name to the log. */
+/** Writes the recorded blocks that the settings name to the log, and the prices of their chains. */
 export async function readRecordings(
   config: IngestorConfig,
-  deps: IngestorDeps,
+  deps: IngestorDeps & Pick<WritePricesDeps, 'failed' | 'well'>,
   told: Told,
-  metrics: IngestorMetrics,
-  failed: (error: unknown) => void,
-  well: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, prefix, logger } = deps
+  const { log, prefix, logger, failed, well } = deps
   const recording = await openRecording(config.recordings, {
     ...(config.chainId === null ? {} : { chainId: config.chainId }),
     onNotice: ({ message }) => logger.info(message),
   })
-  let seen = 0
-  await ingestRecording({
+  const ofChain = new Map<number, { readonly metrics: IngestorMetrics; seen: number }>()
+  for (const { chainId } of recording.chains)
+    ofChain.set(chainId, { metrics: ingestorMetrics(deps.metrics.with({ chain: String(chainId) })), seen: 0 })
+  const prices = [...ofChain].map(([chainId, { metrics }], at) =>
+    writePrices(config, chainId, { ...deps, knowledge: told.knowledge, metrics, keepsBadLines: at === 0 }, signal),
+  )
+  const blocks = ingestRecording({
     recording,
     log,
     prefix,
@@ -29,11 +32,16 @@ export async function readRecordings(
     onRetry: failed,
     onProgress: (progress) => {
       well()
-      metrics.blocks.inc(Math.max(0, progress.blocks - seen))
-      metrics.headBlock.set(progress.blockNumber)
-      seen = progress.blocks
-      deps.onProgress?.(progress)
+      const counted = ofChain.get(progress.chainId)
+      if (counted !== undefined) {
+        counted.metrics.blocks.inc(Math.max(0, progress.blocks - counted.seen))
+        counted.metrics.headBlock.set(progress.blockNumber)
+        counted.seen = progress.blocks
+      }
+      deps.onProgress?.(progress, progress.chainId)
     },
+  }).then(() => {
+    for (const chainId of ofChain.keys()) deps.onProgress?.(null, chainId)
   })
-  deps.onProgress?.(null)
+  await Promise.all([...prices, blocks])
 }

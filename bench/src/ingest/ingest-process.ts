@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { openEmbeddedLog, openKafkaLog } from '@tocsin/event-log'
-import { ingestorSettings, startIngestor } from '@tocsin/ingestor'
+import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
 import { rounded } from '../measure.ts'
 
@@ -27,13 +27,17 @@ const { ingestor: config } = loadSettings(
 const metrics = createMetrics()
 const ending = new AbortController()
 const [began, before] = [performance.now(), process.cpuUsage()]
-const running = startIngestor(config, { log, logger: silentLogger, metrics, prefix: run.prefix }, ending.signal)
+const running = startIngestor(
+  chainsOf(config),
+  { log, logger: silentLogger, metrics, prefix: run.prefix },
+  ending.signal,
+)
 let failure: Error | undefined
 running.done.catch((cause: unknown) => (failure = new Error('The ingestor ended.', { cause })))
 
 const sample = async (name: string): Promise<number> => {
-  const line = (await metrics.exposition()).split('\n').find((one) => one.startsWith(`${name} `))
-  return line === undefined ? 0 : Number(line.slice(name.length + 1))
+  const line = (await metrics.exposition()).split('\n').find((one) => one.startsWith(`${name}{`))
+  return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ')))
 }
 const tell = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`)
 let told = 0

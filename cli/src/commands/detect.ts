@@ -12,11 +12,13 @@ export const detect = defineCommand(
     runs: 'until-stopped',
     summary: 'Run the detectors over the log and write alerts.',
     about: [
-      'Reads one chain’s transactions and the prices from Kafka, runs the detectors and writes alerts, exactly once, until it',
-      'is stopped. Started again it goes on where it was.',
+      'Reads a chain’s transactions and prices from Kafka, runs the detectors and writes alerts, exactly once, until it is',
+      'stopped. Started again it goes on where it was. Of several chains (--chain-id 1,8453) each has a job of its own, and',
+      'none waits for another.',
     ].join('\n'),
     examples: [
       'tocsin detect --kafka-brokers localhost:9092 --chain-id 1',
+      'tocsin detect --kafka-brokers localhost:9092 --chain-id 1,8453',
       'TOCSIN_KAFKA_BROKERS=kafka:9092 tocsin detect --detectors transfer-volume',
     ],
     settings: { shared: sharedSettings, cluster: clusterSettings, detector: detectorSettings, ops: opsSettings },
@@ -24,10 +26,13 @@ export const detect = defineCommand(
     run: async ({ settings, lifecycle, log, io }) => {
       const eventLog = openClusterLog(settings, 'detect', lifecycle)
       const metrics = createMetrics({ process: true })
-      let progress: JobProgress | undefined
+      const { chainId: chainIds } = settings.detector
+      const progress = new Map<number, JobProgress>()
       const ops = await startOpsServer({
         metrics,
-        checks: { detection: () => detectionCheck(progress) },
+        checks: Object.fromEntries(
+          chainIds.map((chainId) => [`chain-${chainId}`, () => detectionCheck(progress.get(chainId))]),
+        ),
         port: settings.ops.opsPort,
         host: settings.ops.opsHost,
       })
@@ -42,8 +47,8 @@ export const detect = defineCommand(
           metrics,
           clock: io.clock,
           random: io.random,
-          onProgress: (now) => {
-            progress = now
+          onProgress: (now, chainId) => {
+            progress.set(chainId, now)
           },
         },
         lifecycle.signal,

@@ -1,5 +1,6 @@
 import { configureDetectors, detectorSettings, parseOverrides, type DetectionShards } from '@tocsin/detector'
 import type { SettingsOf } from '@tocsin/service-kit'
+import { UsageError } from '../words.ts'
 
 /** What says which job of a chain's detection is meant, and into which tasks it is cut: as `tocsin detect` is given it. */
 export const detectionJobSettings = {
@@ -10,16 +11,28 @@ export const detectionJobSettings = {
   shards: detectorSettings.shards,
 }
 
-export const detectionJobOf = ({
+/** One for each chain. */
+export const detectionJobsOf = ({
   shared,
   detector,
 }: {
   readonly shared: { readonly topicPrefix: string }
   readonly detector: SettingsOf<typeof detectionJobSettings>
-}): DetectionShards => ({
-  prefix: shared.topicPrefix,
-  chainId: detector.chainId,
-  job: detector.job,
-  shards: detector.shards,
-  detectors: configureDetectors(detector.detectors, parseOverrides(detector.parameters)),
-})
+}): readonly DetectionShards[] =>
+  detector.chainId.map((chainId) => ({
+    prefix: shared.topicPrefix,
+    chainId,
+    job: detector.job,
+    shards: detector.shards,
+    detectors: configureDetectors(detector.detectors, parseOverrides(detector.parameters)),
+  }))
+
+/** The job of the one chain that is named. @throws {UsageError} several are */
+export function detectionJobOf(settings: Parameters<typeof detectionJobsOf>[0]): DetectionShards {
+  const [job, another] = detectionJobsOf(settings)
+  if (job === undefined || another !== undefined)
+    throw new UsageError(
+      `a savepoint is of one chain, and ${settings.detector.chainId.length} are named: give its --chain-id.`,
+    )
+  return job
+}

@@ -49,7 +49,7 @@ describe('tocsin ledger', () => {
     expect(await tocsin(whole)).toEqual({
       code: 0,
       stdout: [
-        '3 blocks, 7 to 9, 0 transactions, 0 events; final up to none',
+        'local chain (chain 31337): 3 blocks, 7 to 9, 0 transactions, 0 events; final up to none',
         '1 reverted:',
         `  block 8 ${hash(8)} at offset 2`,
         'The ledger holds: no block is missing, every parent is linked, all counts agree.',
@@ -62,7 +62,7 @@ describe('tocsin ledger', () => {
     expect(await tocsin([sealed(7, 0), sealed(9, 1)])).toEqual({
       code: 1,
       stdout: [
-        '2 blocks, 7 to 9, 0 transactions, 0 events; final up to none',
+        'local chain (chain 31337): 2 blocks, 7 to 9, 0 transactions, 0 events; final up to none',
         '0 reverted',
         'The ledger does not hold, 1 fault:',
         '  block 9: it follows block 7 (offset 1)',
@@ -83,6 +83,23 @@ describe('tocsin ledger', () => {
         faults: [{ offset: null, block: 10, what: 'the log ends with block 9' }],
       },
     })
+  })
+
+  test('behavior: of several chains each is proven and named, and one that does not hold is exit code 1', async () => {
+    const { code, stdout } = await tocsin(whole, '--chain-id', '31337,8453')
+    expect([code, stdout.split('\n').filter((line) => line.includes('chain '))]).toEqual([
+      1,
+      [
+        'local chain (chain 31337): 3 blocks, 7 to 9, 0 transactions, 0 events; final up to none',
+        expect.stringMatching(/^\w.* \(chain 8453\): no blocks; final up to none$/),
+        '  nothing of chain 8453 was ever written to this log',
+      ],
+    ])
+    const json = await tocsin(whole, '--chain-id', '31337,8453', '--json')
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { chainId: 31337, faults: [] },
+      { chainId: 8453, blocks: [] },
+    ])
   })
 
   test('error: a chain that was never ingested, and a folder that is none', async () => {

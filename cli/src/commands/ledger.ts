@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { detectorSettings } from '@tocsin/detector'
 import { openEmbeddedLog, UnknownTopicError, type EventLog } from '@tocsin/event-log'
-import { proveLedger, type LedgerFault, type LedgerProof } from '@tocsin/ingestor'
+import { chainFacts, proveLedger, type LedgerFault, type LedgerProof } from '@tocsin/ingestor'
 import { createProgressBar, defineSettings, exitCodes, setting, sharedSettings } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
 import { checkCluster, openClusterLog } from '../cluster-log.ts'
@@ -21,7 +21,7 @@ const settings = {
     to: setting.integer({ flag: 'to', doc: 'The last block that must be there.', min: 0, default: null }),
     json: setting.boolean({
       flag: 'json',
-      doc: 'Print one JSON object: every block of the range, what was reverted, and the faults.',
+      doc: 'Print one JSON object, of several chains an array: every block of the range, what was reverted, and the faults.',
       default: false,
     }),
   }),
@@ -33,7 +33,7 @@ export const ledger = defineCommand(
     runs: 'to-end',
     summary: 'Prove that the log holds every block of a chain, or say what is missing.',
     about: [
-      'Reads a chain’s transactions topic from its beginning and believes nothing: every block stands on its parent by number',
+      'Reads each chain’s transactions topic from its beginning and believes nothing: a block stands on its parent by number',
       'and hash, the transactions and events before its seal are as many as the seal says, sequence numbers have no gap,',
       'reverts take back the newest block and nothing final, and of the blocks from --from to --to none is missing.',
       '',
@@ -62,20 +62,26 @@ export const ledger = defineCommand(
       const { shared, detector, ledger: asked } = given
       const range = { from: asked.from ?? undefined, to: asked.to ?? undefined }
       const bar = createProgressBar({ stream: io.stderr, now: io.clock, label: 'ledger', unit: 'records' })
-      const proof = await proveLedger(
-        log,
-        { prefix: shared.topicPrefix, chainId: detector.chainId },
-        { range, signal: lifecycle.signal, onProgress: (progress) => bar.update(progress) },
-      )
-        .catch((error: unknown) => {
-          if (!(error instanceof UnknownTopicError)) throw error
-          return unknownChain(detector.chainId)
-        })
-        .finally(() => bar.end())
-      await io.stdout.write(
-        asked.json ? `${JSON.stringify({ chainId: detector.chainId, ...proof }, null, 2)}\n` : textOf(proof),
-      )
-      return proof.faults.length === 0 ? exitCodes.done : exitCodes.failed
+      const proofs: ChainProof[] = []
+      try {
+        for (const chainId of detector.chainId) {
+          const proof = await proveLedger(
+            log,
+            { prefix: shared.topicPrefix, chainId },
+            { range, signal: lifecycle.signal, onProgress: (progress) => bar.update(progress) },
+          ).catch((error: unknown) => {
+            if (!(error instanceof UnknownTopicError)) throw error
+            return unknownChain(chainId)
+          })
+          proofs.push({ chainId, ...proof })
+        }
+      } finally {
+        bar.end()
+      }
+      const [only, another] = proofs
+      const json = () => JSON.stringify(another === undefined ? only : proofs, null, 2)
+      await io.stdout.write(asked.json ? `${json()}\n` : proofs.map(textOf).join('\n'))
+      return proofs.every(({ faults }) => faults.length === 0) ? exitCodes.done : exitCodes.failed
     },
   },
   knownSettings,
@@ -90,6 +96,10 @@ async function openLog(given: Context['settings'], lifecycle: Context['lifecycle
   return log
 }
 
+interface ChainProof extends LedgerProof {
+  readonly chainId: number
+}
+
 const unknownChain = (chainId: number): LedgerProof => ({
   blocks: [],
   reverted: [],
@@ -100,7 +110,7 @@ const unknownChain = (chainId: number): LedgerProof => ({
 /** So many faults and reverts are told; `--json` has all. */
 const mostTold = 20
 
-function textOf({ blocks, reverted, final, faults }: LedgerProof): string {
+function textOf({ chainId, blocks, reverted, final, faults }: ChainProof): string {
   const number = (value: number) => value.toLocaleString('en-US')
   const sum = (of: 'transactions' | 'events') => number(blocks.reduce((total, block) => total + block[of], 0))
   const [first, last] = [blocks[0], blocks.at(-1)]
@@ -113,7 +123,7 @@ function textOf({ blocks, reverted, final, faults }: LedgerProof): string {
     ...(all.length > mostTold ? [`  and ${number(all.length - mostTold)} more: --json has all`] : []),
   ]
   return [
-    `${range}; final up to ${final ?? 'none'}`,
+    `${titleOf(chainId)}: ${range}; final up to ${final ?? 'none'}`,
     `${number(reverted.length)} reverted${reverted.length === 0 ? '' : ':'}`,
     ...told(reverted, (block) => `block ${block.number} ${block.hash ?? ''} at offset ${block.offset}`),
     ...(faults.length === 0
@@ -125,6 +135,11 @@ function textOf({ blocks, reverted, final, faults }: LedgerProof): string {
     ...told(faults, lineOf),
     '',
   ].join('\n')
+}
+
+const titleOf = (chainId: number): string => {
+  const { name } = chainFacts(chainId)
+  return name === `chain ${chainId}` ? name : `${name} (chain ${chainId})`
 }
 
 const lineOf = ({ offset, block, what }: LedgerFault): string =>

@@ -33,7 +33,10 @@ export const savepointRestore = defineCommand(
         }),
       }),
     },
-    check: ({ settings }) => checkCluster(settings, 'savepoint restore'),
+    check: ({ settings }) => {
+      checkCluster(settings, 'savepoint restore')
+      detectionJobOf(settings)
+    },
     run: async ({ settings, word, lifecycle, io }) => {
       const job = detectionJobOf(settings)
       const log = openClusterLog(settings, 'savepoint', lifecycle)

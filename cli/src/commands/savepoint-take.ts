@@ -24,7 +24,10 @@ export const savepointTake = defineCommand(
     examples: ['tocsin savepoint take detection.savepoint --kafka-brokers localhost:9092 --chain-id 1 --shards 2'],
     positional: { name: 'FILE', doc: 'what to write.', count: 'one' },
     settings: { shared: sharedSettings, cluster: clusterSettings, detector: detectionJobSettings },
-    check: ({ settings }) => checkCluster(settings, 'savepoint take'),
+    check: ({ settings }) => {
+      checkCluster(settings, 'savepoint take')
+      detectionJobOf(settings)
+    },
     run: async ({ settings, word, lifecycle, io }) => {
       const job = detectionJobOf(settings)
       const log = openClusterLog(settings, 'savepoint', lifecycle)

@@ -3,11 +3,18 @@ import { alertsApiSettings, startAlertsApi } from '@tocsin/alerts-api'
 import { startDemo } from '@tocsin/demo'
 import { createAlertsTopic, detectorSettings, startDetector } from '@tocsin/detector'
 import { openEmbeddedLog } from '@tocsin/event-log'
-import { ingestorSettings, startIngestor, type PriceSource } from '@tocsin/ingestor'
+import {
+  ingestorSettings,
+  startIngestor,
+  type IngestorConfig,
+  type PriceSource,
+  type RunningChain,
+} from '@tocsin/ingestor'
 import { aborted, createMetrics, defineSettings, sharedSettings, type Logger } from '@tocsin/service-kit'
 import type { JobProgress } from '@tocsin/stream-core'
 import { knownSettings } from '../all-settings.ts'
 import { defineCommand, type CommandContext } from '../command.ts'
+import { chainsFrom } from '../chains-from.ts'
 import { builtDashboard } from '../dashboard-folder.ts'
 import { openDataFolder } from '../data-folder.ts'
 import { describedDetectors } from '../described-detectors.ts'
@@ -38,15 +45,18 @@ export const start = defineCommand(
       'Runs everything in one process on embedded parts: a log and a PostgreSQL in the data folder, the ingestor, the',
       'detectors, the alerts API and the dashboard. Without --rpc it also runs a local EVM chain with real token and',
       'exchange contracts, ordinary traffic and staged frauds, one of which a reorg takes back. Prints one URL when it is',
-      'ready. Ctrl-C ends it; a second start goes on where it was.',
+      'ready. Ctrl-C ends it; a second start goes on where it was. Several chains are watched side by side: mark what is of',
+      'one with its chain id, as in --rpc 1=https://a,8453=https://b.',
     ].join('\n'),
     examples: [
       'tocsin start',
       'tocsin start --rpc https://your-node --prices prices.csv',
+      'tocsin start --rpc 1=https://your-node,8453=https://another --prices prices.csv',
       'tocsin start --data /var/lib/tocsin --port 8080',
     ],
     settings,
-    check: ({ settings: { api } }) => {
+    check: ({ settings: { api, ingestor } }) => {
+      nodesOf(ingestor)
       if (api.dashboardFolder === null && builtDashboard() === null) {
         throw new UsageError('the dashboard is not built: run npm run build, or name it with --dashboard-folder.')
       }
@@ -71,38 +81,49 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
   const apiPort = await freePort(config.api.apiHost, config.api.apiPort, isDefaultPort ? portsTried : 1)
   if (apiPort !== config.api.apiPort) log.warn('the port is taken', { port: config.api.apiPort, instead: apiPort })
 
-  const chain = config.ingestor.rpc.length === 0 ? await openDemoChain(config, lifecycle, log) : nodeOf(config)
+  const nodes = nodesOf(config.ingestor)
+  const followsNodes = nodes.some(({ rpc }) => rpc.length > 0)
+  const chain = followsNodes ? startedNodes(nodes) : await openDemoChain(nodes, config, lifecycle, log)
   signal.throwIfAborted()
 
   const ingestor = startIngestor(
-    chain.ingestor,
+    chain.ingestors,
     { log: eventLog, logger: log.at('ingestor'), metrics, prefix: topicPrefix, now: io.now, ...chain.prices },
     signal,
   )
   ingestor.done.catch(() => undefined) // awaited below
   lifecycle.onStop('the ingestor', () => ingestor.done.catch(() => undefined))
 
-  let progress: JobProgress | undefined
-  let chainId: number | null = null
   // The dashboard, health and metrics do not wait for a node that does not answer: they say so.
-  const detecting = ingestor.chainId.then((found) => {
-    chainId = found
-    return startDetector(
-      { ...config.detector, chainId: found, stateFolder: join(data, `detector-${found}`), topicPrefix },
-      {
-        log: eventLog,
-        logger: log.at('detector'),
-        metrics,
-        clock: io.clock,
-        random: io.random,
-        onProgress: (now) => {
-          progress = now
+  const watched = ingestor.chains.map((one): WatchedChain => {
+    const watching: WatchedChain = { ...one, found: null, progress: null, detecting: Promise.resolve() }
+    watching.detecting = one.chainId.then((found) => {
+      watching.found = found
+      return startDetector(
+        { ...config.detector, chainId: [found], stateFolder: join(data, `detector-${found}`), topicPrefix },
+        {
+          log: eventLog,
+          logger: log.at(ingestor.chains.length === 1 ? 'detector' : `detector/${found}`),
+          metrics,
+          clock: io.clock,
+          random: io.random,
+          onProgress: (now) => {
+            watching.progress = now
+          },
         },
-      },
-      signal,
-    )
+        signal,
+      )
+    })
+    return watching
+  })
+  // One that cannot go on does not end the others.
+  const detecting = Promise.allSettled(watched.map((one) => one.detecting)).then((ends) => {
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   })
   detecting.catch(() => undefined) // awaited below
+  for (const { detecting: ends } of watched.length > 1 ? watched : [])
+    ends.catch((error: unknown) => signal.aborted || log.at('detector').error(error))
   lifecycle.onStop('the detector', () => detecting.catch(() => undefined))
 
   await createAlertsTopic(eventLog, topicPrefix, config.detector.alertPartitions)
@@ -120,8 +141,14 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
       metrics,
       neighbours: {
         detectors: describedDetectors(),
-        ingestor: () => ({ chainId, follows: chain.name, ...stateOf(ingestor.checks) }),
-        detector: () => progress ?? null,
+        ingestor: () =>
+          oneOrAll(watched.map(({ found, check }) => ({ chainId: found, follows: chain.name, ...check() }))),
+        detector: () =>
+          oneOrAll(
+            watched.map(
+              ({ found, progress }) => progress && { ...(watched.length > 1 && { chainId: found }), ...progress },
+            ),
+          ),
       },
       now: io.now,
       random: io.random,
@@ -139,24 +166,38 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
 
 interface StartedChain {
   readonly name: string
-  readonly ingestor: Parameters<typeof startIngestor>[0]
+  readonly ingestors: readonly IngestorConfig[]
   readonly prices: { readonly priceSource?: PriceSource }
   /** Rejects when the chain cannot go on. */
   readonly running: Promise<unknown>
 }
 
-const nodeOf = ({ ingestor }: Context['settings']): StartedChain => ({
+interface WatchedChain extends RunningChain {
+  found: number | null
+  progress: JobProgress | null
+  detecting: Promise<void>
+}
+
+/** As one process always showed it; of several chains a list. */
+const oneOrAll = <T>(all: readonly T[]): T | readonly T[] | null => (all.length > 1 ? all : (all[0] ?? null))
+
+const nodesOf = (ingestor: Context['settings']['ingestor']): readonly IngestorConfig[] =>
+  chainsFrom({ ...ingestor, to: { others: null, chains: new Map() }, recordings: [] })
+
+const startedNodes = (nodes: readonly IngestorConfig[]): StartedChain => ({
   name: 'a node',
-  ingestor: { ...ingestor, to: null, recordings: [] },
+  ingestors: nodes,
   prices: {},
   running: Promise.resolve(),
 })
 
 async function openDemoChain(
-  { ingestor, start: { data } }: Context['settings'],
+  [ingestor]: readonly IngestorConfig[],
+  { start: { data } }: Context['settings'],
   lifecycle: Context['lifecycle'],
   log: Logger,
 ): Promise<StartedChain> {
+  if (ingestor === undefined) throw new Error('assertion: settings without an endpoint are of one chain')
   const folder = join(data, 'demo-chain')
   const demo = await startDemo({
     folder,
@@ -166,25 +207,20 @@ async function openDemoChain(
   lifecycle.onStop('the local chain', () => demo.stop())
   return {
     name: 'the local chain',
-    ingestor: {
-      ...ingestor,
-      rpc: [demo.rpcUrl],
-      chainId: demo.chainId,
-      from: demo.startBlock,
-      to: null,
-      finalityDepth: ingestor.finalityDepth ?? demo.finalityDepth,
-      recordings: [],
-      tokens: [...ingestor.tokens, demo.tokensFile],
-      labels: [...ingestor.labels, demo.labelsFile],
-    },
+    ingestors: [
+      {
+        ...ingestor,
+        rpc: [demo.rpcUrl],
+        chainId: demo.chainId,
+        from: demo.startBlock,
+        finalityDepth: ingestor.finalityDepth ?? demo.finalityDepth,
+        tokens: [...ingestor.tokens, demo.tokensFile],
+        labels: [...ingestor.labels, demo.labelsFile],
+      },
+    ],
     prices: { priceSource: demo.priceSource },
     running: demo.mining,
   }
-}
-
-function stateOf(checks: ReturnType<typeof startIngestor>['checks']): object {
-  const state = checks['source']?.()
-  return state === undefined || state instanceof Promise ? {} : state
 }
 
 /** Addresses of parts are told without `http://`: the one URL that is printed is the one to open. */

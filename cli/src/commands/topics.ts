@@ -8,7 +8,7 @@ import { clusterSettings } from '../cluster-settings.ts'
 import { defineCommand, type Given } from '../command.ts'
 import type { Io } from '../io.ts'
 import { UsageError } from '../words.ts'
-import { detectionJobOf, detectionJobSettings } from './detection-job.ts'
+import { detectionJobsOf, detectionJobSettings } from './detection-job.ts'
 
 const actions = ['list', 'check', 'create', 'repair', 'trim'] as const
 type Action = (typeof actions)[number]
@@ -37,7 +37,7 @@ export const topics = defineCommand(
     runs: 'to-end',
     summary: 'List, check, create, repair and trim the topics that they meet in.',
     about: [
-      'The topics of one chain’s pipeline: transactions, prices, alerts, dead letters; and those of the detector’s tasks:',
+      'The topics of each chain’s pipeline: transactions, prices, alerts, dead letters; and those of the detector’s tasks:',
       'progress, checkpoints and, with several shards, what the tasks tell each other. Which these are follows from the',
       'detectors and the shards: give the same --detectors, --param, --job and --shards as to detect.',
       '',
@@ -55,7 +55,7 @@ export const topics = defineCommand(
     examples: [
       'tocsin topics check --kafka-brokers localhost:9092',
       'tocsin topics create --kafka-brokers localhost:9092 --chain-id 1 --alert-partitions 8',
-      'tocsin topics create --shards 4 --kafka-brokers localhost:9092',
+      'tocsin topics create --chain-id 1,8453 --shards 4 --kafka-brokers localhost:9092',
       'tocsin topics trim --dry-run --kafka-brokers localhost:9092',
       'tocsin topics list --json | jq ".[].topic"',
     ],
@@ -100,14 +100,20 @@ async function wantedTopics(
   log: EventLog,
   { shared, detector }: Given<typeof settings>['settings'],
 ): Promise<readonly TopicSpec[]> {
-  const job = detectionJobOf({ shared, detector })
-  const pipeline = await pipelineTopics(log, { ...job, alertPartitions: detector.alertPartitions })
-  return [...pipeline, factTopicSpec(job.prefix, job.chainId), ...detectionJobTopics(job, pipeline)]
+  const byName = new Map<string, TopicSpec>()
+  for (const job of detectionJobsOf({ shared, detector })) {
+    const pipeline = await pipelineTopics(log, { ...job, alertPartitions: detector.alertPartitions })
+    // Alerts and dead letters of all chains are in one topic each.
+    const own = [factTopicSpec(job.prefix, job.chainId), ...detectionJobTopics(job, pipeline)]
+    for (const spec of [...pipeline, ...own]) byName.set(spec.topic, spec)
+  }
+  return [...byName.values()]
 }
 
 /** Shows what nobody needs any more, and deletes it if that was asked for. */
 async function trim(log: EventLog, { shared, detector, topics: how }: Given<typeof settings>['settings'], io: Io) {
-  const trims = await detectionTrims(log, detectionJobOf({ shared, detector }))
+  const jobs = detectionJobsOf({ shared, detector })
+  const trims = (await Promise.all(jobs.map((job) => detectionTrims(log, job)))).flat()
   const lines = trims.map(({ topic, partition, beginning, before }) => {
     const range = before - beginning === 1 ? `offset ${beginning}` : `offsets ${beginning} to ${before - 1}`
     return `${topic}/${partition}  ${range}`

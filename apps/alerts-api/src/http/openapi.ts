@@ -14,6 +14,9 @@ const nullable = (schema: object, description?: string) => ({
   anyOf: [schema, { type: 'null' }],
   ...(description === undefined ? {} : { description }),
 })
+/** What a process tells of itself, of several chains for each. */
+const partSchema = (description: string) =>
+  nullable({ anyOf: [{ type: 'object' }, { type: 'array', items: { type: 'object' } }] }, description)
 const object = (properties: Readonly<Record<string, object>>): Schema => ({
   type: 'object',
   properties: { ...properties },
@@ -63,8 +66,8 @@ const schemas = {
     ),
   }),
   Pipeline: object({
-    ingestor: nullable({ type: 'object' }, 'How the ingestor stands; null where it runs in another process.'),
-    detector: nullable({ type: 'object' }, 'How the detector stands; null where it runs in another process.'),
+    ingestor: partSchema('How the ingestor stands; of several chains a list. Null where it runs in another process.'),
+    detector: partSchema('How the detector stands; of several chains a list. Null where it runs in another process.'),
     alerts: object({
       status: { type: 'string', enum: ['starting', 'reading', 'waiting', 'stopped', 'failed'] },
       lagRecords: nullable({ type: 'integer' }, 'Records of the alerts topic that are not stored yet.'),

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from '@tocsin/service-kit'
-import { mostDefaultWorkers, type IngestorConfig } from '../config.ts'
+import { leastWorkersOfSeveral, mostDefaultWorkers, type IngestorConfig } from '../config.ts'
 import type { Knowledge } from '../decode/decode-block.ts'
 import { chainFacts } from '../knowledge/chains.ts'
 import type { LiveDecoder } from '../live-decoder.ts'
@@ -26,7 +26,7 @@ export function backfillReader(deps: {
   readonly mined: boolean
 }): ReturnType<typeof workerReader> | null {
   const { endpoints, chainId, config, knowledge, decoder, feeds, pricer, metrics, logger, mined } = deps
-  const workers = config.workers ?? Math.min(mostDefaultWorkers, availableParallelism())
+  const workers = config.workers ?? defaultWorkers(config.ofChains)
   if (workers === 1) return null
   // Each thread finds out for itself what a node cannot do.
   const noticed = new Set<string>()
@@ -50,4 +50,9 @@ export function backfillReader(deps: {
       }
     },
   })
+}
+
+function defaultWorkers(ofChains: number): number {
+  const cores = Math.min(mostDefaultWorkers, availableParallelism())
+  return ofChains === 1 ? cores : Math.max(leastWorkersOfSeveral, Math.floor(cores / ofChains))
 }

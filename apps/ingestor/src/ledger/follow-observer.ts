@@ -1,12 +1,12 @@
 import type { Logger } from '@tocsin/service-kit'
 import type { IngestorMetrics } from '../metrics.ts'
-import type { Health } from '../source-health.ts'
+import type { ChainHealth } from '../source-health.ts'
 import type { FollowObserver } from './follow.ts'
 
 /** Follows a node's head into metrics, health and the process's log. */
 export function followObserver(
   metrics: IngestorMetrics,
-  health: Health,
+  health: Pick<ChainHealth, 'failing' | 'well' | 'stands'>,
   logger: Logger,
   now: () => number,
   progress: Pick<FollowObserver, 'looked' | 'appended'>,
@@ -20,7 +20,9 @@ export function followObserver(
       if (newest !== null) metrics.headBlock.set(newest.number)
       if (final !== null) metrics.finalBlock.set(final.number)
       metrics.lag.set(Math.max(0, head.number - (newest?.number ?? head.number)))
-      if (newest !== null) metrics.lagSeconds.set(Math.max(0, (now() - newest.timestamp) / 1000))
+      if (newest === null) return
+      metrics.lagSeconds.set(Math.max(0, (now() - newest.timestamp) / 1000))
+      health.stands({ block: newest.number, behind: Math.max(0, head.number - newest.number) })
     },
     appended(block, at) {
       progress.appended(block, at)
@@ -34,6 +36,7 @@ export function followObserver(
       metrics.headBlock.set(seal.block.number)
       metrics.lag.set(Math.max(0, head.number - seal.block.number))
       metrics.lagSeconds.set(Math.max(0, (now() - seal.block.timestamp) / 1000))
+      health.stands({ block: seal.block.number, behind: Math.max(0, head.number - seal.block.number) })
       if (reverted.length === 0) return
       metrics.reorgDepth.observe(reverted.length)
       logger.info(`reorg: ${reverted.length} blocks reverted`, { newBlock: seal.block.number })

@@ -21,17 +21,30 @@ export const livePriceSources = (
   config: IngestorConfig,
   chainId: number,
   wrappedNative: Address | undefined,
-  deps: IngestorDeps,
+  deps: Omit<IngestorDeps, 'metrics'>,
 ): readonly PriceSource[] => [
   ...httpSource(config, chainId, deps),
   ...exchangeSources(config, chainId, wrappedNative, deps),
 ]
 
-function httpSource(config: IngestorConfig, chainId: number, deps: IngestorDeps): readonly PriceSource[] {
+function httpSource(
+  config: IngestorConfig,
+  chainId: number,
+  deps: Omit<IngestorDeps, 'metrics'>,
+): readonly PriceSource[] {
   if (config.pricesUrl === null) return []
   const [intervalMs, timeoutMs] = [config.pricesPollInterval, config.requestTimeout]
   const now = deps.now ?? Date.now
-  return [httpPriceSource({ url: config.pricesUrl, chainId, intervalMs, timeoutMs, wait: systemWait, now })]
+  return [
+    httpPriceSource({
+      url: config.pricesUrl,
+      chainId: config.sharesPrices ? null : chainId,
+      intervalMs,
+      timeoutMs,
+      wait: systemWait,
+      now,
+    }),
+  ]
 }
 
 /** One for each exchange that a feed names. */
@@ -39,7 +52,7 @@ function exchangeSources(
   config: IngestorConfig,
   chainId: number,
   wrappedNative: Address | undefined,
-  deps: IngestorDeps,
+  deps: Omit<IngestorDeps, 'metrics'>,
 ): readonly PriceSource[] {
   const feeds = config.priceFeeds.map(parsePriceFeed)
   const urls = { coinbase: config.coinbaseUrl, kraken: config.krakenUrl }
@@ -57,7 +70,7 @@ export const followLivePrices = (
   sources: readonly PriceSource[],
   chainId: number,
   config: IngestorConfig,
-  deps: IngestorDeps,
+  deps: Omit<IngestorDeps, 'metrics'>,
   metrics: IngestorMetrics,
   signal: AbortSignal,
 ): Promise<void> => {

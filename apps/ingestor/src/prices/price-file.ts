@@ -16,8 +16,8 @@ export class BadPriceError extends Error {
 }
 
 export interface PriceOptions {
-  /** The chain of prices that do not say theirs. */
-  readonly chainId: number
+  /** The chain of prices that do not say theirs; null: they are none, since it might be any of several. */
+  readonly chainId: number | null
   /** How long a price with a time may be used, in ms, where it does not say. Default 60 s. */
   readonly maxAgeMs?: number
   /** Names the source of prices that do not name theirs. */
@@ -40,6 +40,8 @@ export function parsePrice8(text: unknown): bigint {
 export function parsePrice(fields: Readonly<Record<string, unknown>>, options: PriceOptions): PriceTick {
   if (fields['asset'] === undefined) throw new TypeError('it names no asset')
   const asset: Asset = fields['asset'] === 'native' ? 'native' : parseAddress(fields['asset'])
+  const chainId = wholeNumber(fields['chainId'], 'chainId') ?? options.chainId
+  if (chainId === null) throw new TypeError('it names no chainId, and several chains are followed')
   const time = wholeNumber(fields['time'], 'time')
   const maxAge = wholeNumber(fields['maxAge'], 'maxAge') ?? (time === null ? null : (options.maxAgeMs ?? 60_000))
   if (maxAge === 0) throw new TypeError('maxAge is 0')
@@ -47,7 +49,7 @@ export function parsePrice(fields: Readonly<Record<string, unknown>>, options: P
   if (typeof source !== 'string') throw new TypeError(`source ${JSON.stringify(source)} is no text`)
   return {
     type: 'price',
-    chainId: wholeNumber(fields['chainId'], 'chainId') ?? options.chainId,
+    chainId,
     asset,
     price8: parsePrice8(fields['price']),
     source,

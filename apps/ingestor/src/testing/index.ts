@@ -2,3 +2,4 @@ export { BrokenIngestError, runIngestStorm, type StormReport } from './ingest-st
 export { runIngestKillStorm, type IngestKillReport } from './ingest-kill-storm.ts'
 export { headerHash } from '../verify/hashing.ts'
 export { receiptsRoot, transactionsRoot } from '../verify/roots.ts'
+export { serveHistory } from './serve-history.ts'

@@ -46,7 +46,8 @@ export class EndpointUnavailableError extends Error {
 export class WrongChainError extends Error {
   readonly code = 'INGEST_WRONG_CHAIN'
   readonly handling = 'retry'
-  readonly remedy = 'Give the URL of a node of the configured chain, or set --chain-id to the chain of this node.'
+  readonly remedy =
+    'Give the URL of a node of the chain that it is named for, or name it for its own: CHAIN=URL, or --chain-id.'
   constructor(at: { endpoint: string; expected: number; found: number }, options?: ErrorOptions) {
     super(`${at.endpoint} is a node of chain ${at.found}, not of chain ${at.expected}.`, options)
   }

@@ -26,7 +26,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "tocsin.environment" -}}
 {{- $set := dict "TOCSIN_KAFKA_BROKERS" (join "," (required "kafka.brokers: name the bootstrap brokers, host:port" (.root.Values.kafka.brokers | default nil))) -}}
 {{- $_ := set $set "TOCSIN_TOPIC_PREFIX" .root.Values.topicPrefix -}}
-{{- $_ := set $set "TOCSIN_CHAIN_ID" (.root.Values.chainId | int | toString) -}}
+{{- $chain := .root.Values.chainId -}}
+{{- $_ := set $set "TOCSIN_CHAIN_ID" (kindIs "string" $chain | ternary $chain ($chain | int | toString)) -}}
 {{- $_ := set $set "TOCSIN_LOG_FORMAT" "json" -}}
 {{- $all := mergeOverwrite $set (deepCopy .own) (deepCopy .root.Values.settings) (deepCopy .settings) -}}
 {{- range $name, $value := $all }}
