@@ -1,5 +1,4 @@
-import type { Address } from '@tocsin/chain-model'
-import type { ContractFact, TaughtFact } from '../decode/contract-fact.ts'
+import type { ContractFact, FactKey, TaughtFact } from '../decode/contract-fact.ts'
 import type { Knowledge } from '../decode/decode-block.ts'
 import type { EncodedBlock } from '../decode/encode-block.ts'
 import type { Contracts } from '../knowledge/contract-facts.ts'
@@ -52,7 +51,7 @@ export interface SentBlock extends Omit<EncodedBlock, 'transactions' | 'prices'>
   readonly observed: ObservedFeeds | null
   /** What it was decoded with: the version, and the contracts that were looked up. */
   readonly version: number
-  readonly lookedUp: readonly Address[]
+  readonly lookedUp: readonly FactKey[]
 }
 
 /** For metrics and the operator's log: what happened in the worker, in order. */

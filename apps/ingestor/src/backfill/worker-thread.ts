@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Address } from '@tocsin/chain-model'
-import { FactTable, type FactType, type FactValues } from '../decode/contract-fact.ts'
+import { FactTable, type FactKey, type FactType, type FactValues } from '../decode/contract-fact.ts'
 import { decodeBlock, listedContext } from '../decode/decode-block.ts'
 import { encodeBlock } from '../decode/encode-block.ts'
 import { chainFacts } from '../knowledge/chains.ts'
@@ -80,11 +79,11 @@ const source = pooledSource({
 const facts = new FactTable<FactValues[FactType]>()
 let version = 0
 /** Of the block that is decoded. */
-let lookedUp = new Set<Address>()
+let lookedUp = new Set<FactKey>()
 const context = listedContext(chainFacts(start.chainId), start.knowledge, {
-  get<Type extends FactType>(type: Type, address: Address) {
-    lookedUp.add(address)
-    return facts.get(type, address) as FactValues[Type] | undefined // set under its type
+  get<Type extends FactType>(type: Type, key: FactKey) {
+    lookedUp.add(key)
+    return facts.get(type, key) as FactValues[Type] | undefined // set under its type
   },
 })
 

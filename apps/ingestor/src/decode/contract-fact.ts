@@ -1,6 +1,9 @@
-import type { Address, TokenInfo } from '@tocsin/chain-model'
+import type { Address, Hash, TokenInfo } from '@tocsin/chain-model'
 import type { KnownPool } from './pool-tokens.ts'
 import type { ProxyCode } from './proxy-code.ts'
+
+/** The contract, or of what has no contract of its own the id: a pool of Uniswap v4. */
+export type FactKey = Address | Hash
 
 /**
  * What may be known of a contract, by the kind of fact: a new kind is one line here. Values are plain JSON and never
@@ -19,13 +22,13 @@ export type FactType = keyof FactValues
 
 /** One thing known of a contract; null: it is not known any more. */
 export type ContractFact = {
-  [Type in FactType]: { readonly type: Type; readonly address: Address; readonly value: FactValues[Type] | null }
+  [Type in FactType]: { readonly type: Type; readonly address: FactKey; readonly value: FactValues[Type] | null }
 }[FactType]
 
 /** A fact as it was learned, and as what before, oldest first: a reorg may take the newest ones back. */
 export interface FactHistory {
   readonly type: FactType
-  readonly address: Address
+  readonly address: FactKey
   /** Empty: nothing is known any more. */
   readonly versions: readonly FactVersion[]
 }
@@ -38,26 +41,26 @@ export interface FactVersion {
 }
 
 export interface FactLookup {
-  get<Type extends FactType>(type: Type, address: Address): FactValues[Type] | undefined
+  get<Type extends FactType>(type: Type, address: FactKey): FactValues[Type] | undefined
 }
 
 /** Something for each contract and kind of fact. */
 export class FactTable<Entry> {
-  readonly #entries = new Map<FactType, Map<Address, Entry>>()
+  readonly #entries = new Map<FactType, Map<FactKey, Entry>>()
   #size = 0
 
   get size(): number {
     return this.#size
   }
 
-  get(type: FactType, address: Address): Entry | undefined {
+  get(type: FactType, address: FactKey): Entry | undefined {
     return this.#entries.get(type)?.get(address)
   }
 
   /** Undefined: there is nothing any more. */
-  set(type: FactType, address: Address, entry: Entry | undefined): void {
+  set(type: FactType, address: FactKey, entry: Entry | undefined): void {
     let ofType = this.#entries.get(type)
-    if (ofType === undefined) this.#entries.set(type, (ofType = new Map<Address, Entry>()))
+    if (ofType === undefined) this.#entries.set(type, (ofType = new Map<FactKey, Entry>()))
     this.#size -= ofType.size
     if (entry === undefined) ofType.delete(address)
     else ofType.set(address, entry)
@@ -69,7 +72,7 @@ export class FactTable<Entry> {
     this.#size = 0
   }
 
-  *[Symbol.iterator](): Generator<readonly [type: FactType, address: Address, entry: Entry]> {
+  *[Symbol.iterator](): Generator<readonly [type: FactType, address: FactKey, entry: Entry]> {
     for (const [type, entries] of this.#entries) for (const [address, entry] of entries) yield [type, address, entry]
   }
 }
@@ -83,11 +86,11 @@ export class TaughtFacts implements FactLookup {
     this.#known = known
   }
 
-  get<Type extends FactType>(type: Type, address: Address): FactValues[Type] | undefined {
+  get<Type extends FactType>(type: Type, address: FactKey): FactValues[Type] | undefined {
     return (this.#taught.get(type, address) as FactValues[Type] | undefined) ?? this.#known.get(type, address) // set under its type
   }
 
-  teach<Type extends FactType>(type: Type, address: Address, value: FactValues[Type]): void {
+  teach<Type extends FactType>(type: Type, address: FactKey, value: FactValues[Type]): void {
     this.#taught.set(type, address, value)
   }
 
@@ -99,5 +102,5 @@ export class TaughtFacts implements FactLookup {
 
 /** A fact that a block itself tells. */
 export type TaughtFact = {
-  [Type in FactType]: { readonly type: Type; readonly address: Address; readonly value: FactValues[Type] }
+  [Type in FactType]: { readonly type: Type; readonly address: FactKey; readonly value: FactValues[Type] }
 }[FactType]

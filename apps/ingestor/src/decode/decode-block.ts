@@ -4,7 +4,7 @@ import { labelsOfChain, type ListedLabel } from '../knowledge/label-list.ts'
 import { tokensOfChain, type ListedToken } from '../knowledge/token-list.ts'
 import type { SourceBlock, SourceTransaction } from '../sources/source-block.ts'
 import { abiRegistry, type AbiRegistry, type ListedAbi } from './abi-registry.ts'
-import { TaughtFacts, type FactLookup, type TaughtFact } from './contract-fact.ts'
+import { TaughtFacts, type FactKey, type FactLookup, type TaughtFact } from './contract-fact.ts'
 import { undecodedAs } from './decode-log.ts'
 import { codesRunIn, type CodesOf } from './execution.ts'
 import { decodeTransaction, type DecodeContext } from './decode-transaction.ts'
@@ -68,7 +68,7 @@ export function decodeBlock(
   const { chainId, number, hash, parentHash, timestamp } = block
   const at = { number, hash, timestamp }
   const facts = new TaughtFacts(before)
-  const pools = { get: (address: Address) => facts.get('pool', address) }
+  const pools = { get: (pool: FactKey) => facts.get('pool', pool) }
   const undecoded: Record<string, number> = {}
   const transactions = block.transactions.map((tx) => {
     let running = abis?.running(codesIn(tx, facts)) ?? null
@@ -84,7 +84,7 @@ export function decodeBlock(
       if (name !== null) undecoded[name] = (undecoded[name] ?? 0) + 1
     }
     for (const [address, { token0, token1, factory }] of poolsCreatedBy(decoded.events)) {
-      const fresh = { token0, token1, proven: chain.factories.has(factory) }
+      const fresh = { token0, token1, proven: factory === null || chain.factories.has(factory) }
       if (supersedes(fresh, pools.get(address))) facts.teach('pool', address, fresh)
     }
     return decoded

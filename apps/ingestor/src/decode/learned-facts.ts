@@ -1,8 +1,8 @@
-import type { Address } from '@tocsin/chain-model'
 import {
   FactTable,
   type ContractFact,
   type FactHistory,
+  type FactKey,
   type FactLookup,
   type FactType,
   type FactValues,
@@ -32,7 +32,7 @@ export class LearnedFacts implements FactLookup {
   #newest = -Infinity
   /** What is kept of each fact that has changed since; empty where it is not kept. */
   readonly #kept = new FactTable<Versions>()
-  readonly #changedAt = new Map<Address, number>()
+  readonly #changedAt = new Map<FactKey, number>()
   /** Of versions before this one it is not known any more what has changed since. */
   #oldestVersion = 0
   #version = 0
@@ -51,12 +51,12 @@ export class LearnedFacts implements FactLookup {
     return this.#facts.size
   }
 
-  get<Type extends FactType>(type: Type, address: Address): FactValues[Type] | undefined {
+  get<Type extends FactType>(type: Type, address: FactKey): FactValues[Type] | undefined {
     return this.#facts.get(type, address)?.at(-1)?.value as FactValues[Type] | undefined // kept under its type
   }
 
   /** At the block of this number, which is the newest. */
-  learn<Type extends FactType>(number: number, type: Type, address: Address, value: FactValues[Type]): void {
+  learn<Type extends FactType>(number: number, type: Type, address: FactKey, value: FactValues[Type]): void {
     const before = this.#facts.get(type, address) ?? []
     const earlier = before.at(-1)?.number === number ? before.slice(0, -1) : before
     this.#set(type, address, [...earlier, { number, value }].slice(-maxVersions))
@@ -72,7 +72,7 @@ export class LearnedFacts implements FactLookup {
   /** Forgets what was learned at this block and above: it was told of another branch, or of this block before. */
   rewind(number: number): void {
     if (number > this.#newest) return
-    const learnedSince: [FactType, Address, Versions][] = []
+    const learnedSince: [FactType, FactKey, Versions][] = []
     this.#newest = -Infinity
     for (const [type, address, versions] of this.#facts) {
       const left = lastNumber(versions) < number ? versions : versions.filter((version) => version.number < number)
@@ -83,7 +83,7 @@ export class LearnedFacts implements FactLookup {
   }
 
   /** Whether something is known otherwise now than it was at `version`, of any of these. */
-  changedSince(version: number, addresses: readonly Address[]): boolean {
+  changedSince(version: number, addresses: readonly FactKey[]): boolean {
     return version < this.#oldestVersion || addresses.some((address) => (this.#changedAt.get(address) ?? 0) > version)
   }
 
@@ -147,7 +147,7 @@ export class LearnedFacts implements FactLookup {
     this.#oldestVersion = this.#version
   }
 
-  #set(type: FactType, address: Address, versions: Versions): void {
+  #set(type: FactType, address: FactKey, versions: Versions): void {
     if (this.#kept.get(type, address) === undefined) this.#kept.set(type, address, this.#facts.get(type, address) ?? [])
     this.#facts.set(type, address, versions.length === 0 ? undefined : versions)
     this.#changedAt.set(address, ++this.#version)
@@ -163,7 +163,7 @@ export class LearnedFacts implements FactLookup {
 export const supersedes = (pool: KnownPool, known: KnownPool | undefined): boolean =>
   known === undefined || (pool.proven && !known.proven)
 
-const factOf = (type: FactType, address: Address, versions: Versions): ContractFact =>
+const factOf = (type: FactType, address: FactKey, versions: Versions): ContractFact =>
   ({ type, address, value: versions.at(-1)?.value ?? null }) as ContractFact // versions are of their history's type
 
 const lastNumber = (versions: Versions): number => versions.at(-1)?.number ?? -Infinity

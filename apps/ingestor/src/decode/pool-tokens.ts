@@ -1,4 +1,6 @@
 import type { Address, ChainEvent, ChainEventOf } from '@tocsin/chain-model'
+import type { FactKey } from './contract-fact.ts'
+import { poolIdOf } from './uniswap-v4.ts'
 
 /** The two tokens of a pool in its own order; null where not known. */
 export interface PoolTokens {
@@ -7,18 +9,20 @@ export interface PoolTokens {
 }
 
 /**
- * A pool as it is known beyond the transaction at hand. `proven`: by a call to the pool or the event of a listed factory;
- * else by a factory that anyone may have deployed, and it only fills what transfers leave open.
+ * A pool as it is known beyond the transaction at hand. `proven`: by a call to the pool, the event of a listed factory, or
+ * its id, which is the hash of its tokens; else by a factory that anyone may have deployed, and it only fills what transfers leave open.
  */
 export type KnownPool = PoolTokens & { readonly proven: boolean }
 
 export interface PoolTable {
-  get(pool: Address): KnownPool | undefined
+  /** By its address; of Uniswap v4 by its id. */
+  get(pool: FactKey): KnownPool | undefined
 }
 
 type Creation = ChainEventOf<'uniswap-v2-pair-created' | 'uniswap-v3-pool-created'>
 /** Pools of v4 have no address of their own, and settle net of each other: transfers do not tell their tokens. */
 type Unaddressed = ChainEventOf<'uniswap-v4-initialize' | 'uniswap-v4-swap' | 'uniswap-v4-modify-liquidity'>
+type Exchange = ChainEventOf<'curve-exchange'>
 type PoolEvent = Exclude<Extract<ChainEvent, { token0: Address | null }>, Creation | Unaddressed>
 
 const isCreation = (event: ChainEvent): event is Creation =>
@@ -150,9 +154,12 @@ export function withPoolTokens(events: readonly ChainEvent[], pools: PoolTable):
     if (known === undefined) byPool.set(event.address, [event])
     else known.push(event)
   }
-  if (byPool.size === 0) return [...events]
+  const exchanges = events.filter((event) => event.type === 'curve-exchange')
+  const isNamed = byPool.size > 0 || exchanges.length > 0 || events.some(isUnaddressed)
+  if (!isNamed) return [...events]
   const created = poolsCreatedBy(events)
   const transfers = indexTransfers(events)
+  const coins = coinsOf(exchanges, transfers)
   const tokensOf = new Map<Address, PoolTokens>()
   for (const [pool, poolEvents] of byPool) {
     const listed = pools.get(pool)
@@ -164,19 +171,52 @@ export function withPoolTokens(events: readonly ChainEvent[], pools: PoolTable):
     const table = listed ?? created.get(pool)
     tokensOf.set(pool, { token0: told.token0 ?? table?.token0 ?? null, token1: told.token1 ?? table?.token1 ?? null })
   }
-  return events.map((event) => (isPoolEvent(event) ? { ...event, ...tokensOf.get(event.address) } : event))
+  return events.map((event) => {
+    if (isPoolEvent(event)) return { ...event, ...tokensOf.get(event.address) }
+    if (event.type === 'curve-exchange')
+      return { ...event, tokenIn: coins(event, event.soldId), tokenOut: coins(event, event.boughtId) }
+    if (!isUnaddressed(event) || event.type === 'uniswap-v4-initialize') return event
+    const known = created.get(event.poolId) ?? pools.get(event.poolId)
+    return known === undefined ? event : { ...event, token0: known.token0, token1: known.token1 }
+  })
 }
 
-/** The pools that factories say they created in these events, with the factory that said so. */
+const isUnaddressed = (event: ChainEvent): event is Unaddressed =>
+  event.type === 'uniswap-v4-initialize' ||
+  event.type === 'uniswap-v4-swap' ||
+  event.type === 'uniswap-v4-modify-liquidity'
+
+/**
+ * The tokens behind the coins of Curve's pools, which their logs only number: of each the one that moved by exactly the
+ * amount that every exchange of the transaction tells of it. The native coin leaves no transfer, and stays null.
+ */
+function coinsOf(exchanges: readonly Exchange[], transfers: Transfers): (of: Exchange, coin: number) => Address | null {
+  const keyOf = ({ address, underlying }: Exchange, coin: number) => `${address} ${underlying} ${coin}`
+  const candidates = new Map<string, readonly Address[]>()
+  const narrow = (key: string, movers: readonly Address[]) =>
+    candidates.set(key, candidates.get(key)?.filter((token) => movers.includes(token)) ?? movers)
+  for (const exchange of exchanges) {
+    const { address: pool, soldId, boughtId, amountSold, amountBought } = exchange
+    narrow(keyOf(exchange, soldId), transfers.movers('to', pool, amountSold))
+    narrow(keyOf(exchange, boughtId), transfers.movers('from', pool, amountBought))
+  }
+  return (exchange, coin) => only(candidates.get(keyOf(exchange, coin)) ?? [])
+}
+
+/**
+ * The pools that these events say were created, with the factory that said so; null where what it says proves itself: the
+ * id of a pool of Uniswap v4.
+ */
 export function poolsCreatedBy(
   events: readonly ChainEvent[],
-): ReadonlyMap<Address, PoolTokens & { readonly factory: Address }> {
-  return new Map(
-    events
-      .filter(isCreation)
-      .map((event) => [
-        event.type === 'uniswap-v2-pair-created' ? event.pair : event.pool,
-        { token0: event.token0, token1: event.token1, factory: event.address },
-      ]),
-  )
+): ReadonlyMap<FactKey, PoolTokens & { readonly factory: Address | null }> {
+  const pools = new Map<FactKey, PoolTokens & { readonly factory: Address | null }>()
+  for (const event of events) {
+    if (isCreation(event)) {
+      const { token0, token1, address: factory } = event
+      pools.set(event.type === 'uniswap-v2-pair-created' ? event.pair : event.pool, { token0, token1, factory })
+    } else if (event.type === 'uniswap-v4-initialize' && poolIdOf(event) === event.poolId)
+      pools.set(event.poolId, { token0: event.token0, token1: event.token1, factory: null })
+  }
+  return pools
 }

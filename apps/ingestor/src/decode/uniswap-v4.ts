@@ -1,6 +1,8 @@
+import type { ChainEventOf, Hash } from '@tocsin/chain-model'
+import { keccak } from '../verify/keccak.ts'
 import { call, event, type Protocol } from './protocol.ts'
 
-/** A pool's tokens as its own logs tell them: not at all. Only its Initialize names them, so elsewhere they stay null. */
+/** A pool's tokens as its own logs tell them: not at all. Only its Initialize names them. */
 const unnamed = { token0: null, token1: null }
 
 /** Uniswap v4: every pool lives in one PoolManager, by its id. Source: v4-core, IPoolManager. */
@@ -58,4 +60,19 @@ export const uniswapV4: Protocol = {
       return {}
     }),
   ],
+}
+
+/**
+ * The id that a pool of these tokens, fee, spacing and hooks has: so whoever tells them with the id proves them, wherever
+ * the event came from. Source: v4-core, PoolId: Keccak-256 of the ABI-encoded PoolKey.
+ */
+export function poolIdOf({
+  token0,
+  token1,
+  fee,
+  tickSpacing,
+  hooks,
+}: Pick<ChainEventOf<'uniswap-v4-initialize'>, 'token0' | 'token1' | 'fee' | 'tickSpacing' | 'hooks'>): Hash {
+  const words = [BigInt(token0), BigInt(token1), BigInt(fee), BigInt.asUintN(256, BigInt(tickSpacing)), BigInt(hooks)]
+  return keccak(Buffer.from(words.map((word) => word.toString(16).padStart(64, '0')).join(''), 'hex'))
 }
