@@ -9,6 +9,7 @@ import {
   pricesTopic,
   transactionsCodec,
   transactionsTopic,
+  type Hash,
 } from '@tocsin/chain-model'
 import { openSimulatedLog } from '@tocsin/event-log/testing'
 import {
@@ -20,13 +21,18 @@ import {
   type Flags,
   type Logger,
 } from '@tocsin/service-kit'
+import { seededRandom } from '@tocsin/stream-core/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { chainsOf } from './chains-of.ts'
 import { ingestorSettings } from './config.ts'
 import type { IngestProgress } from './ingest.ts'
 import { proveLedger } from './ledger/prove-ledger.ts'
 import { startIngestor } from './start-ingestor.ts'
+import { systemClock } from './rpc/clock.ts'
 import { serveHistory } from './testing/serve-history.ts'
+import { serveNode } from './testing/serve-node.ts'
+import { SimulatedChain } from './testing/simulated-chain.ts'
+import { SimulatedNode } from './testing/simulated-node.ts'
 
 const chainsWith = (flags: Flags) =>
   chainsOf(loadSettings({ config: ingestorSettings }, { env: {}, flags: { 'poll-interval': '20ms', ...flags } }).config)
@@ -147,6 +153,67 @@ describe('startIngestor', () => {
       await Promise.allSettled([running.done, first.close(), second.close()])
     }
     await expect(running.done).resolves.toBeUndefined()
+  }, 120_000)
+
+  test('behavior: a chain whose node flips between forks is quarantined alone; the other goes on with each new block', async () => {
+    const random = seededRandom(11)
+    const forked = new SimulatedChain({ chainId: 8453, realHashes: true, random })
+    const calm = new SimulatedChain({ chainId: 31337, realHashes: true, random })
+    const grow = (chain: SimulatedChain, from: readonly Hash[], blocks: number): readonly Hash[] =>
+      Array.from({ length: blocks }).reduce<readonly Hash[]>(
+        (hashes) => [
+          ...hashes,
+          chain.mine(chain.at(hashes.at(-1) ?? chain.first.header.hash).header, 12_000).header.hash,
+        ],
+        from,
+      )
+    const stem = grow(forked, [forked.first.header.hash], 5)
+    const forks = [grow(forked, stem, 3), grow(forked, stem, 4)]
+    let canonical = grow(calm, [calm.first.header.hash], 5)
+    let asked = 0
+    const served = await Promise.all(
+      [
+        // Its answers come from either fork in turn, each of them for a few questions: as a pool of two nodes that disagree.
+        { chain: forked, views: () => [{ canonical: forks[Math.floor(asked++ / 12) % 2] ?? stem, finalized: 0 }] },
+        { chain: calm, views: () => [{ canonical, finalized: 0 }] },
+      ].map(({ chain, views }) => {
+        const abilities = {
+          receipts: 'block',
+          traces: 'none',
+          finalizedTag: true,
+          maxBatch: 1000,
+          headsPushed: false,
+        } as const
+        return serveNode(new SimulatedNode({ chain, abilities, random, clock: systemClock, views }))
+      }),
+    )
+    const log = openSimulatedLog()
+    const metrics = createMetrics()
+    const ending = new AbortController()
+    const chains = chainsWith({
+      rpc: served.map(({ httpUrl }, at) => `${[8453, 31337][at]}=${httpUrl}`),
+      from: ['31337=1', '8453=1'],
+      'finality-depth': '50',
+    })
+    const running = startIngestor(chains, { log, logger: silentLogger, metrics, prefix: 'test' }, ending.signal)
+    const shows = (line: string) =>
+      vi.waitFor(async () => expect(await metrics.exposition()).toContain(`${line}\n`), { timeout: 60_000 })
+    try {
+      await shows('tocsin_ingestor_quarantined_info{chain="8453"} 1')
+      canonical = grow(calm, canonical, 7)
+      await shows('tocsin_ingestor_head_block{chain="31337"} 12')
+      const exposition = await metrics.exposition()
+      expect(exposition).toContain('tocsin_ingestor_quarantined_info{chain="31337"} 0\n')
+      expect(exposition).toMatch(/reorg_depth_blocks_count\{chain="8453"\} [1-9]/)
+      expect(exposition).toContain('tocsin_ingestor_reorg_depth_blocks_count{chain="31337"} 0\n')
+      expect((await askChecks(running.checks)).checks['chain-31337']).toEqual({
+        status: 'up',
+        detail: 'block 12, at the head',
+      })
+    } finally {
+      ending.abort()
+      await Promise.allSettled([running.done, ...served.map((node) => node.close())])
+    }
   }, 120_000)
 
   test('error: a chain whose ledger is broken ends alone, loudly; the others go on, and the end tells of it', async () => {

@@ -55,7 +55,10 @@ describe('RpcEndpoint', () => {
     const { ask, sent, calls } = endpointOf((requests) => reply(requests.map(ok).reverse()))
     expect(results(await ask(100))).toEqual(upTo(100))
     expect(sent.map(([count]) => count)).toEqual([64, 36])
-    expect(calls.slice(0, 1)).toEqual(['eth_call ok 2'])
+    // A batch's 100 bytes are counted once, however many calls it has: not 64 times 2.
+    expect(calls.slice(0, 1)).toEqual([`eth_call ok ${100 / 64}`])
+    const bytes = calls.map((call) => Number(call.split(' ')[2]))
+    expect(bytes.reduce((sum, each) => sum + each, 0)).toBeCloseTo(200, 9)
   })
 
   test.each<[string, (requests: readonly RpcRequest[]) => RpcReply]>([

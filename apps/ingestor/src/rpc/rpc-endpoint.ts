@@ -225,7 +225,7 @@ export class RpcEndpoint {
   }
 
   #deliver(jobs: readonly Job[], { status, retryAfterMs, body, bytes }: RpcReply): void {
-    const share = Math.round(bytes / jobs.length)
+    const share = bytes / jobs.length
     if (status === 429) {
       this.#limited(jobs, retryAfterMs, '(HTTP 429)', share)
       return
@@ -235,7 +235,7 @@ export class RpcEndpoint {
       if (whole !== null && isRateLimited(whole)) this.#limited(jobs, retryAfterMs, '(it refuses the batch)', share)
       // Refused as a batch, in whatever words: by and by it is asked one by one.
       else if (status === 413 || status === 400 || whole !== null) this.#splitUp(jobs, jobs.length)
-      else this.#refuse(jobs, status >= 400 ? `HTTP status ${status}` : 'the answer is no JSON-RPC')
+      else this.#refuse(jobs, status >= 400 ? `HTTP status ${status}` : 'the answer is no JSON-RPC', undefined, share)
       return
     }
     const answers = new Map((Array.isArray(body) ? body : [body]).map((each) => [answerId(each), rpcAnswer(each)]))
@@ -247,7 +247,8 @@ export class RpcEndpoint {
       const answer = answers.get(job.request.id) ?? (jobs.length === 1 && answerId(body) === null ? whole : null)
       if (answer === null || (status >= 400 && answer.type === 'result')) {
         if (jobs.length > 1) tooLarge.push(job)
-        else this.#refuse([job], status >= 400 ? `HTTP status ${status}` : 'the answer is no JSON-RPC')
+        else
+          this.#refuse([job], status >= 400 ? `HTTP status ${status}` : 'the answer is no JSON-RPC', undefined, share)
       } else if (jobs.length > 1 && isTooLarge(answer)) tooLarge.push(job)
       else if (isRateLimited(answer)) limited.push(job)
       else {
@@ -287,12 +288,12 @@ export class RpcEndpoint {
     }
   }
 
-  #refuse(jobs: readonly Job[], reason: string, cause?: unknown): void {
+  #refuse(jobs: readonly Job[], reason: string, cause?: unknown, share = 0): void {
     const asked = jobs.filter(({ signal }) => !signal.aborted)
     if (asked.length === 0) return
     this.failed('unavailable')
     for (const { request, reject } of asked) {
-      this.#options.observe?.called(this.name, request.method, 'unavailable', 0)
+      this.#options.observe?.called(this.name, request.method, 'unavailable', share)
       reject(new EndpointUnavailableError({ endpoint: this.name, method: request.method, reason }, { cause }))
     }
   }
