@@ -20,8 +20,8 @@ and roots verified, and beside it in the same run ethereum-etl and @subsquid/evm
   --blocks N         of ours (default 5000)
   --peer-blocks N    of each peer (default 500): what counts is the rate
   --passes N         of each, in turn (default 1)
-  --verify LIST      on, off or both: whether hashes and roots are recomputed (default on)
-  --log LIST         embedded, kafka or both (default embedded)
+  --verify LIST      on, off or on,off: whether hashes and roots are recomputed (default on)
+  --log LIST         embedded, kafka or embedded,kafka (default embedded)
   --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
   --peers FOLDER     where the peers are installed (default ../tocsin-bench-peers)
   --install-peers    installs those that are missing there, from PyPI and npm

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { lowerCaseHex } from './hex-digits.ts'
 
 /** A 20-byte account or contract address: `0x` and 40 lower-case hex digits. One spelling, so that equality is `===`. */
 export type Address = `0x${string}` & { readonly __brand: 'Address' }
@@ -16,9 +17,8 @@ export const addressSchema = z
  * @throws {TypeError} naming the text that is no address.
  */
 export function parseAddress(text: unknown): Address {
-  const lower = typeof text === 'string' ? text.toLowerCase() : undefined
-  if (lower === undefined || !shape.test(lower))
-    throw new TypeError(`${JSON.stringify(text)} is no address: 0x and 40 hex digits.`)
+  const lower = lowerCaseHex(text, 40)
+  if (lower === undefined) throw new TypeError(`${JSON.stringify(text)} is no address: 0x and 40 hex digits.`)
   return lower as Address
 }
 

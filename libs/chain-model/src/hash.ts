@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { lowerCaseHex } from './hex-digits.ts'
 
 /** 32 bytes: `0x` and 64 lower-case hex digits. Block hashes, transaction hashes, topics. */
 export type Hash = `0x${string}` & { readonly __brand: 'Hash' }
@@ -20,8 +21,7 @@ export const hexSchema = z
 
 /** @throws {TypeError} naming the text that is no hash. */
 export function parseHash(text: unknown): Hash {
-  const lower = typeof text === 'string' ? text.toLowerCase() : undefined
-  if (lower === undefined || !shape.test(lower))
-    throw new TypeError(`${JSON.stringify(text)} is no hash: 0x and 64 hex digits.`)
+  const lower = lowerCaseHex(text, 64)
+  if (lower === undefined) throw new TypeError(`${JSON.stringify(text)} is no hash: 0x and 64 hex digits.`)
   return lower as Hash
 }

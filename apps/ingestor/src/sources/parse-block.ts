@@ -1,4 +1,4 @@
-import { parseAddress, parseHash, type Address, type Hash, type Hex } from '@tocsin/chain-model'
+import { lowerCaseHex, parseAddress, parseHash, type Address, type Hash, type Hex } from '@tocsin/chain-model'
 import { selectorOf } from '../decode/selector.ts'
 import type { BlockHeader, Envelope, Outcome, SignedAuthorization, SourceFrame, SourceLog } from './source-block.ts'
 
@@ -42,15 +42,18 @@ const orNull =
   (value: unknown, field: string): T | null =>
     value === null || value === undefined ? null : parse(value, field)
 
+const quantity = /^(?:0x[0-9a-fA-F]+|[0-9]+)$/
+
 /** A JSON-RPC quantity; also a JSON number or a decimal string, which recordings hold. */
 export function asQuantity(value: unknown, field: string): bigint {
-  if (typeof value === 'string' && /^(?:0x[0-9a-fA-F]+|[0-9]+)$/.test(value)) return BigInt(value)
+  if (typeof value === 'string' && quantity.test(value)) return BigInt(value)
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
   throw new FieldError(field, 'a quantity', value)
 }
 
 export function asNumber(value: unknown, field: string): number {
-  const number = Number(asQuantity(value, field))
+  // What is no safe integer as a double is none as a bigint either.
+  const number = typeof value === 'string' && quantity.test(value) ? Number(value) : Number(asQuantity(value, field))
   if (!Number.isSafeInteger(number)) throw new FieldError(field, 'a number below 2^53', value)
   return number
 }
@@ -72,9 +75,9 @@ export function asAddress(value: unknown, field: string): Address {
 }
 
 export function asBytes(value: unknown, field: string): Hex {
-  if (typeof value !== 'string' || !/^0x(?:[0-9a-fA-F]{2})*$/.test(value))
-    throw new FieldError(field, 'bytes of hex', value)
-  return value.toLowerCase() as Hex
+  const bytes = lowerCaseHex(value)
+  if (bytes === undefined) throw new FieldError(field, 'bytes of hex', value)
+  return bytes as Hex
 }
 
 export const asNumberOrNull = orNull(asNumber)

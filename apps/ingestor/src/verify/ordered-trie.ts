@@ -3,11 +3,12 @@ import { keccak, keccakBytes } from './keccak.ts'
 import { RlpWriter } from './rlp.ts'
 
 interface Entry {
-  readonly nibbles: string
+  /** The key, a nibble a byte. */
+  readonly nibbles: Uint8Array
   readonly value: Uint8Array
 }
 
-/** Nobody else writes to it between two lines of one function. */
+/** Nobody else writes to it while a root is computed. */
 const rlp = new RlpWriter()
 
 /**
@@ -15,63 +16,76 @@ const rlp = new RlpWriter()
  * receiptsRoot. Source: yellow paper, appendix D.
  */
 export function orderedTrieRoot(values: readonly Uint8Array[]): Hash {
-  const entries = values.map((value, index) => ({ nibbles: keyOf(index), value }))
-  return keccak(nodeOf(entries, 0))
-}
-
-function keyOf(index: number): string {
-  rlp.quantity(`0x${index.toString(16)}`)
-  return Buffer.from(rlp.take()).toString('hex')
+  const entries = values
+    .map((value, index) => ({ nibbles: keyOf(index), value }))
+    .sort((a, b) => Buffer.compare(a.nibbles, b.nibbles))
+  rlp.clear()
+  writeNode(entries, 0, entries.length, 0)
+  return keccak(rlp.since(0))
 }
 
 const empty = Uint8Array.of(0x80)
-const digits = '0123456789abcdef'.split('')
+/** Those of the keys that were needed so far. */
+const keys: Uint8Array[] = []
 
-/** The node over `entries`, encoded. These share their first `depth` nibbles, and no key is the beginning of another. */
-function nodeOf(entries: readonly Entry[], depth: number): Uint8Array {
-  const [first] = entries
-  if (first === undefined) return empty
-  if (entries.length === 1) return pairOf(hexPrefix(first.nibbles.slice(depth), true), () => rlp.bytes(first.value))
-  const shared = sharedPrefix(entries, depth)
+function keyOf(index: number): Uint8Array {
+  for (let next = keys.length; next <= index; next++) {
+    rlp.clear()
+    rlp.quantity(`0x${next.toString(16)}`)
+    keys.push(Uint8Array.from(Buffer.from(rlp.since(0)).toString('hex'), (digit) => Number.parseInt(digit, 16)))
+  }
+  return keys[index] ?? empty
+}
+
+/**
+ * Writes the node over the entries from `from` up to `to`, which are in the order of their keys and share the first `depth`
+ * nibbles; no key is the beginning of another.
+ */
+function writeNode(entries: readonly Entry[], from: number, to: number, depth: number): void {
+  const [first, last] = [entries[from], entries[to - 1]]
+  if (first === undefined || last === undefined) return rlp.raw(empty)
+  const end = rlp.length
+  if (first === last) {
+    rlp.bytes(first.value)
+    rlp.bytes(hexPrefix(first.nibbles.subarray(depth), true))
+    return rlp.list(end)
+  }
+  let shared = depth
+  while (first.nibbles[shared] === last.nibbles[shared]) shared++
   if (shared > depth) {
-    const child = referenceOf(nodeOf(entries, shared))
-    return pairOf(hexPrefix(first.nibbles.slice(depth, shared), false), () => rlp.raw(child))
+    writeReference(entries, from, to, shared)
+    rlp.bytes(hexPrefix(first.nibbles.subarray(depth, shared), false))
+    return rlp.list(end)
   }
-  const branches = Map.groupBy(entries, ({ nibbles }) => nibbles[depth])
-  const children = digits.map((nibble) => referenceOf(nodeOf(branches.get(nibble) ?? [], depth + 1)))
-  const end = rlp.length
-  rlp.raw(empty)
-  for (const child of children.toReversed()) rlp.raw(child)
-  rlp.list(end)
-  return rlp.take()
-}
-
-function pairOf(path: string, writeSecond: () => void): Uint8Array {
-  const end = rlp.length
-  writeSecond()
-  rlp.hex(path)
-  rlp.list(end)
-  return rlp.take()
-}
-
-/** As a node stands in its parent: itself where it is shorter than a hash, else its hash. */
-function referenceOf(node: Uint8Array): Uint8Array {
-  if (node.length < 32) return node
-  rlp.bytes(keccakBytes(node))
-  return rlp.take()
-}
-
-function sharedPrefix(entries: readonly Entry[], from: number): number {
-  const first = entries[0]?.nibbles ?? ''
-  let length = first.length
-  for (const { nibbles } of entries) {
-    while (nibbles.slice(from, length) !== first.slice(from, length)) length -= 1
+  rlp.raw(empty) // no value: no key ends here
+  for (let nibble = 15, right = to; nibble >= 0; nibble--) {
+    let left = right
+    while (left > from && entries[left - 1]?.nibbles[depth] === nibble) left--
+    if (left === right) rlp.raw(empty)
+    else writeReference(entries, left, right, depth + 1)
+    right = left
   }
-  return length
+  rlp.list(end)
+}
+
+/** A node as it stands in its parent: itself where it is shorter than a hash, else its hash. */
+function writeReference(entries: readonly Entry[], from: number, to: number, depth: number): void {
+  const end = rlp.length
+  writeNode(entries, from, to, depth)
+  if (rlp.length - end < 32) return
+  const hash = keccakBytes(rlp.since(end))
+  rlp.forget(end)
+  rlp.bytes(hash)
 }
 
 /** Nibbles as bytes, with a flag for their parity and for a leaf. Source: yellow paper, appendix C. */
-function hexPrefix(nibbles: string, isLeaf: boolean): string {
-  const flag = isLeaf ? 2 : 0
-  return nibbles.length % 2 === 0 ? `0x${flag}0${nibbles}` : `0x${flag + 1}${nibbles}`
+function hexPrefix(nibbles: Uint8Array, isLeaf: boolean): Uint8Array {
+  const isOdd = nibbles.length % 2
+  const packed = new Uint8Array((nibbles.length >> 1) + 1)
+  packed[0] = ((isLeaf ? 2 : 0) + isOdd) << 4
+  for (let at = 0; at < nibbles.length; at++) {
+    const place = (at + 2 - isOdd) >> 1
+    packed[place] = (packed[place] ?? 0) | ((nibbles[at] ?? 0) << ((at + isOdd) % 2 === 0 ? 4 : 0))
+  }
+  return packed
 }

@@ -106,7 +106,7 @@ function enveloped(of: Json, fields: readonly Field[]): Uint8Array | null {
 /** A list of the fields, the last one written first. */
 function writeFields(of: Json, fields: readonly Field[]): boolean {
   const end = rlp.length
-  if (!fields.toReversed().every((write) => write(of))) return false
+  for (let at = fields.length - 1; at >= 0; at--) if (fields[at]?.(of) !== true) return false
   rlp.list(end)
   return true
 }
@@ -114,12 +114,8 @@ function writeFields(of: Json, fields: readonly Field[]): boolean {
 /** An absent list is an empty one: nodes leave out an access list that is empty. */
 function writeList(value: unknown, write: (item: unknown) => boolean): boolean {
   const end = rlp.length
-  if (
-    !asArray(value ?? [], 'list')
-      .toReversed()
-      .every(write)
-  )
-    return false
+  const items = asArray(value ?? [], 'list')
+  for (let at = items.length - 1; at >= 0; at--) if (!write(items[at])) return false
   rlp.list(end)
   return true
 }
