@@ -136,6 +136,7 @@ export function recordedBlocks(
           calls: null,
           actors: [],
           authorizations: null,
+          pools: null,
           tokens: tokens.toSorted((a, b) => (a.address < b.address ? -1 : 1)),
           labels: [],
         }

@@ -128,6 +128,7 @@ export function transaction(script: TransactionScript): ScriptedTransaction {
     calls: null,
     actors: [...actors],
     authorizations: null,
+    pools: null,
     tokens: [...tokens.values()].sort((a, b) => (a.address < b.address ? -1 : 1)),
     labels: labels.map(([labelled, of]) => ({ address: labelled, class: of, source: 'test' })),
   })

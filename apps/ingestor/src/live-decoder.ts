@@ -33,7 +33,8 @@ export interface LiveDecoder {
 
 export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDecoder {
   const learned = new LearnedFacts(maxLearnedFacts)
-  const context = listedContext(chainFacts(source.chainId), knowledge, learned)
+  const chain = chainFacts(source.chainId)
+  const context = listedContext(chain, knowledge, learned)
 
   async function settle<D extends Decoding>(
     { number, hash }: { readonly number: number; readonly hash: Hash | null },
@@ -54,7 +55,11 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
         ),
       }
       if (wanted.tokens.length === 0 && wanted.pools.length === 0) break
-      const told = await readContracts(wanted, { source, blockHash: hash, maxCallsInFlight }, signal)
+      const told = await readContracts(
+        wanted,
+        { source, blockHash: hash, factories: chain.factories, maxCallsInFlight },
+        signal,
+      )
       for (const each of told.mute.tokens) learned.learn(number, 'no-token', each, true)
       for (const each of told.mute.pools) learned.learn(number, 'no-pool', each, true)
       for (const info of told.tokens) learned.learn(number, 'token', info.address, info)

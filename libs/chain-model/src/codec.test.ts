@@ -53,6 +53,6 @@ test('behavior: a transaction written before calls and actors were told is read,
     ...{ events: [], tokens: [], labels: [] },
   }
   const read = transactionsCodec.parse(JSON.stringify(before))
-  expect(read).toMatchObject({ calls: null, actors: null, authorizations: null })
+  expect(read).toMatchObject({ calls: null, actors: null, authorizations: null, pools: null })
   expect(transactionsCodec.decode(transactionsCodec.encode(read))).toEqual(read)
 })

@@ -21,6 +21,9 @@ export const tokenInfoSchema = z.object({
 })
 export type TokenInfo = Readonly<z.output<typeof tokenInfoSchema>>
 
+/** A pool that a listed factory has made: its events mean what they say. Of any other contract nobody vouches for that. */
+export const poolInfoSchema = z.object({ address: addressSchema, factory: addressSchema })
+
 /** A label that held for an address named in the transaction, at its block's time. */
 export const transactionLabelSchema = z.object({ address: addressSchema, class: labelClassSchema, source: z.string() })
 
@@ -77,6 +80,8 @@ export const chainTransactionSchema = z.object({
   authorizations: z.array(authorizationSchema).nullable().default(null),
   /** What is known of the tokens that the events name, sorted by address. */
   tokens: z.array(tokenInfoSchema),
+  /** Of the pools whose events these are, those that a listed factory made, sorted by address; null in records of before. */
+  pools: z.array(poolInfoSchema).nullable().default(null),
   /** Labels of addresses that the transaction names, sorted by address and class. */
   labels: z.array(transactionLabelSchema),
 })

@@ -86,6 +86,7 @@ function decoded(parts: Parts): ChainTransaction {
     token: (address) => (address === usdc ? token : undefined),
     labels: () => [],
     pools: new Map(),
+    factories: new Set(),
     vouchers,
     abis: null,
   })

@@ -72,7 +72,8 @@ export function decodeBlock(
   const undecoded: Record<string, number> = {}
   const transactions = block.transactions.map((tx) => {
     let running = abis?.running(codesIn(tx, facts)) ?? null
-    const about = { chainId, token, labels, pools, vouchers: chain.vouchers }
+    const { factories, vouchers } = chain
+    const about = { chainId, token, labels, pools, factories, vouchers }
     let decoded = decodeTransaction(at, tx, { ...about, abis: running })
     if (abis !== null && teachProxies(decoded.events, facts, (code) => abis.explains(code))) {
       // What a proxy emits while it is upgraded is of the code before or after.
@@ -84,7 +85,8 @@ export function decodeBlock(
       if (name !== null) undecoded[name] = (undecoded[name] ?? 0) + 1
     }
     for (const [address, { token0, token1, factory }] of poolsCreatedBy(decoded.events)) {
-      const fresh = { token0, token1, proven: factory === null || chain.factories.has(factory) }
+      const isListed = factory !== null && factories.has(factory)
+      const fresh = { token0, token1, proven: factory === null || isListed, ...(isListed ? { factory } : {}) }
       if (supersedes(fresh, pools.get(address))) facts.teach('pool', address, fresh)
     }
     return decoded

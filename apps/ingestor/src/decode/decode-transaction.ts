@@ -17,7 +17,7 @@ import { actorsOf } from './actors.ts'
 import { callsOf } from './decode-calls.ts'
 import { decodeLog } from './decode-log.ts'
 import { authorizationOf } from './eip7702.ts'
-import { withPoolTokens, type PoolTable } from './pool-tokens.ts'
+import { vouchedPools, withPoolTokens, type PoolTable } from './pool-tokens.ts'
 import { selectorOf } from './selector.ts'
 
 /** What the ingestor knows at a block, apart from the block. */
@@ -27,6 +27,8 @@ export interface DecodeContext {
   /** The labels that hold for the address at `timestamp` (ms). */
   readonly labels: (address: Address, timestamp: number) => readonly Label[]
   readonly pools: PoolTable
+  /** Those that tell the truth about the pools they create. */
+  readonly factories: ReadonlySet<Address>
   readonly vouchers: Vouchers
   /** Null: no user gave any. */
   readonly abis: AbiRegistry | null
@@ -82,6 +84,7 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
     }),
     authorizations,
     tokens: tokensOf(events).flatMap((address) => context.token(address) ?? []),
+    pools: vouchedPools(events, context.pools, context.factories),
     labels: named.flatMap((address) =>
       context
         .labels(address, block.timestamp)

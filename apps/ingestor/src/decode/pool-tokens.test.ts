@@ -1,6 +1,6 @@
 import { parseAddress, parseHash, zeroAddress, type Address, type ChainEvent } from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
-import { poolsCreatedBy, withPoolTokens, type PoolTable } from './pool-tokens.ts'
+import { poolsCreatedBy, vouchedPools, withPoolTokens, type PoolTable } from './pool-tokens.ts'
 
 const address = (digits: string) => parseAddress(`0x${digits.repeat(20)}`)
 const [low, high, other, pool, trader] = ['11', '22', '33', 'dd', 'ee'].map(address) as [
@@ -120,5 +120,27 @@ describe('withPoolTokens of Curve', () => {
       [high, low],
       [high, low],
     ])
+  })
+})
+
+describe('vouchedPools', () => {
+  const created: ChainEvent = {
+    ...{ type: 'uniswap-v2-pair-created', logIndex: 0, address: other, token0: low, token1: high },
+    ...{ pair: pool, stable: false },
+  }
+  const trade = swap(1n, 0n, 0n, 1n)
+
+  test('default: a pool that a listed factory made, in this transaction or before', () => {
+    const vouched = [{ address: pool, factory: other }]
+    expect(vouchedPools([created, trade, trade], new Map(), new Set([other]))).toEqual(vouched)
+    const known = new Map([[pool, { token0: low, token1: high, proven: true, factory: other }]])
+    expect(vouchedPools([trade], known, new Set([other]))).toEqual(vouched)
+  })
+
+  test('behavior: of a factory that anyone may have deployed, and of what a pool says of itself, nothing follows', () => {
+    expect(vouchedPools([created, trade], new Map(), new Set())).toEqual([])
+    const known = new Map([[pool, { token0: low, token1: high, proven: true }]])
+    expect(vouchedPools([trade], known, new Set([other]))).toEqual([])
+    expect(vouchedPools([created], new Map(), new Set([other]))).toEqual([]) // no event of the pool
   })
 })

@@ -12,7 +12,11 @@ export interface PoolTokens {
  * A pool as it is known beyond the transaction at hand. `proven`: by a call to the pool, the event of a listed factory, or
  * its id, which is the hash of its tokens; else by a factory that anyone may have deployed, and it only fills what transfers leave open.
  */
-export type KnownPool = PoolTokens & { readonly proven: boolean }
+export type KnownPool = PoolTokens & {
+  readonly proven: boolean
+  /** The listed factory that made it, by its event or its own word. */
+  readonly factory?: Address
+}
 
 export interface PoolTable {
   /** By its address; of Uniswap v4 by its id. */
@@ -219,4 +223,23 @@ export function poolsCreatedBy(
       pools.set(event.poolId, { token0: event.token0, token1: event.token1, factory: null })
   }
   return pools
+}
+
+/** Of the pools whose events these are, those that a listed factory made, now or before; in order of address. */
+export function vouchedPools(
+  events: readonly ChainEvent[],
+  pools: PoolTable,
+  factories: ReadonlySet<Address>,
+): { readonly address: Address; readonly factory: Address }[] {
+  const vouched = new Map<Address, Address>()
+  const created = poolsCreatedBy(events)
+  for (const event of events) {
+    if (event.type !== 'uniswap-v2-sync' && !isPoolEvent(event)) continue
+    const creator = created.get(event.address)?.factory ?? null
+    const factory = creator !== null && factories.has(creator) ? creator : pools.get(event.address)?.factory
+    if (factory !== undefined) vouched.set(event.address, factory)
+  }
+  return [...vouched]
+    .map(([address, factory]) => ({ address, factory }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
 }

@@ -32,6 +32,7 @@ function transactionOf({ block, receipts, entryPoint }: Recorded, traces: unknow
     token: () => undefined,
     labels: () => [],
     pools: new Map(),
+    factories: new Set(),
     vouchers: { entryPoints, permit2: none, forwarders: none },
     abis: null,
   })

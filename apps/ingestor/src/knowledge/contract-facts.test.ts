@@ -1,6 +1,6 @@
 import { parseAddress, parseHash, type Hex } from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
-import { readContracts } from './contract-facts.ts'
+import { readContracts, readPool } from './contract-facts.ts'
 
 const [token, pool] = [parseAddress(`0x${'1'.repeat(40)}`), parseAddress(`0x${'2'.repeat(40)}`)]
 const word = (digit: string): Hex => `0x${digit.repeat(40).padStart(64, '0')}`
@@ -8,7 +8,12 @@ const word = (digit: string): Hex => `0x${digit.repeat(40).padStart(64, '0')}`
 const read = (answer: Hex | null | undefined) =>
   readContracts(
     { tokens: [token], pools: [pool] },
-    { source: { call: async () => answer }, blockHash: parseHash(`0x${'a'.repeat(64)}`), maxCallsInFlight: 2 },
+    {
+      source: { call: async () => answer },
+      blockHash: parseHash(`0x${'a'.repeat(64)}`),
+      factories: new Set(),
+      maxCallsInFlight: 2,
+    },
     new AbortController().signal,
   )
 
@@ -30,5 +35,38 @@ describe('readContracts', () => {
 
   test('behavior: where the state of the block is gone nothing is said of it', async () => {
     expect(await read(undefined)).toEqual({ tokens: [], pools: new Map(), mute: { tokens: [], pools: [] } })
+  })
+})
+
+describe('readPool', () => {
+  const factory = parseAddress(`0x${'f'.repeat(40)}`)
+  const fee: Hex = `0x${'bb8'.padStart(64, '0')}`
+  const pair = `${'3'.repeat(40).padStart(64, '0')}${'4'.repeat(40).padStart(64, '0')}`
+  /** A node of one pool that names the factory as its own, and of a factory that answers so. */
+  const asked = (toFactory: Readonly<Record<string, Hex>>) =>
+    readPool(
+      pool,
+      async (to, data) => {
+        if (to === factory) return toFactory[data] ?? word('0')
+        const told: Readonly<Record<string, Hex>> = {
+          '0x0dfe1681': word('3'),
+          '0xd21220a7': word('4'),
+          '0xc45a0155': word('f'),
+          '0xddca3f43': fee,
+        }
+        return told[data] ?? null
+      },
+      new Set([factory]),
+    )
+  const tokens = { token0: parseAddress(`0x${'3'.repeat(40)}`), token1: parseAddress(`0x${'4'.repeat(40)}`) }
+
+  test('default: a listed factory that knows the pool as its own vouches for it, of v2 and of v3', async () => {
+    expect(await asked({ [`0xe6a43905${pair}`]: word('2') })).toEqual({ ...tokens, factory })
+    expect(await asked({ [`0x1698ee82${pair}${fee.slice(2)}`]: word('2') })).toEqual({ ...tokens, factory })
+  })
+
+  test('behavior: a pool that names a factory which does not know it is vouched for by nobody', async () => {
+    expect(await asked({})).toEqual(tokens)
+    expect(await asked({ [`0xe6a43905${pair}`]: word('5') })).toEqual(tokens)
   })
 })

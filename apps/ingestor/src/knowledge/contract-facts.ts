@@ -1,6 +1,6 @@
 import type { Address, Hash, Hex, TokenInfo } from '@tocsin/chain-model'
 import type { DecodedBlock } from '../decode/decode-block.ts'
-import { isPoolEvent, type PoolTokens } from '../decode/pool-tokens.ts'
+import { isPoolEvent, type KnownPool } from '../decode/pool-tokens.ts'
 import type { ChainSource } from '../sources/chain-source.ts'
 import { tamedText } from './tamed-text.ts'
 
@@ -18,7 +18,17 @@ export function contractsOf(block: DecodedBlock): Contracts {
 /** Calls a contract at the block and answers what it returns; null where it reverts or is no contract. */
 type Call = (to: Address, data: Hex) => Promise<Hex | null>
 
-const selectors = { decimals: '0x313ce567', symbol: '0x95d89b41', token0: '0x0dfe1681', token1: '0xd21220a7' } as const
+const selectors = {
+  decimals: '0x313ce567',
+  symbol: '0x95d89b41',
+  token0: '0x0dfe1681',
+  token1: '0xd21220a7',
+  factory: '0xc45a0155',
+  fee: '0xddca3f43',
+  /** (address,address) of v2, (address,address,uint24) of v3 */
+  getPair: '0xe6a43905',
+  getPool: '0x1698ee82',
+} as const
 
 /** Decimals and symbol as the contract says them; null where it gives no decimals: those are never guessed. */
 export async function readToken(address: Address, call: Call): Promise<TokenInfo | null> {
@@ -28,12 +38,29 @@ export async function readToken(address: Address, call: Call): Promise<TokenInfo
   return { address, symbol, decimals: Number(decimals), kind: 'other', recognised: false }
 }
 
-/** Both tokens of a Uniswap-like pool; null where it does not answer like one. */
-export async function readPool(address: Address, call: Call): Promise<PoolTokens | null> {
-  const [token0, token1] = await Promise.all([call(address, selectors.token0), call(address, selectors.token1)])
-  const [first, second] = [addressOf(token0), addressOf(token1)]
-  return first === null || second === null ? null : { token0: first, token1: second }
+/**
+ * Both tokens of a Uniswap-like pool, and the listed factory that knows it as its own: a pool may name any. Null where it
+ * does not answer like one.
+ */
+export async function readPool(
+  address: Address,
+  call: Call,
+  factories: ReadonlySet<Address>,
+): Promise<Omit<KnownPool, 'proven'> | null> {
+  const [first, second] = await Promise.all([call(address, selectors.token0), call(address, selectors.token1)])
+  const [token0, token1] = [addressOf(first), addressOf(second)]
+  if (token0 === null || token1 === null) return null
+  const factory = addressOf(await call(address, selectors.factory))
+  const isKnownTo = async (data: Hex) => factory !== null && addressOf(await call(factory, data)) === address
+  if (factory === null || !factories.has(factory)) return { token0, token1 }
+  const pair = `${paddedOf(token0)}${paddedOf(token1)}`
+  if (await isKnownTo(`${selectors.getPair}${pair}`)) return { token0, token1, factory }
+  const fee = await call(address, selectors.fee)
+  const isV3 = fee?.length === 66 && (await isKnownTo(`${selectors.getPool}${pair}${fee.slice(2)}`))
+  return isV3 ? { token0, token1, factory } : { token0, token1 }
 }
+
+const paddedOf = (address: Address) => address.slice(2).padStart(64, '0')
 
 const wordOf = (answer: Hex | null): bigint | null => (answer?.length === 66 ? BigInt(answer) : null)
 
@@ -72,7 +99,7 @@ export interface Contracts {
 /** What contracts told of themselves. */
 export interface ToldFacts {
   readonly tokens: readonly TokenInfo[]
-  readonly pools: ReadonlyMap<Address, PoolTokens>
+  readonly pools: ReadonlyMap<Address, Omit<KnownPool, 'proven'>>
   /** Those that have nothing to say that counts. Neither here nor there: a node that dropped the state of the block. */
   readonly mute: Contracts
 }
@@ -83,16 +110,18 @@ export async function readContracts(
   {
     source,
     blockHash,
+    factories,
     maxCallsInFlight,
   }: {
     readonly source: Pick<ChainSource, 'call'>
     readonly blockHash: Hash
+    readonly factories: ReadonlySet<Address>
     readonly maxCallsInFlight: number
   },
   signal: AbortSignal,
 ): Promise<ToldFacts> {
   const tokens: TokenInfo[] = []
-  const pools = new Map<Address, PoolTokens>()
+  const pools = new Map<Address, Omit<KnownPool, 'proven'>>()
   const mute = { tokens: [] as Address[], pools: [] as Address[] }
   async function asked<Found>(
     address: Address,
@@ -110,9 +139,10 @@ export async function readContracts(
     // A node that dropped the state of this block will know it at a newer one.
     else if (isAnswered) silent.push(address)
   }
+  const readListed = (address: Address, call: Call) => readPool(address, call, factories)
   const jobs = [
     ...wanted.tokens.map((each) => () => asked(each, readToken, (token) => tokens.push(token), mute.tokens)),
-    ...wanted.pools.map((each) => () => asked(each, readPool, (pool) => pools.set(each, pool), mute.pools)),
+    ...wanted.pools.map((each) => () => asked(each, readListed, (pool) => pools.set(each, pool), mute.pools)),
   ]
   for (let at = 0; at < jobs.length; at += maxCallsInFlight)
     await Promise.all(jobs.slice(at, at + maxCallsInFlight).map((job) => job()))
