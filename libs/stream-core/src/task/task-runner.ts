@@ -53,7 +53,10 @@ const longestRetryWaitMs = 5000
 
 /** When a task reads, commits and checkpoints. Each has a default; results depend on none of them. */
 export interface TaskPace {
-  /** How long outputs wait for their commit when the task has caught up; under load up to forty times that. Default 25 ms. */
+  /**
+   * How soon one commit follows another when the task has caught up, so the longest that an output waits for its own; under
+   * load up to forty times that. Default 25 ms.
+   */
   readonly commitIntervalMs?: number
   /** With epochs a checkpoint follows finality, without a commit; at most this often. Default 10 s. */
   readonly checkpointIntervalMs?: number
@@ -237,7 +240,7 @@ export class TaskRunner {
             onOutcome: (asked, outcome) => parts.task.answer(asked, outcome),
           })
     this.#checkpointSteps = parts.task.steps
-    this.#pace = new CommitPace(this.#settings.commitIntervalMs)
+    this.#pace = new CommitPace(this.#settings.commitIntervalMs, options.clock())
     this.#time = new TimeAccount(options.clock)
     this.#checkpointAt = options.clock()
   }
@@ -563,7 +566,7 @@ export class TaskRunner {
     const needsRoom = this.#budget.keep(this.#task.tables, this.#task.steps, this.#checkpointSteps)
     if (this.#isReplaying) return
     const { pending, pendingSince } = this.#commits
-    const isDue = pendingSince !== null && now - pendingSince >= this.#pace.intervalMs(isBehind)
+    const isDue = pendingSince !== null && now >= this.#pace.dueAt(pendingSince, isBehind)
     if (isDue || pending >= maxPendingOutputs) await this.#commit(signal)
     if (this.#checkpointOutcome !== null) await this.#endCheckpoint(signal)
     if (this.#checkpointing !== null || this.#task.isInStep) return
@@ -574,8 +577,8 @@ export class TaskRunner {
   #waitMs(): number {
     const { pendingSince } = this.#commits
     if (pendingSince === null) return this.#pollWaitMs
-    const due = pendingSince + this.#pace.intervalMs(this.#reader.hasMore) - this.#options.clock()
-    return Math.max(0, Math.min(this.#pollWaitMs, due))
+    const dueIn = this.#pace.dueAt(pendingSince, this.#reader.hasMore) - this.#options.clock()
+    return Math.max(0, Math.min(this.#pollWaitMs, dueIn))
   }
 
   async #commit(signal: AbortSignal): Promise<void> {
@@ -596,6 +599,7 @@ export class TaskRunner {
       resumptions: this.#task.resumptionsSince(this.#checkpointSteps),
       returns: this.#task.returnsSince(this.#checkpointSteps),
     }
+    this.#pace.began(this.#options.clock())
     const use = this.#time.spendOn('backPressured')
     const report = await this.#commits.commit(marker, this.#task.progress, this.#retryingUntil(signal))
     this.#time.spendOn(use)
