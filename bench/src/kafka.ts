@@ -67,15 +67,16 @@ interface LatencyOptions {
 
 /**
  * Events that are due at an even rate, and how long after that their outputs could be read, committed. They are stamped
- * when they are due, so that what waits for a slow append counts; each append of ours is a transaction too.
+ * when they are due, so that what waits for a slow append counts. Whoever feeds the job does so without transactions,
+ * acknowledged by all replicas: two hundred of them a second would be most of what the broker does.
  */
 async function latency(cluster: Cluster, folder: string, options: LatencyOptions) {
   const { stages, perSecond, seconds, commitIntervalMs } = options
   const name = `latency-${stages}-${perSecond}-${Date.now()}`
   const topics = topicsOf(name)
-  const log = openKafkaLog({ brokers: [cluster.bootstrap], clientId: 'tocsin-bench' })
-  await log.createTopics(Object.values(topics).map((topic) => ({ topic, partitions: 1 })))
   const brokers = [cluster.bootstrap]
+  const log = openKafkaLogOver({ brokers, clientId: 'tocsin-bench' }, { delivery: 'at-least-once' })
+  await log.createTopics(Object.values(topics).map((topic) => ({ topic, partitions: 1 })))
   const job = new JobProcess({ brokers, name, stages, commitIntervalMs, stateFolder: join(folder, name) })
   try {
     await job.running
