@@ -14,6 +14,8 @@ export const tokenInfoSchema = z.object({
   address: addressSchema,
   /** As the contract says it: escape before display. */
   symbol: z.string().max(32).nullable(),
+  /** Letters of the symbol look like others: it may pass for another token's. Never told of a listed token. */
+  confusable: z.literal(true).optional(),
   decimals: z.int().min(0).max(255),
   /** Only from a token list, by address; never from what a contract says of itself. */
   kind: z.enum(['stablecoin', 'wrapped-native', 'other']),

@@ -2,6 +2,7 @@ import type { Address, Hash, Hex, TokenInfo } from '@tocsin/chain-model'
 import type { DecodedBlock } from '../decode/decode-block.ts'
 import { isPoolEvent, type KnownPool } from '../decode/pool-tokens.ts'
 import type { ChainSource } from '../sources/chain-source.ts'
+import { isConfusable } from './confusable.ts'
 import { tamedText } from './tamed-text.ts'
 
 /** The contracts of a block of which calls could tell more: tokens with their decimals, pools with their tokens. */
@@ -35,7 +36,8 @@ export async function readToken(address: Address, call: Call): Promise<TokenInfo
   const decimals = wordOf(await call(address, selectors.decimals))
   if (decimals === null || decimals > 255n) return null
   const symbol = symbolOf(await call(address, selectors.symbol))
-  return { address, symbol, decimals: Number(decimals), kind: 'other', recognised: false }
+  const doubt = symbol !== null && isConfusable(symbol) ? { confusable: true as const } : {}
+  return { address, symbol, ...doubt, decimals: Number(decimals), kind: 'other', recognised: false }
 }
 
 /**

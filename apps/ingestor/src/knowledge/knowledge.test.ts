@@ -124,6 +124,12 @@ describe('readToken', () => {
     })
   })
 
+  test('behavior: a symbol that may pass for another token’s is flagged', async () => {
+    const answer = async (_: unknown, data: Hex) =>
+      data === '0x313ce567' ? (`0x${word(6n)}` as const) : asString('USDС')
+    expect(await readToken(ann, answer)).toMatchObject({ symbol: 'USDС', confusable: true }) // the last is Cyrillic
+  })
+
   test('behavior: a contract without decimals, or with absurd ones, is no known token', async () => {
     for (const decimals of [null, '0x', `0x${word(256n)}`] as const)
       expect(await readToken(ann, answering(decimals))).toBeNull()
