@@ -183,13 +183,16 @@ describe('decodeLog', () => {
     const log = logOf(deposit, [ann, 1n, 'note'])
     const misfits = [
       { ...log, topics: log.topics.slice(0, 1) },
+      { ...log, topics: [...log.topics, parseHash(id('one more'))] },
       { ...log, data: '0x' as const },
       { ...log, data: log.data.slice(0, -64) as Hex },
       { ...logOf('event Flag(uint256 on)', [2n]), topics: [parseHash(id('Flag(bool)'))] },
     ]
     const events = misfits.map((one) => decodeLog(one, registry))
     expect(events).toEqual(misfits.map((one) => ({ type: 'log', ...one })))
-    expect(events.map((event) => undecodedAs(event, registry))).toEqual(['Deposit', 'Deposit', 'Deposit', 'Flag'])
+    expect(events.map((event) => undecodedAs(event, registry))).toEqual([
+      ...['Deposit', 'Deposit', 'Deposit', 'Deposit', 'Flag'],
+    ])
     const text = Buffer.from('note').toString('hex')
     const noText = { ...log, data: log.data.replace(text, 'ff'.repeat(4)) as Hex }
     expect(values(registry.event(noText)?.arguments)).toEqual([ann, '1', null])
@@ -223,13 +226,13 @@ describe('decodeLog', () => {
   test('property: no data make it throw, nor ask for more than there is', () => {
     const bomb = 'event Bomb(uint256[][][][][][] x, (bytes[8] a, string[] b)[] y)'
     const registry = registryOf(abiOf([bomb, deposit]))
-    const words = fc.array(
+    const anyWords = fc.array(
       fc.oneof(fc.constantFrom(0n, 32n, 64n, 96n, 128n, 160n, 2n ** 32n - 1n), fc.bigInt(0n, 2n ** 256n - 1n)),
       {
         maxLength: 40,
       },
     )
-    const law = fc.property(words, fc.constantFrom(bomb, deposit), (data, event) => {
+    const law = fc.property(anyWords, fc.constantFrom(bomb, deposit), (data, event) => {
       const topics = logOf(event, event === bomb ? [[], []] : [ann, 1n, '']).topics
       const hex = data.map((word) => word.toString(16).padStart(64, '0')).join('')
       decodeLog({ logIndex: 0, address: vault, topics, data: `0x${hex}` }, registry)
@@ -239,6 +242,12 @@ describe('decodeLog', () => {
     const again = ['20', '4', '0', '0', '0', '0', '0'].map((word) => word.padStart(64, '0')).join('')
     const log = { logIndex: 0, address: vault, topics: logOf(bomb, [[], []]).topics, data: `0x${again}` as const }
     expect(decodeLog(log, registry).type).toBe('log')
+    // Twenty tuples at one place, with eight texts at one place each.
+    const tuples = 'event Tuples((bytes[8] texts)[] list)'
+    const words = [32, 20, ...Array.from({ length: 20 }, () => 640), 32, ...Array.from({ length: 8 }, () => 256), 0]
+    const shared = words.map((word) => word.toString(16).padStart(64, '0')).join('')
+    const told = { logIndex: 0, address: vault, topics: logOf(tuples, [[]]).topics, data: `0x${shared}` as const }
+    expect(decodeLog(told, registryOf(abiOf([tuples]))).type).toBe('log')
   })
 })
 
