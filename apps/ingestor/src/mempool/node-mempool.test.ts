@@ -37,7 +37,7 @@ const body = (digit: string) => ({
 async function serve(
   answer: (asked: Asked) => object,
   pushed: readonly unknown[],
-  more: Partial<Pick<NodeMempoolOptions, 'how' | 'maxAsked'>> = {},
+  more: Partial<Pick<NodeMempoolOptions, 'how' | 'maxAsked' | 'pollIntervalMs'>> & { readonly chains?: string[] } = {},
 ) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
@@ -45,7 +45,9 @@ async function serve(
   server.on('connection', (socket) =>
     socket.on('message', (data) => {
       const all = JSON.parse((data as Buffer).toString()) as Asked | readonly Asked[]
-      const reply = (one: Asked) => ({ jsonrpc: '2.0', id: one.id, ...answer(one) })
+      const answered = (one: Asked) =>
+        one.method === 'eth_chainId' ? { result: more.chains?.shift() ?? '0x1' } : answer(one)
+      const reply = (one: Asked) => ({ jsonrpc: '2.0', id: one.id, ...answered(one) })
       if ('id' in all) {
         socket.send(JSON.stringify(reply(all)))
         if (all.method !== 'eth_subscribe' || 'error' in answer(all)) return
@@ -66,9 +68,10 @@ async function serve(
     clock: systemClock,
   })
   const source = nodeMempool({
+    chainId: 1,
     endpoint,
     how: more.how ?? 'auto',
-    pollIntervalMs: 60_000,
+    pollIntervalMs: more.pollIntervalMs ?? 60_000,
     maxAsked: more.maxAsked ?? 100,
     wait: (ms, signal) => systemClock.wait(ms, signal),
     onNotice: (message) => notices.push(message),
@@ -145,6 +148,16 @@ describe('nodeMempool', () => {
     expect(await told(2)).toEqual([
       ['failed', 'INGEST_ENDPOINT_ANSWER'],
       ['snapshot', hash('1'), hash('2')],
+    ])
+  })
+
+  test('error: of a node of another chain nothing is read until it is of ours', async () => {
+    const more = { chains: ['0x2105', '0x2105'], pollIntervalMs: 1 }
+    const { told } = await serve(() => ({ result: '0x1' }), [body('1')], more)
+    expect(await told(3)).toEqual([
+      ['failed', 'INGEST_WRONG_CHAIN'],
+      ['failed', 'INGEST_WRONG_CHAIN'],
+      ['seen', hash('1')],
     ])
   })
 

@@ -1,7 +1,7 @@
 import { isMissingMethod, type RpcAnswer } from '../rpc/json-rpc.ts'
 import type { RpcEndpoint } from '../rpc/rpc-endpoint.ts'
 import { asHash, asNumber, asObject, FieldError, isObject } from '../sources/parse-block.ts'
-import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
+import { EndpointAnswerError, WrongChainError } from '../verify/endpoint-answer-error.ts'
 import { proving } from '../verify/verify-block.ts'
 import { parsePooled, type MempoolSource, type MempoolSink } from './mempool-source.ts'
 import type { PooledTransaction } from './pending-pool.ts'
@@ -22,6 +22,8 @@ export class NoMempoolError extends Error {
 }
 
 export interface NodeMempoolOptions {
+  /** A node of another chain is told of, and nothing of it is read. */
+  readonly chainId: number
   readonly endpoint: RpcEndpoint
   /** `subscribe`: as it is pushed; `poll`: the whole pool again and again; `auto`: pushed where the node can. */
   readonly how: 'auto' | 'subscribe' | 'poll'
@@ -87,6 +89,21 @@ export function nodeMempool(options: NodeMempoolOptions): MempoolSource {
     throw new EndpointAnswerError({ endpoint: name, block: 'pending', field: method, reason })
   }
 
+  /** Until the node says that it is of our chain; it is asked again, for it may be mended or not have begun. */
+  async function ofOurChain(sink: MempoolSink, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const answer = resultOf(await endpoint.request('eth_chainId', [], signal), 'eth_chainId')
+        const found = proving(name, 'pending', () => asNumber(answer, 'chainId'))
+        if (found === options.chainId) return
+        throw new WrongChainError({ endpoint: name, expected: options.chainId, found })
+      } catch (error) {
+        if (!signal.aborted) sink.failed(error)
+      }
+      await wait(options.pollIntervalMs, signal).catch(() => {})
+    }
+  }
+
   /** @returns whether the node has the subscription; when it does, only after the signal is aborted. */
   async function subscribed(withBodies: boolean, sink: MempoolSink, signal: AbortSignal): Promise<boolean> {
     let saidHashes = false
@@ -141,6 +158,7 @@ export function nodeMempool(options: NodeMempoolOptions): MempoolSource {
   return {
     name,
     async run(sink, signal) {
+      await ofOurChain(sink, signal)
       if (options.how !== 'poll') {
         for (const withBodies of [true, false]) if (await subscribed(withBodies, sink, signal)) return
         if (signal.aborted) return

@@ -48,6 +48,7 @@ export function startMempool(
     observe: deps.observe,
   })
   const source = nodeMempool({
+    chainId,
     endpoint,
     how: config.mempool,
     pollIntervalMs: config.mempoolPollInterval,
