@@ -217,7 +217,7 @@ describe('tocsin start --rpc', () => {
 
   test('behavior: a node that is unreachable at the start is told once and waited for; the page is there meanwhile', async () => {
     await mkdir(join(folder, 'data'))
-    await strangerWrites(pricesTopic('tocsin', 31337))
+    await strangerWrites(pricesTopic('tocsin', chain.chainId))
     await node.down()
     program = await open()
     await until('it is counted', async () => (await failures('INGEST_ENDPOINT_UNAVAILABLE')) >= 3)
@@ -228,7 +228,7 @@ describe('tocsin start --rpc', () => {
   })
 
   test('behavior: a malformed record in the topic of prices becomes a dead letter, and no price is left out for it', async () => {
-    const line = /\[MODEL_MALFORMED_RECORD\] Not a record of the prices topic: .*origin="tocsin\.prices\/0@0"/
+    const line = /\[MODEL_MALFORMED_RECORD\] Not a record of the prices topic: .*origin="tocsin\.\d+\.prices\/0@0"/
     await program.running.printed(line, 10_000)
     expect(linesSaying(program.running.output(), 'MODEL_MALFORMED_RECORD')).toHaveLength(1)
     expect(sample(await program.metrics(), 'tocsin_detector_put_aside_total', 'MODEL_MALFORMED_RECORD')).toBe(1)
@@ -434,8 +434,8 @@ describe('tocsin start --rpc', () => {
     const letters = (await valuesOf(log, deadLettersTopic('tocsin'))).map((value) => deadLetterCodec.decode(value))
     await log.close()
     expect(letters.map(({ payload }) => Buffer.from(payload, 'base64').toString()).toSorted()).toEqual([
+      `no record of ${pricesTopic('tocsin', chain.chainId)}`,
       `no record of ${transactionsTopic('tocsin', chain.chainId)}`,
-      `no record of ${pricesTopic('tocsin', 31337)}`,
     ])
 
     const canonical = await Promise.all(
