@@ -68,7 +68,7 @@ interface LatencyOptions {
 /**
  * Events that are due at an even rate, and how long after that their outputs could be read, committed. They are stamped
  * when they are due, so that what waits for a slow append counts. Whoever feeds the job does so without transactions,
- * acknowledged by all replicas: two hundred of them a second would be most of what the broker does.
+ * acknowledged by all replicas: the transactions of the broker are then the job's.
  */
 async function latency(cluster: Cluster, folder: string, options: LatencyOptions) {
   const { stages, perSecond, seconds, commitIntervalMs } = options
