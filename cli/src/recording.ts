@@ -50,8 +50,7 @@ export function openRecordings(config: RecordingConfig, log: Logger): Promise<Re
   })
 }
 
-export const knowledgeOf = ({ tokens, labels, abis }: RecordingConfig) =>
-  loadKnowledge({ tokens, labels, abis })
+export const knowledgeOf = ({ tokens, labels, abis }: RecordingConfig) => loadKnowledge({ tokens, labels, abis })
 
 /** What blocks are decoded with: lists, and feeds whose prices stand in them. */
 export const decodedWith = async (config: RecordingConfig) => ({
