@@ -21,9 +21,9 @@ export class Stretch {
       return text.includes('\ufffd') ? null : text
     }
     // Decoded once for all records, of which each is a slice: an offset of the bytes is one of the text.
-    const whole = this.#text ?? bytes.toString('latin1', from)
+    const whole = (this.#text ??= bytes.toString('latin1', from))
     // Who reads on has read its last record, and may keep records for long.
-    this.#text = end === bytes.length ? null : whole
+    if (end === bytes.length) this.#text = null
     return whole.slice(start - from, end - from)
   }
 }

@@ -30,6 +30,29 @@ describe('Input', () => {
     expect([input.peek(), input.position]).toEqual([undefined, { offset: 1, ordinal: 0 }])
   })
 
+  test('behavior: many records come one by one, and behind a rewind again from where it stood', () => {
+    const codec: SourceCodec<number> = {
+      decode: ([value = 0]) => ({ type: 'element', timestamp: value, value }),
+    }
+    const input = new Input({ topic: 'in', codec, watermarks: { type: 'in-log' }, epochs: false }, 0, true)
+    const all = Array.from({ length: 200 }, (_, offset) => offset)
+    input.offer(
+      all.map((offset) => ({ offset, key: null, value: Uint8Array.of(offset) })),
+      200,
+    )
+    const take = (count: number) =>
+      Array.from({ length: count }, () => {
+        const next = input.peek()
+        input.take()
+        return next?.type === 'element' ? next.value : next
+      })
+    expect(take(100)).toEqual(all.slice(0, 100))
+    const then = input.snapshot()
+    expect(take(70)).toEqual(all.slice(100, 170))
+    input.rewind(then)
+    expect(take(101)).toEqual([...all.slice(100), undefined])
+  })
+
   test('behavior: text is decoded where a record has it, and bytes where it has none or the codec reads none', () => {
     const element = (value: string): SourceRecord<string> => ({ type: 'element', timestamp: 1, value })
     const decode = (value: Uint8Array) => element(`bytes ${Buffer.from(value).toString()}`)

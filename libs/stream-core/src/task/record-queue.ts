@@ -51,6 +51,13 @@ export class RecordQueue {
   get head(): LogRecord | undefined {
     return this.#records[this.#head]
   }
+  /** Log records from `head` on, as many as reach `bytes`, and no more than `count`. */
+  next(count: number, bytes: number): readonly LogRecord[] {
+    const most = Math.min(this.#head + count, this.#records.length)
+    let end = this.#head
+    for (let size = 0; end < most && size < bytes; end += 1) size += sizeOf(this.#records[end])
+    return this.#records.slice(this.#head, end)
+  }
   /** How many items of `head` are taken. */
   get taken(): number {
     return this.head?.offset === this.#offset ? this.#ordinal : 0
@@ -122,4 +129,4 @@ export class RecordQueue {
   }
 }
 
-const sizeOf = (record: LogRecord): number => record.size ?? record.value.length
+const sizeOf = (record: LogRecord | undefined): number => record?.size ?? record?.value.length ?? 0
