@@ -96,3 +96,40 @@ export class WatermarkValve implements WatermarkCombiner {
     if (watermark > this.#watermark) this.#watermark = watermark
   }
 }
+
+/**
+ * The watermark behind an operator that neither waits for a second input nor does anything when it hears of a watermark:
+ * always that of its input, so nobody has to tell it. It is what a `WatermarkValve` of one channel would be.
+ */
+export class RelayedWatermark implements WatermarkCombiner {
+  /** Who is told. */
+  readonly origin: WatermarkCombiner
+
+  constructor(input: WatermarkCombiner) {
+    this.origin = originOf(input)
+  }
+
+  get watermark(): Timestamp {
+    return this.origin.watermark
+  }
+  get isIdle(): boolean {
+    return this.origin.isIdle
+  }
+  advance(): void {
+    return // the origin is told
+  }
+  setIdle(): void {
+    return // as above
+  }
+  snapshot(): ValveSnapshot {
+    const { watermark, isIdle } = this
+    return { watermark, isIdle, channels: [{ watermark, isIdle, isAligned: !isIdle }] }
+  }
+  restore(): void {
+    return // the origin is put back
+  }
+}
+
+/** Who is told of what a combiner knows. */
+export const originOf = (combiner: WatermarkCombiner): WatermarkCombiner =>
+  combiner instanceof RelayedWatermark ? combiner.origin : combiner

@@ -21,7 +21,7 @@ import { maxTimestamp, minTimestamp, type Timestamp } from '../time.ts'
 import { inWatermarkOrder, nameOfNode, type Topology, type TopologyNode } from '../topology.ts'
 import { watermarkAfter } from '../watermark-strategy.ts'
 import { WatermarkMultiplexer } from '../watermark-multiplexer.ts'
-import { WatermarkValve, type ValveSnapshot, type WatermarkCombiner } from '../watermark.ts'
+import { originOf, RelayedWatermark, WatermarkValve, type ValveSnapshot, type WatermarkCombiner } from '../watermark.ts'
 import { inputsToPause } from './alignment.ts'
 import { Answers, type AnswerAtOnce, type AnswerRequest, type AnswerUse } from './answers.ts'
 import { EpochError, SourceError } from './errors.ts'
@@ -130,10 +130,12 @@ interface Node {
   readonly spec: TopologyNode
   /** Its turn among all nodes to hear of a watermark, the same in all tasks of the job. */
   readonly rank: number
-  /** The same among those that matter here. */
+  /** The same among those that matter here and are told. */
   turn: number
   readonly name: string
   readonly valve: WatermarkCombiner
+  /** By input: who is told of the watermark that it brings. */
+  readonly origins: readonly WatermarkCombiner[]
   readonly operator: Operator
   readonly main: Output
   readonly side: (tag: string) => Output
@@ -164,6 +166,8 @@ export class Task {
   readonly #nodes: Node[] = []
   /** Those that work here and those before them, in the order in which they hear of a watermark. */
   readonly #order: readonly Node[]
+  /** Of them, those that are told: the others relay what their input knows. */
+  readonly #told: readonly Node[]
   /** By partition, over all sources of the topology. */
   readonly #channels: { readonly node: Node; readonly channel: number }[] = []
   /** One for each of `#sources`. */
@@ -182,7 +186,8 @@ export class Task {
   /** Since the task was opened: not put back by a rewind. */
   readonly #lateByNode: number[] = []
   #finalized: number | null = null
-  #place: Timestamp | null = null
+  /** `minTimestamp` before the first record: null would have each later place allocated. */
+  #place: Timestamp = minTimestamp
   /** The clock has moved, and what that makes due is still to fire. */
   #isTimeDue = false
   #processingTime = minTimestamp
@@ -249,7 +254,8 @@ export class Task {
       }
     }
     this.#order = order.flatMap((id) => this.#nodes[id] ?? []).filter(this.#leadsHere())
-    this.#order.forEach((node, turn) => (node.turn = turn))
+    this.#told = this.#order.filter(({ valve }) => !(valve instanceof RelayedWatermark))
+    this.#told.forEach((node, turn) => (node.turn = turn))
     this.#sources = sources
     this.#exchanges = part?.reads.map(({ topic, partition }) => new ExchangeInput(topic, partition)) ?? []
     this.inputs = this.#exchanges.length > 0 ? this.#exchanges : sources
@@ -310,7 +316,7 @@ export class Task {
     return this.#lateElements
   }
   get place(): Timestamp | null {
-    return this.#place
+    return this.#place === minTimestamp ? null : this.#place
   }
   /** What the journaled clock last showed; `minTimestamp` before its first record. */
   get processingTime(): Timestamp {
@@ -588,7 +594,7 @@ export class Task {
     this.#steps = snapshot.steps
     this.#lateElements = snapshot.lateElements
     this.#finalized = snapshot.finalized
-    this.#place = snapshot.place
+    this.#place = snapshot.place ?? minTimestamp
     this.#processingTime = snapshot.processingTime
     this.#isTimeDue = snapshot.isTimeDue
     this.#answers?.restore(snapshot.answers)
@@ -624,10 +630,6 @@ export class Task {
     const name = nameOfNode(spec)
     const main = new Output()
     const sides = new Map<string, Output>()
-    const valve =
-      spec.inputs.length === 0
-        ? new WatermarkMultiplexer(Array.from({ length: channels }, (_, partition) => partition))
-        : new WatermarkValve(spec.inputs.length)
     const { onSideOutput } = this.#options
     const side = (tag: string): Output => {
       const existing = sides.get(tag)
@@ -655,7 +657,7 @@ export class Task {
         return task.#processingTime
       },
       get place() {
-        return task.#place ?? minTimestamp
+        return task.#place
       },
       get segment() {
         return task.#undo.open
@@ -683,6 +685,8 @@ export class Task {
     const { part } = this.#options
     const isHere = part === undefined || part.nodes.includes(spec.id)
     const operator = isHere ? spec.create(context) : { receivers: [] }
+    const origins = spec.inputs.flatMap((input) => this.#nodes[input]?.valve ?? []).map(originOf)
+    const valve = newValve(channels, origins, operator)
     if (isHere && this.#exchange !== null && part !== undefined && spec.edge !== null) {
       const crossing = exchangeReceiver(this.#exchange, spec.id, spec.edge, part.maxParallelism, context)
       if (crossing !== null) main.connect(crossing)
@@ -696,7 +700,7 @@ export class Task {
         if (spec.tag === null) upstream.main.connect(receiver)
         else upstream.side(spec.tag).connect(receiver)
       })
-    const node: Node = { spec, rank, turn: -1, name, valve, operator, main, side, sides, isHere }
+    const node: Node = { spec, rank, turn: -1, name, valve, origins, operator, main, side, sides, isHere }
     this.#nodes.push(node)
     return node
   }
@@ -1006,7 +1010,7 @@ export class Task {
   }
   readonly #propagateNext = (): boolean => this.#propagateOn()
   #propagateOn(): boolean {
-    const nodes = this.#order
+    const nodes = this.#told
     for (let node = nodes[this.#cursor]; node !== undefined; node = nodes[this.#cursor]) {
       const { valve, operator } = node
       if (!this.#isFiring) {
@@ -1029,7 +1033,7 @@ export class Task {
 
   /** What the clock makes due, operator by operator: one downstream sees what those before it emit. */
   readonly #fireNextProcessingTime = (): boolean => {
-    const nodes = this.#order
+    const nodes = this.#told
     for (let node = nodes[this.#clockCursor]; node !== undefined; node = nodes[this.#clockCursor]) {
       if (!this.#isFiringTime) this.#exchange?.beginFiring(node.rank)
       this.#isFiringTime = true
@@ -1104,13 +1108,14 @@ export class Task {
   }
 
   /** Tells a node's valve how those upstream stand. */
-  #align({ valve, spec }: Node): void {
-    for (let channel = 0; channel < spec.inputs.length; channel += 1) {
-      const upstream = this.#nodes[spec.inputs[channel] ?? -1]?.valve
-      if (upstream === undefined) continue
-      if (!upstream.isIdle) valve.setIdle(channel, false)
-      valve.advance(channel, upstream.watermark)
-      if (upstream.isIdle) valve.setIdle(channel, true)
+  #align({ valve, origins }: Node): void {
+    for (let channel = 0; channel < origins.length; channel += 1) {
+      const origin = origins[channel]
+      if (origin === undefined) continue
+      const { isIdle } = origin
+      if (!isIdle) valve.setIdle(channel, false)
+      valve.advance(channel, origin.watermark)
+      if (isIdle) valve.setIdle(channel, true)
     }
   }
 
@@ -1263,7 +1268,7 @@ export class Task {
       sequences: this.#sinks.map(({ sequence }) => sequence),
       lateElements: this.#lateElements,
       finalized: this.#finalized,
-      place: this.#place,
+      place: this.place,
       answers: this.answersUsed,
       processingTime: this.#processingTime,
       isTimeDue: this.#isTimeDue,
@@ -1292,6 +1297,16 @@ export class Task {
     const record = { key: null, value: encode(letter), partition: 0 }
     this.outputs.emit(deadLetterSink, topic, record, letter, { type: 'added', revision: 1 })
   }
+}
+
+/** `origins`: who is told of what its inputs bring; none: it is a source of so many `channels`. */
+const newValve = (channels: number, origins: readonly WatermarkCombiner[], operator: Operator): WatermarkCombiner => {
+  const [origin] = origins
+  if (origin === undefined) {
+    return new WatermarkMultiplexer(Array.from({ length: channels }, (_, partition) => partition))
+  }
+  const isRelay = operator.fireNext === undefined && operator.fireNextProcessingTime === undefined
+  return isRelay && origins.length === 1 ? new RelayedWatermark(origin) : new WatermarkValve(origins.length)
 }
 
 const never = (): boolean => false
