@@ -2,6 +2,7 @@ import type { Codec } from '../codec.ts'
 import type { JoinContext, JoinFunction } from '../join-function.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { JoinTable } from '../state/join-table.ts'
+import type { Waiting } from '../state/waiting-elements.ts'
 import { minTimestamp, requireTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
@@ -50,9 +51,28 @@ export const intervalJoinOperator =
       },
       leftTimestamp: 0,
       rightTimestamp: 0,
-      timestamp: 0,
+      get timestamp() {
+        return Math.max(pair.leftTimestamp, pair.rightTimestamp)
+      },
       emit: (value) => main.emit(value, pair.timestamp),
       output: (tag, value) => context.side(tag.id).emit(value, pair.timestamp),
+    }
+    // A loop for each side rather than a function that each pair is handed to: an element may meet dozens.
+    const meetRights = (own: Left, others: readonly Waiting<Right>[], first: number, to: Timestamp): void => {
+      for (let index = first; index < others.length; index += 1) {
+        const other = others[index]
+        if (other === undefined || other.time > to) return
+        pair.rightTimestamp = other.time
+        join(own, other.value, pair)
+      }
+    }
+    const meetLefts = (own: Right, others: readonly Waiting<Left>[], first: number, to: Timestamp): void => {
+      for (let index = first; index < others.length; index += 1) {
+        const other = others[index]
+        if (other === undefined || other.time > to) return
+        pair.leftTimestamp = other.time
+        join(other.value, own, pair)
+      }
     }
 
     const side = <Own, Other>(at: {
@@ -65,7 +85,8 @@ export const intervalJoinOperator =
       readonly from: DurationMs
       readonly to: DurationMs
       readonly lateTag: string | null
-      readonly meet: (own: Own, ownTime: Timestamp, other: Other, otherTime: Timestamp) => void
+      /** Those of the partners that stand from index `first` on up to the time `to`. */
+      readonly meet: (own: Own, partners: readonly Waiting<Other>[], first: number, to: Timestamp) => void
     }): Receiver => ({
       process(value, timestamp) {
         const undoPosition = undo.position
@@ -80,20 +101,13 @@ export const intervalJoinOperator =
             return
           }
           key = at.selector.keyOf(element)
-          const bytes = of(key)
-          at.own.add(bytes, timestamp, element)
-          const others = at.other.of(bytes)
+          const others = at.other.beside(at.own.add(of(key), timestamp, element))
           if (others === undefined) return
-          const to = timestamp + at.to
+          pair.leftTimestamp = timestamp
+          pair.rightTimestamp = timestamp
           // Partners that are past may still be there: they leave many at once.
-          const { list } = others
           const first = others.indexFrom(Math.max(timestamp + at.from, watermark - at.rest + 1))
-          for (let index = first; index < list.length; index += 1) {
-            const other = list[index]
-            if (other === undefined || other.time > to) break
-            pair.timestamp = timestamp > other.time ? timestamp : other.time
-            at.meet(element, timestamp, other.value, other.time)
-          }
+          at.meet(element, others.list, first, timestamp + at.to)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }
@@ -110,11 +124,7 @@ export const intervalJoinOperator =
           from: lower,
           to: upper,
           lateTag: options.leftLateTag,
-          meet(own, ownTime, other, otherTime) {
-            pair.leftTimestamp = ownTime
-            pair.rightTimestamp = otherTime
-            join(own, other, pair)
-          },
+          meet: meetRights,
         }),
         side<Right, Left>({
           selector: right,
@@ -124,11 +134,7 @@ export const intervalJoinOperator =
           from: -upper,
           to: -lower,
           lateTag: options.rightLateTag,
-          meet(own, ownTime, other, otherTime) {
-            pair.leftTimestamp = otherTime
-            pair.rightTimestamp = ownTime
-            join(other, own, pair)
-          },
+          meet: meetLefts,
         }),
       ],
       fireNext: (watermark) => lefts.expireNext(watermark) || rights.expireNext(watermark),

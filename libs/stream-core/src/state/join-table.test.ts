@@ -46,6 +46,7 @@ class Bench {
   #storedSize = 0
   #undo: UndoLog
   #table: JoinTable<number>
+  #others = otherSide()
   #begun: { readonly write: StoreWrite; readonly held: Fold; readonly cells: Generator } | null = null
   /** The step in which it began. */
   #generation: number | null = null
@@ -55,6 +56,7 @@ class Bench {
     this.#hasEpochs = hasEpochs
     this.#rest = rest
     ;[this.#undo, this.#table] = this.#open()
+    this.#others = otherSide()
   }
   #open(): [UndoLog, JoinTable<number>] {
     const undo = new UndoLog(this.#hasEpochs)
@@ -170,15 +172,17 @@ class Bench {
     this.#now = this.#durable
     this.#begins = [this.#durable]
     ;[this.#undo, this.#table] = this.#open()
+    this.#others = otherSide()
   }
 
-  /** What the table has of `key`, which brings it into memory, and what it should have. */
+  /** What the table has of `key`, for who has the other side's, which brings it into memory, and what it should have. */
   look(key: string): Looked {
-    const elements = this.#table.of(key)
+    const elements = this.#table.beside(this.#others(key))
+    const isThatInMemory = elements === this.#table.of(key)
     const found = elements?.list.slice(elements.indexFrom(-Infinity)).map(({ time, value }) => [time, value]) ?? []
     return {
-      found: { elements: found, keys: this.#table.size },
-      expected: { elements: inOrder(this.#now, key), keys: keysOf(this.#now).length },
+      found: { elements: found, keys: this.#table.size, isThatInMemory },
+      expected: { elements: inOrder(this.#now, key), keys: keysOf(this.#now).length, isThatInMemory: true },
     }
   }
   /** What the store has, in its order, and what it should have. */
@@ -200,6 +204,13 @@ class Bench {
   get pages(): number {
     return this.#contents.cells.size
   }
+}
+
+/** Of each key, what a table of the other side has of it, always the same. */
+const otherSide = () => {
+  const table = new JoinTable('#right', numberCodec, new UndoLog(false), { rest: 0, interval: 1 })
+  const rows = new Map(allKeys.map((each) => [each, table.add(each, 0, 0)]))
+  return (each: string) => rows.get(each) ?? table.add(each, 0, 0)
 }
 
 interface Looked {

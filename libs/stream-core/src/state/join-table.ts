@@ -28,6 +28,9 @@ class Row<T> extends WaitingElements<T> {
   stored: StoredPages | null
   /** Memory may have another row of the key by now. */
   isDropped = false
+  /** What the table of the other side had of the key when it was asked last, and in which of its generations. */
+  beside: Row<unknown> | null = null
+  besideIn = 0
   /** When it was last said to be looked at, if that is still to come. */
   expiry: Timestamp | null = null
   /** The stretch between two checkpoints in which it last changed, and from when on elements came in it, if any did. */
@@ -68,6 +71,8 @@ export class JoinTable<T> implements CheckpointedTable {
   /** No key is due before. */
   #quietUntil = minTimestamp
   readonly #rows = new Generations<Row<T>>()
+  /** Raised when rows may leave memory, or are old until they are looked up again. */
+  #generation = 0
   readonly #codec: Codec<ListView<T>>
   readonly #undo: UndoLog
   #stored: StoredTable | null = null
@@ -117,7 +122,23 @@ export class JoinTable<T> implements CheckpointedTable {
   of(key: ByteString): WaitingElements<T> | undefined {
     return this.#find(key)
   }
-  add(key: ByteString, time: Timestamp, value: T): void {
+  /**
+   * As `of`, of the key of `row`, which `add` of the other side's table gave. Whoever adds to a key asks for its
+   * other side each time: what was found once is found again without a lookup.
+   */
+  beside(row: Row<unknown>): WaitingElements<T> | undefined {
+    const { beside } = row
+    // Only this table sets it.
+    if (beside !== null && !beside.isDropped && row.besideIn === this.#generation) return beside as Row<T>
+    const found = this.#find(row.key)
+    if (found !== undefined) {
+      row.beside = found
+      row.besideIn = this.#generation
+    }
+    return found
+  }
+  /** @returns what the table has of the key, for `beside` of the other side's */
+  add(key: ByteString, time: Timestamp, value: T): Row<T> {
     const row = this.#find(key) ?? this.#create(key)
     const arrival = this.#nextArrival++
     this.#undo.record(this, row, arrival, time)
@@ -125,10 +146,11 @@ export class JoinTable<T> implements CheckpointedTable {
     row.add({ time, arrival, value })
     this.#resized(row, before)
     const expiry = this.#expiryOf(time)
-    if (row.expiry === expiry) return
+    if (row.expiry === expiry) return row
     row.expiry = expiry
     this.expiries.add(expiry, key)
     if (expiry < this.#quietUntil) this.#quietUntil = minTimestamp
+    return row
   }
   /** Lets go what is past of one key. @returns whether it did anything */
   expireNext(watermark: Timestamp): boolean {
@@ -142,6 +164,7 @@ export class JoinTable<T> implements CheckpointedTable {
     const row = this.#find(due.key)
     if (row === undefined) return true
     row.expiry = null
+    row.beside = null // it may have left memory since
     const before = row.size
     const left = row.takeUpTo(due.time - this.#rest)
     const max = this.#undo.hasEpochs ? elementsAChange : Infinity
@@ -216,9 +239,11 @@ export class JoinTable<T> implements CheckpointedTable {
     return this.#changed.length * (bytesACell + this.#bytesOfOne())
   }
   startGeneration(): void {
+    this.#generation += 1
     this.#rows.start()
   }
   dropUnused(): void {
+    this.#generation += 1
     const before = this.#rows.size
     this.#rows.dropOld()
     if (before > 0) this.#elements = Math.round((this.#elements * this.#rows.size) / before)
