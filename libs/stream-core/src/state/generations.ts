@@ -32,9 +32,11 @@ export class Generations<T> {
   #old = newShards<T>()
   #youngSize = 0
   #oldSize = 0
-  /** What was asked for last: whoever sets a value has just read it, and reads it again. Null: nothing. Always young. */
-  #lastKey: string | null = null
+  /** What was asked for last: whoever sets a value has just read it, and reads it again. Always young. */
+  #lastKey = ''
   #last: T | Absent | undefined
+  /** `#last` is what `#lastKey` has. */
+  #isLast = false
 
   /** Absent ones too. */
   get size(): number {
@@ -42,33 +44,32 @@ export class Generations<T> {
   }
   /** Undefined: not in memory. What is found is young from now on. */
   get(key: string): T | Absent | undefined {
-    if (key === this.#lastKey) return this.#last
+    if (this.#isLast && key === this.#lastKey) return this.#last
     const shard = shardOf(key)
     const young = this.#young[shard]?.get(key)
     const found = young !== undefined || this.#oldSize === 0 ? young : this.#rejuvenate(key, shard)
-    this.#lastKey = key
-    this.#last = found
+    this.recall(key, found)
     return found
   }
   /** What `get` would find, where it is known without a look: `key` was asked for last. */
   lastOf(key: string): T | Absent | undefined {
-    return key === this.#lastKey ? this.#last : undefined
+    return this.#isLast && key === this.#lastKey ? this.#last : undefined
   }
   /** As `get`, for who still holds what is young and knows that it is. */
-  recall(key: string, young: T): void {
+  recall(key: string, young: T | Absent | undefined): void {
     this.#lastKey = key
     this.#last = young
+    this.#isLast = true
   }
   set(key: string, value: T | Absent): void {
     const shard = shardOf(key)
     this.#put(key, value, shard)
     if (this.#oldSize > 0 && this.#old[shard]?.delete(key) === true) this.#oldSize -= 1
-    this.#lastKey = key
-    this.#last = value
+    this.recall(key, value)
   }
   delete(key: string): void {
     const shard = shardOf(key)
-    this.#lastKey = null
+    this.#isLast = false
     if (this.#young[shard]?.delete(key) === true) this.#youngSize -= 1
     if (this.#oldSize > 0 && this.#old[shard]?.delete(key) === true) this.#oldSize -= 1
   }
@@ -80,7 +81,7 @@ export class Generations<T> {
 
   /** All is old from now on. Only when nothing else is. */
   start(): void {
-    this.#lastKey = null // it must be found, to be young
+    this.#isLast = false // it must be found, to be young
     for (const [index, shard] of this.#old.entries()) {
       for (const [key, value] of shard) this.#put(key, value, index)
     }

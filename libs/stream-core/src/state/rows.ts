@@ -1,7 +1,4 @@
-import { absent, Generations } from './generations.ts'
-
-/** Of a row: memory does not know what the table has of the key. */
-export const unread = Symbol('unread')
+import { Generations } from './generations.ts'
 
 /** So many tables share rows: what they have of a key are fields of its row, as each further object is read from far off. */
 const tablesARow = 4
@@ -14,13 +11,18 @@ export class Row {
   readonly key: string
   /** Of its rows when it was last found: while that goes on, it is in memory unless it was dropped. */
   generation: number
-  value0: unknown = unread
+  /**
+   * A bit for each table: memory knows what it has of the key, if only that it has nothing. A value that stands for "not
+   * known" would cost a look at each value that is compared with it, and values lie far off.
+   */
+  known = 0
+  value0: unknown = undefined
   mark0 = 0
-  value1: unknown = unread
+  value1: unknown = undefined
   mark1 = 0
-  value2: unknown = unread
+  value2: unknown = undefined
   mark2 = 0
-  value3: unknown = unread
+  value3: unknown = undefined
   mark3 = 0
 
   constructor(key: string, generation: number) {
@@ -39,13 +41,20 @@ export class Row {
 /** What one table has of a row. */
 export class Column {
   readonly #number: number
+  readonly #bit: number
   constructor(number: number) {
     this.#number = number
+    this.#bit = 1 << number
   }
 
   get isFirst(): boolean {
     return this.#number === 0
   }
+  /** Memory knows what the table has of it. */
+  isKnown(row: Row): boolean {
+    return (row.known & this.#bit) !== 0
+  }
+  /** Undefined also where that is not known. */
   valueOf(row: Row): unknown {
     switch (this.#number) {
       case 0:
@@ -59,6 +68,15 @@ export class Column {
     }
   }
   setValue(row: Row, value: unknown): void {
+    row.known |= this.#bit
+    this.#write(row, value)
+  }
+  /** Memory does not know it any more. */
+  forget(row: Row): void {
+    row.known &= ~this.#bit
+    this.#write(row, undefined)
+  }
+  #write(row: Row, value: unknown): void {
     switch (this.#number) {
       case 0:
         row.value0 = value
@@ -121,15 +139,14 @@ export class Rows {
     return new Column(this.#tables - 1)
   }
   find(key: string): Row | undefined {
-    const row = this.#rows.get(key)
-    if (row === undefined || row === absent) return undefined
+    const row = this.#rows.get(key) as Row | undefined // none is ever set to be absent
+    if (row === undefined) return undefined
     if (row.generation !== this.#generation) row.generation = this.#generation // what is only read stays clean
     return row
   }
   /** The row of the key that was asked for last, so that a timer of it can hold it. */
   inHand(key: string): Row | null {
-    const row = this.#rows.lastOf(key)
-    return row === undefined || row === absent ? null : row
+    return (this.#rows.lastOf(key) as Row | undefined) ?? null // as in `find`
   }
   /** The next to be asked for is a row that someone has held: it is found without a lookup, if it is still the key's. */
   recall(row: Row): void {
@@ -142,8 +159,7 @@ export class Rows {
   }
   /** If no table has anything of it. */
   dropEmpty(row: Row): void {
-    const { value0, value1, value2, value3 } = row
-    if (value0 !== unread || value1 !== unread || value2 !== unread || value3 !== unread) return
+    if (row.known !== 0) return
     row.drop()
     this.#rows.delete(row.key)
   }

@@ -3,7 +3,7 @@ import type { UndoLog } from '../task/rewind.ts'
 import { keyOf, type CellRef } from './cell-ref.ts'
 import { Changes } from './changes.ts'
 import type { CheckpointedTable, EncodedCell, StoredTable } from './checkpointed-table.ts'
-import { Row, Rows, unread, type Column } from './rows.ts'
+import { Row, Rows, type Column } from './rows.ts'
 import { decodeVersioned, encodeVersioned } from './versioned.ts'
 
 /** What a cell in memory takes besides the bytes of its value: its key, its place in a map, the objects of its value. */
@@ -58,14 +58,14 @@ export class ValueTable<V> implements CheckpointedTable {
   }
   get(key: string): V | undefined {
     const row = this.#rows.find(key)
-    const held = row === undefined ? unread : this.#heldIn(row)
-    if (held !== unread) return held
+    if (row !== undefined && this.#column.isKnown(row)) return this.#valueIn(row)
     return this.#cold === 0 ? undefined : this.#read(row ?? this.#rows.add(key))
   }
   set(key: string, value: V | undefined): void {
     let row = this.#rows.find(key)
-    let previous = row === undefined ? unread : this.#heldIn(row)
-    if (previous === unread) previous = this.#cold === 0 ? undefined : this.#read((row ??= this.#rows.add(key)))
+    let previous: V | undefined
+    if (row !== undefined && this.#column.isKnown(row)) previous = this.#valueIn(row)
+    else if (this.#cold !== 0) previous = this.#read((row ??= this.#rows.add(key)))
     if (previous === undefined && value === undefined) return
     row ??= this.#rows.add(key)
     this.#undo.record(this, row, null, previous)
@@ -74,8 +74,8 @@ export class ValueTable<V> implements CheckpointedTable {
   /** Of what is in memory: all, in a table without a store. */
   *entries(): Generator<[string, V]> {
     for (const row of this.#rows) {
-      const held = this.#heldIn(row)
-      if (held !== unread && held !== undefined) yield [row.key, held]
+      const held = this.#valueIn(row)
+      if (held !== undefined) yield [row.key, held]
     }
   }
   /** A value came, went, or was put back: for what is derived from it. */
@@ -92,7 +92,7 @@ export class ValueTable<V> implements CheckpointedTable {
   }
   forget(cell: CellRef): void {
     // With values that are not in memory, that this one is absent would have to be asked for again.
-    if (!(cell instanceof Row) || this.#cold !== 0 || this.#heldIn(cell) !== undefined) return
+    if (!(cell instanceof Row) || this.#cold !== 0 || !this.#isAbsent(cell)) return
     if (this.#changes.forget(cell)) this.#drop(cell)
   }
   note(cell: CellRef, _sub: null, previous: unknown): void {
@@ -149,7 +149,7 @@ export class ValueTable<V> implements CheckpointedTable {
     else this.#sizeInCheckpoint = this.#storedSize
     for (const row of this.#changes.end(isDurable)) {
       // The checkpoint does not hold them either: nothing need say that they are absent.
-      if (this.#heldIn(row) === undefined && !this.#changes.has(row)) this.#drop(row)
+      if (this.#isAbsent(row) && !this.#changes.has(row)) this.#drop(row)
       yield
     }
   }
@@ -164,31 +164,28 @@ export class ValueTable<V> implements CheckpointedTable {
     return decodeVersioned(this.#codec, versioned, this.name)
   }
 
-  #heldIn(row: Row): V | undefined | typeof unread {
-    return this.#column.valueOf(row) as V | undefined | typeof unread // this table alone writes there
-  }
-  readonly #valueIn = (row: Row): V | undefined => {
-    const held = this.#heldIn(row)
-    return held === unread ? undefined : held
+  readonly #valueIn = (row: Row): V | undefined => this.#column.valueOf(row) as V | undefined // this table alone writes there
+  /** Memory knows that it has nothing of the key. */
+  #isAbsent(row: Row): boolean {
+    return this.#column.isKnown(row) && this.#valueIn(row) === undefined
   }
   /** The row that a change was of: by now memory may have another one of its key, or nothing of it. */
   #rowAt(cell: CellRef): Row {
     const isHere = cell instanceof Row && !cell.isDropped
     const row = isHere ? cell : (this.#rows.find(keyOf(cell)) ?? this.#rows.add(keyOf(cell)))
-    if (this.#heldIn(row) === unread) this.#read(row)
+    if (!this.#column.isKnown(row)) this.#read(row)
     return row
   }
   #put(row: Row, value: V | undefined): void {
-    const held = this.#heldIn(row)
-    if (held === unread) this.#cells += 1
-    this.#size += Number(value !== undefined) - Number(held !== undefined && held !== unread)
+    if (!this.#column.isKnown(row)) this.#cells += 1
+    this.#size += Number(value !== undefined) - Number(this.#valueIn(row) !== undefined)
     this.#column.setValue(row, value)
     if (value === undefined && this.#stored === null) this.#drop(row)
     this.onPut(row.key, value)
   }
   #drop(row: Row): void {
-    if (this.#heldIn(row) === unread) return
-    this.#column.setValue(row, unread)
+    if (!this.#column.isKnown(row)) return
+    this.#column.forget(row)
     this.#cells -= 1
     this.#rows.dropEmpty(row)
   }
