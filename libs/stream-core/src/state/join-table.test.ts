@@ -6,6 +6,7 @@ import { JoinTable } from './join-table.ts'
 import { listCodec } from './list-view.ts'
 import { newMemoryStoreContents, openMemoryStore } from './memory-store.ts'
 import { integerSubKeys } from './nested-table.ts'
+import { decodePage, maxEntriesAPage } from './page.ts'
 import { stateCells } from './state-cells.ts'
 import type { StoreWrite } from './state-store.ts'
 import { numberCodec } from './value-codecs.ts'
@@ -357,5 +358,43 @@ describe('JoinTable', () => {
       ),
       { numRuns: Number(process.env['STREAM_RUNS'] ?? 150), examples: moments },
     )
+  })
+
+  test('behavior: of a key with very many elements a checkpoint encodes a few hundred between two looks at the time', () => {
+    const asTold = { encode: 0, most: 0 }
+    const counting = {
+      ...numberCodec,
+      encode: (n: number) => {
+        asTold.encode += 1
+        return numberCodec.encode(n)
+      },
+    }
+    const undo = new UndoLog(false)
+    const table = new JoinTable('#left', counting, undo, { rest: 0, interval })
+    table.attach({ size: 0, read: () => undefined })
+    const [times, atOneTime] = [2000, 5000]
+    for (let n = 0; n < 2 * times; n += 1) table.add('key', n >> 1, n)
+    for (let n = 0; n < atOneTime; n += 1) table.add('key', times, n)
+    undo.settle()
+    table.beginCheckpoint()
+    const pages = new Map<string | null, number>()
+    let watermark = 0
+    for (const cell of table.changedCells()) {
+      asTold.most = Math.max(asTold.most, asTold.encode)
+      asTold.encode = 0
+      if (cell?.value) {
+        let elements = 0
+        for (const [, list] of decodePage(cell.value).entries) elements += listCodec(numberCodec).decode(list).size
+        pages.set(cell.sub, elements)
+      }
+      // The fold goes on: what is being written leaves, and more comes.
+      watermark += interval
+      while (table.expireNext(watermark));
+      table.add('key', watermark + times, 0)
+      undo.settle()
+    }
+    expect(asTold.most).toBeLessThanOrEqual(256)
+    expect([...pages.values()].reduce((sum, elements) => sum + elements)).toBe(2 * times + atOneTime)
+    expect(pages.size).toBe(Math.ceil((times + 1) / maxEntriesAPage))
   })
 })

@@ -50,6 +50,8 @@ class Row<T> extends WaitingElements<T> {
 const bytesAnElement = 80
 /** Elements go together that nothing can match any more within so small a part of the interval. */
 const expiriesAnInterval = 4
+/** Encoded by a checkpoint between two looks at the time: some tenths of a millisecond. */
+const elementsASlice = 256
 /** A rewind puts so many back at once, and counts them as one change. */
 const elementsAChange = 16
 
@@ -95,7 +97,7 @@ export class JoinTable<T> implements CheckpointedTable {
   #due: readonly Row<T>[] | null = null
   #dueArrival = 0
   /** What left since then, or before in what could be undone. */
-  #left = new Map<Row<T>, Waiting<T>[]>()
+  #left = new Map<Row<T>, WaitingElements<T>>()
   /** What the checkpoint in hand makes of the pages of a key; null: it has none. */
   #written = new Map<Row<T>, StoredPages | null>()
   #departures = 0
@@ -179,7 +181,7 @@ export class JoinTable<T> implements CheckpointedTable {
   /** Of what is in memory: all, in a table without a store. */
   *entries(): Generator<readonly [ByteString, readonly Waiting<T>[]]> {
     for (const [key, row] of this.#rows.entries()) {
-      const elements = between(row, -Infinity, Infinity)
+      const elements = [...between(row, -Infinity, Infinity)]
       if (elements.length > 0) yield [key, elements]
     }
   }
@@ -342,8 +344,8 @@ export class JoinTable<T> implements CheckpointedTable {
   }
   #noteLeft(row: Row<T>, elements: readonly Waiting<T>[]): void {
     let left = this.#left.get(row)
-    if (left === undefined) this.#left.set(row, (left = []))
-    for (const element of elements) left.push(element) // they may be more than a call takes
+    if (left === undefined) this.#left.set(row, (left = new WaitingElements()))
+    for (const element of elements) if (element.arrival < this.#dueArrival) left.insert(element)
   }
   #resized(row: Row<T>, before: number): void {
     this.#elements += row.size - before
@@ -354,30 +356,80 @@ export class JoinTable<T> implements CheckpointedTable {
     if (this.#stored === null) this.#drop(row)
   }
 
-  /** The pages of `key` to which elements came since the last checkpoint, or from which some left. */
+  /**
+   * The pages of `key` to which elements came since the last checkpoint, or from which some left. The fold goes on when
+   * this yields, so what the row held at the beginning of the checkpoint is asked for anew each time.
+   */
   *#changedPages(row: Row<T>): Generator<EncodedCell | null> {
-    const { key } = row
+    const { key, stored: before } = row
+    // Elements came from then on.
     const from = row.changedIn === this.#stretch ? row.dueFrom : row.changedFrom
-    // All at once, as the fold goes on when this yields. Elements never change, so they can be encoded later.
-    const { pages, stored } = pagesOf(new RowThen(row, this.#left.get(row) ?? [], this.#dueArrival), row.stored, from)
-    this.#written.set(row, stored)
-    this.#sizeInCheckpoint += Number(stored !== null) - Number(row.stored !== null)
-    for (const { start, elements } of pages) {
-      const firsts = start === null ? (stored?.firsts ?? []) : []
-      const sub = start === null ? null : integerSubKeys.toBytes(start)
-      yield { key, sub, value: elements === null ? null : this.#encodePage(firsts, elements) }
+    const then = () => new RowThen(row, this.#left.get(row), this.#dueArrival)
+    const { first } = then()
+    this.#sizeInCheckpoint += Number(first !== undefined) - Number(before !== null)
+    if (first === undefined) {
+      this.#written.set(row, null)
+      yield null
+      for (const start of before === null ? [] : [null, ...before.firsts]) yield cellOf(key, start, null)
+      return
     }
-    if (pages.length === 0) yield null
+    const storedFrom = before?.from ?? Infinity
+    const starts = [-Infinity, ...(before?.firsts ?? [])]
+    const firsts: Timestamp[] = []
+    let onFirst: readonly Waiting<T>[] | null = null
+    for (const [page, start] of starts.entries()) {
+      const end = starts[page + 1] ?? Infinity
+      const hasLost = storedFrom < first.time && storedFrom < end && start < first.time
+      if (!hasLost && end <= from) {
+        if (page > 0) firsts.push(start)
+        continue
+      }
+      // The first part keeps the name of its page, although what it is named by may have left.
+      let name = start
+      for (let part = then().page(start, end); ; part = then().page(name, end)) {
+        const { elements, next }: PagePart<T> = part
+        if (page === 0 && name === start) onFirst = elements
+        else if (elements.length === 0) yield cellOf(key, start, null)
+        else {
+          firsts.push(name)
+          yield cellOf(key, name, yield* this.#encodePage([], elements))
+        }
+        if (next === undefined) break
+        name = next
+        yield null
+      }
+    }
+    this.#written.set(row, { from: first.time, firsts })
+    const isSame = firsts.length === before?.firsts.length && firsts.every((each, at) => each === before.firsts[at])
+    if (onFirst === null && isSame) {
+      yield null
+      return
+    }
+    const elements = onFirst ?? then().page(-Infinity, starts[1] ?? Infinity).elements
+    yield cellOf(key, null, yield* this.#encodePage(firsts, elements))
   }
-  #encodePage(firsts: readonly Timestamp[], elements: readonly Waiting<T>[]): Uint8Array {
+  /** Elements never change, so that they can be encoded in slices. */
+  *#encodePage(firsts: readonly Timestamp[], elements: readonly Waiting<T>[]): Generator<null, Uint8Array> {
     const entries: (readonly [string, Uint8Array])[] = []
-    for (const [index, { time }] of elements.entries()) {
-      if (elements[index - 1]?.time === time) continue
-      let end = index + 1
-      while (elements[end]?.time === time) end += 1
-      const bytes = this.#codec.encode(ListView.of(elements.slice(index, end).map(({ value }) => value)))
+    let left = elementsASlice
+    for (let start = 0; start < elements.length;) {
+      const { time } = elements[start] as Waiting<T> // below the length
+      const parts: Uint8Array[] = [] // a list is what its parts are, one after the other
+      let end = start
+      while (elements[end]?.time === time) {
+        const values: T[] = []
+        for (; values.length < left && elements[end]?.time === time; end += 1)
+          values.push((elements[end] as Waiting<T>).value)
+        parts.push(this.#codec.encode(ListView.of(values)))
+        left -= values.length
+        if (left > 0) continue
+        yield null
+        left = elementsASlice
+      }
+      const [bytes = noBytes] = parts.length === 1 ? parts : [Buffer.concat(parts)]
       this.#seenBytes += bytes.length
       entries.push([integerSubKeys.toBytes(time), bytes])
+      start = end
     }
     this.#seenElements += elements.length
     return encodePage({ firsts: firsts.map((first) => integerSubKeys.toBytes(first)), entries }, this.#codec.version)
@@ -429,36 +481,58 @@ const integerBytes = 8
 /** Of what is recorded: elements that left, or the time of one that came. */
 const isLeft = <T>(previous: unknown): previous is readonly Waiting<T>[] => typeof previous === 'object'
 
+const noBytes = new Uint8Array()
+const cellOf = (key: ByteString, start: Timestamp | null, value: Uint8Array | null): EncodedCell => ({
+  key,
+  sub: start === null ? null : integerSubKeys.toBytes(start),
+  value,
+})
+
+/** What fits into a page, and where the next begins; undefined: there is none. */
+interface PagePart<T> {
+  readonly elements: readonly Waiting<T>[]
+  readonly next: Timestamp | undefined
+}
+
 /** Of a row when the checkpoint in hand began: what had arrived by then, whether it left since or not. */
 class RowThen<T> {
   readonly #row: WaitingElements<T>
-  readonly #left = new WaitingElements<T>()
+  readonly #left: WaitingElements<T> | undefined
   /** What left since left in order; some of it may be back. */
-  readonly #leftUpTo: Timestamp = -Infinity
+  readonly #leftUpTo: Timestamp
   readonly #arrival: number
 
-  constructor(row: WaitingElements<T>, left: readonly Waiting<T>[], arrival: number) {
+  constructor(row: WaitingElements<T>, left: WaitingElements<T> | undefined, arrival: number) {
     this.#row = row
+    this.#left = left
+    this.#leftUpTo = left?.lastTime ?? -Infinity
     this.#arrival = arrival
-    let last = -Infinity
-    for (const element of left.toSorted((a, b) => a.time - b.time || a.arrival - b.arrival)) {
-      if (element.arrival >= arrival || element.arrival === last) continue
-      this.#left.add(element)
-      last = element.arrival
-      this.#leftUpTo = element.time
-    }
   }
 
   get first(): Waiting<T> | undefined {
     const { list } = this.#row
     let index = this.#row.indexFrom(this.#leftUpTo + 1)
     while (list[index] !== undefined && !this.#hadCome(list[index])) index += 1
-    return this.#left.first ?? list[index]
+    return this.#left?.first ?? list[index]
   }
-  /** In `[from, to)`. */
-  between(from: Timestamp, to: Timestamp): readonly Waiting<T>[] {
-    const still = between(this.#row, Math.max(from, this.#leftUpTo + 1), to).filter((element) => this.#hadCome(element))
-    return this.#left.size === 0 ? still : [...between(this.#left, from, to), ...still]
+  /** Of those in `[from, to)` the first, as many times as a page holds, those of a time together. */
+  page(from: Timestamp, to: Timestamp): PagePart<T> {
+    const elements: Waiting<T>[] = []
+    let times = 0
+    for (const element of this.#between(from, to)) {
+      if (elements.at(-1)?.time !== element.time) {
+        if (times === maxEntriesAPage) return { elements, next: element.time }
+        times += 1
+      }
+      elements.push(element)
+    }
+    return { elements, next: undefined }
+  }
+  *#between(from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
+    if (this.#left !== undefined) yield* between(this.#left, from, to)
+    for (const element of between(this.#row, Math.max(from, this.#leftUpTo + 1), to)) {
+      if (this.#hadCome(element)) yield element
+    }
   }
   #hadCome(element: Waiting<T> | undefined): boolean {
     return element !== undefined && element.arrival < this.#arrival
@@ -466,69 +540,11 @@ class RowThen<T> {
 }
 
 /** In `[from, to)`. */
-const between = <T>(elements: WaitingElements<T>, from: Timestamp, to: Timestamp): readonly Waiting<T>[] =>
-  elements.list.slice(elements.indexFrom(from), elements.indexFrom(to))
-
-/** In parts for a page each, those of a time together: all are full but the last, which may be empty. */
-const inPages = <T>(elements: readonly Waiting<T>[]): readonly (readonly Waiting<T>[])[] => {
-  const pages: (readonly Waiting<T>[])[] = []
-  let start = 0
-  let times = 0
-  for (let at = 0; at < elements.length; at += 1) {
-    if (at > start && elements[at]?.time === elements[at - 1]?.time) continue
-    if (times === maxEntriesAPage) {
-      pages.push(elements.slice(start, at))
-      start = at
-      times = 0
-    }
-    times += 1
+function* between<T>(elements: WaitingElements<T>, from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
+  const { list } = elements
+  for (let index = elements.indexFrom(from); ; index += 1) {
+    const element = list[index]
+    if (element === undefined || element.time >= to) return
+    yield element
   }
-  pages.push(elements.slice(start))
-  return pages
-}
-
-/** What a checkpoint makes of the pages of a key that holds `then`: those that change, null where they go. */
-const pagesOf = <T>(
-  then: RowThen<T>,
-  before: StoredPages | null,
-  /** Elements came from then on. */
-  from: Timestamp,
-): {
-  readonly pages: readonly { readonly start: Timestamp | null; readonly elements: readonly Waiting<T>[] | null }[]
-  readonly stored: StoredPages | null
-} => {
-  const starts = [-Infinity, ...(before?.firsts ?? [])]
-  const { first } = then
-  if (first === undefined) {
-    const pages = before === null ? [] : [null, ...before.firsts].map((start) => ({ start, elements: null }))
-    return { pages, stored: null }
-  }
-  const storedFrom = before?.from ?? Infinity
-  const pages: { readonly start: Timestamp; readonly elements: readonly Waiting<T>[] | null }[] = []
-  const firsts: Timestamp[] = []
-  let onFirst: readonly Waiting<T>[] | null = null
-  for (const [page, start] of starts.entries()) {
-    const end = starts[page + 1] ?? Infinity
-    const hasLost = storedFrom < first.time && storedFrom < end && start < first.time
-    if (!hasLost && end <= from) {
-      if (page > 0) firsts.push(start)
-      continue
-    }
-    for (const [index, part] of inPages(then.between(start, end)).entries()) {
-      const [at] = part
-      if (page === 0 && index === 0) onFirst = part
-      else if (at === undefined) pages.push({ start, elements: null })
-      else {
-        // The first keeps its name, although what it is named by may have left.
-        const name = index === 0 ? start : at.time
-        firsts.push(name)
-        pages.push({ start: name, elements: part })
-      }
-    }
-  }
-  const stored = { from: first.time, firsts }
-  const isSame = firsts.length === before?.firsts.length && firsts.every((each, at) => each === before.firsts[at])
-  if (onFirst === null && isSame) return { pages, stored }
-  const elements = onFirst ?? then.between(-Infinity, starts[1] ?? Infinity)
-  return { pages: [...pages, { start: null, elements }], stored }
 }

@@ -39,6 +39,10 @@ export class WaitingElements<T> {
     }
     return low
   }
+  /** Of the last, if any is there. */
+  get lastTime(): Timestamp | undefined {
+    return this.size === 0 ? undefined : this.#items[this.#items.length - 1]?.time
+  }
 
   /** Behind those of its time: it arrived last. */
   add(item: Waiting<T>): void {
@@ -46,6 +50,18 @@ export class WaitingElements<T> {
     const last = items.length === this.#head ? undefined : items[items.length - 1]
     if (last === undefined || last.time <= item.time) items.push(item)
     else items.splice(this.indexFrom(item.time + 1), 0, item)
+  }
+  /** In its place by arrival too; nothing comes of it where it is there already. */
+  insert(item: Waiting<T>): void {
+    const items = this.#items
+    const { time, arrival } = item
+    let at = items.length
+    // Most come in order. Of the others most are there, or not far from the end of their time.
+    while (at > this.#head && isAfter(items[at - 1], time, arrival)) at = Math.min(at - 1, this.indexFrom(time + 1))
+    const before = at > this.#head ? items[at - 1] : undefined
+    if (before?.time === time && before.arrival === arrival) return
+    if (at === items.length) items.push(item)
+    else items.splice(at, 0, item)
   }
   remove(time: Timestamp, arrival: number): void {
     const items = this.#items
@@ -84,3 +100,6 @@ export class WaitingElements<T> {
     for (const [index, item] of taken.entries()) this.#items[this.#head + index] = item
   }
 }
+
+const isAfter = (item: Waiting<unknown> | undefined, time: Timestamp, arrival: number): boolean =>
+  item !== undefined && (item.time > time || (item.time === time && item.arrival > arrival))
