@@ -10,7 +10,7 @@ import { readEnvironment } from '@tocsin/service-kit'
 import type { IngestRun } from './ingest/ingest-process.ts'
 import { findPeers, type InstalledPeer } from './ingest/peers.ts'
 import { openCluster } from './kafka/cluster.ts'
-import { rounded } from './measure.ts'
+import { median, rounded } from './measure.ts'
 
 const help = `Usage: npm run bench -- ingest [options]
 
@@ -137,8 +137,6 @@ async function peers(node: StubNode, peer: InstalledPeer, blocks: number, folder
   const { name, installed, licence, differs } = peer
   return { client: name, installed, licence, differs, ...answerOf(took, await node.served()) }
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
 /** `npm run bench -- ingest [--install-peers]`. */
 export async function* ingest(args: readonly string[]): AsyncGenerator {

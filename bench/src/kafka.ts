@@ -14,7 +14,7 @@ import { generateLines } from './generate.ts'
 import { bytesOf, textOf } from './jobs/bench-job.ts'
 import { topicsOf, type CountingJob, type TimedEvent } from './kafka/counting-job.ts'
 import { openCluster, type Cluster } from './kafka/cluster.ts'
-import { measure, rounded } from './measure.ts'
+import { measure, median, rounded } from './measure.ts'
 import { StreamCoreBench } from './stream-core.ts'
 
 const tickMs = 5
@@ -205,12 +205,6 @@ interface ThroughputPass {
   readonly commits: number
   /** While the plain program runs too. */
   readonly brokerCpuShare: number | null
-}
-
-const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
 
 /** @returns the CPU seconds of reading the input and doing nothing with it. */

@@ -34,6 +34,13 @@ export const mean = (a: Measure, b: Measure): Measure => {
   return measureOf(events, (a.seconds + b.seconds) / 2, (a.cpuSeconds + b.cpuSeconds) / 2)
 }
 
+/** Of an even number the mean of the middle two; 0 of none. */
+export const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+}
+
 /** Spans one after the other, as one over `events`. */
 export const total = (events: number, spans: readonly Measure[]): Measure => {
   const sum = (of: (span: Measure) => number): number => spans.reduce((all, span) => all + of(span), 0)
