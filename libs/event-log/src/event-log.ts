@@ -99,8 +99,9 @@ export interface ReaderOptions {
 export interface Reader {
   /**
    * Committed records after the current positions, in offset order within a partition; waits up to `maxWaitMs` for the
-   * first, or until `signal` aborts, and then answers `[]` (Kafka's Consumer.wakeup, without its error). Positions advance by what is returned; nothing advances when it throws. One poll at a
-   * time. Bytes that it returns are the caller's: they never change.
+   * first, or until `signal` aborts, and then answers `[]` (Kafka's Consumer.wakeup, without its error). Positions advance
+   * by what is returned; nothing advances when it throws. One poll at a time. Bytes that it returns are the caller's: they
+   * never change.
    * @throws {OffsetOutOfRangeError} the position was trimmed away, or is past the end (the log lost its newest records).
    */
   poll(maxWaitMs: number, signal?: AbortSignal): Promise<readonly RecordBatch[]>
