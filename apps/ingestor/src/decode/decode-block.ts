@@ -69,11 +69,11 @@ export function decodeBlock(
   const at = { number, hash, timestamp }
   const facts = new TaughtFacts(before)
   const pools = { get: (pool: FactKey) => facts.get('pool', pool) }
+  const { factories, vouchers } = chain
+  const about = { chainId, token, labels, pools, factories, vouchers }
   const undecoded: Record<string, number> = {}
   const transactions = block.transactions.map((tx) => {
     let running = abis?.running(codesIn(tx, facts)) ?? null
-    const { factories, vouchers } = chain
-    const about = { chainId, token, labels, pools, factories, vouchers }
     let decoded = decodeTransaction(at, tx, { ...about, abis: running })
     if (abis !== null && teachProxies(decoded.events, facts, (code) => abis.explains(code))) {
       // What a proxy emits while it is upgraded is of the code before or after.
