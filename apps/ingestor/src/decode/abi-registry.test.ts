@@ -306,6 +306,18 @@ describe('callsOf', () => {
     expect(callsOf({ ...callOf(input, proxy), frames }, registry)).toMatchObject([{ address: proxy, traceAddress: [] }])
     expect(registry.event(logOf(deposit, [ann, 1n, ''], proxy))?.address).toBe(proxy)
     expect(registry.event(logOf(deposit, [ann, 1n, ''], other))).toBeUndefined()
+    const asked: Address[] = []
+    const telling = registryOf(abiOf([lend, deposit])).running((contract) => {
+      asked.push(contract)
+      return codes(contract)
+    })
+    const moved = 'event Moved(address indexed from, uint256 amount)'
+    expect(
+      [moved, deposit].map(
+        (event) => telling.event(logOf(event, [ann, 1n, ''].slice(0, event === moved ? 2 : 3), proxy))?.address,
+      ),
+    ).toEqual([undefined, proxy])
+    expect(asked, 'an event that no ABI has asks for no code').toEqual([proxy])
     const ownFirst = registryOf(abiOf([lend], { name: 'Own', address: proxy }), abiOf([lend])).running(codes)
     expect(callsOf({ ...callOf(input, proxy), frames }, ownFirst)).toMatchObject([{ abi: 'Own' }])
   })

@@ -133,6 +133,9 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
   const any = new Contract()
   const contracts = new Map<Address, Contract>()
   const selectors = new Set<Hex>()
+  // What no ABI has need not be asked of the code that its contract runs: most logs of a chain are of this kind.
+  const topics = new Set<Hash>()
+  let hasAnonymous = false
   for (const abi of abis) {
     if (abi.chainId !== null && abi.chainId !== chainId) continue
     let contract = any
@@ -142,6 +145,9 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
     }
     contract.add(abi)
     for (const { selector } of abi.functions) selectors.add(selector)
+    for (const { topic0 } of abi.events)
+      if (topic0 === null) hasAnonymous = true
+      else topics.add(topic0)
   }
 
   const eventBy = (contract: Contract, log: SourceLog) => {
@@ -166,13 +172,15 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
     }
     return {
       event(log) {
+        const [topic0] = log.topics
+        if (!hasAnonymous && (topic0 === undefined || !topics.has(topic0))) return undefined
         const found = first(log.address, (contract) => eventBy(contract, log))
         if (found === undefined) return undefined
         const [{ abi, signature }, args] = found
         return { type: 'contract-event', logIndex: log.logIndex, address: log.address, abi, signature, arguments: args }
       },
       claimed: ({ address, topics: [topic0, ...more] }) =>
-        topic0 === undefined
+        topic0 === undefined || !topics.has(topic0)
           ? undefined
           : first(address, (contract) => {
               // Of an ABI for any contract another number of topics is another contract's event of that name.

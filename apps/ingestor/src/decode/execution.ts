@@ -36,14 +36,25 @@ export function eachExecution(
 /** Whose code a contract may have run, beside its own: an address for each. */
 export type CodesOf = (contract: Address) => readonly Address[]
 
-/** The code that contracts ran in these frames by delegatecall, in the order in which they did: as proxies, and of libraries. */
+/**
+ * The code that contracts ran in these frames by delegatecall, in the order in which they did: as proxies, and of libraries.
+ * The frames are read when the first contract is asked about: of most transactions none is.
+ */
 export function codesRunIn(frames: readonly SourceFrame[] | null): CodesOf {
+  let codes: ReadonlyMap<Address, ReadonlySet<Address>> | undefined
+  return (contract) => {
+    codes ??= codesByContract(frames ?? [])
+    return [...(codes.get(contract) ?? [])]
+  }
+}
+
+function codesByContract(frames: readonly SourceFrame[]): ReadonlyMap<Address, ReadonlySet<Address>> {
   const codes = new Map<Address, Set<Address>>()
-  eachExecution(frames ?? [], ({ type, to }, { self }) => {
+  eachExecution(frames, ({ type, to }, { self }) => {
     if ((type !== 'delegatecall' && type !== 'callcode') || to === null || to === self) return
     const known = codes.get(self)
     if (known === undefined) codes.set(self, new Set([to]))
     else known.add(to)
   })
-  return (contract) => [...(codes.get(contract) ?? [])]
+  return codes
 }
