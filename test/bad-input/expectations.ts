@@ -31,11 +31,3 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }
-
-/** The sum of a metric's samples whose labels hold `label`, from a Prometheus exposition. */
-export function sample(exposition: string, name: string, label = ''): number {
-  return exposition
-    .split('\n')
-    .filter((line) => line.startsWith(name) && /[ {]/.test(line.charAt(name.length)) && line.includes(label))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
-}

@@ -8,7 +8,8 @@ import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
 import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createLogger, createMetrics, loadSettings } from '@tocsin/service-kit'
 import { describe, expect, test } from 'vitest'
-import { expectOneLine, sample, until } from './expectations.ts'
+import { sampleOf } from '../prometheus-text.ts'
+import { expectOneLine, until } from './expectations.ts'
 
 const token = '0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48'
 
@@ -48,7 +49,7 @@ describe('a price feed', () => {
     const write = (line: string) => void (said += line)
     const logger = createLogger({ place: 'ingestor', write, now: Date.now })
     const running = startIngestor(chainsOf(config), { log, logger, metrics, prefix: 'tocsin' }, ending.signal)
-    const count = async (name: string, code = '') => sample(await metrics.exposition(), name, code)
+    const count = async (name: string, code = '') => sampleOf(await metrics.exposition(), name, code) ?? 0
     const failures = (code: string) => count('tocsin_ingestor_failures_total', code)
     try {
       await until(

@@ -18,7 +18,8 @@ import { openTestChain, type TestChain } from '@tocsin/demo'
 import { openEmbeddedLog, type EventLog } from '@tocsin/event-log'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTocsin, type Running } from '../tocsin-process.ts'
-import { expectNoStack, expectOneLine, linesSaying, sample, until } from './expectations.ts'
+import { sampleOf } from '../prometheus-text.ts'
+import { expectNoStack, expectOneLine, linesSaying, until } from './expectations.ts'
 import { result, startLyingNode, type Lie, type LyingNode } from './lying-node.ts'
 import { startRelay, type Relay } from './relay.ts'
 
@@ -97,7 +98,7 @@ const caughtUp = async (program: Program, chain: TestChain) => {
       const { detector } = await view()
       // Until its block is sealed, nothing says that nothing earlier follows.
       return (
-        sample(await program.metrics(), 'tocsin_ingestor_head_block') === number &&
+        sampleOf(await program.metrics(), 'tocsin_ingestor_head_block') === number &&
         (detector?.watermark ?? 0) >= timestamp * 1000 - 1 &&
         detector?.inputs.every(({ position, committed }) => position === committed) === true
       )
@@ -158,7 +159,8 @@ describe('tocsin start --rpc', () => {
       ],
     })
   }
-  const failures = async (code: string) => sample(await program.metrics(), 'tocsin_ingestor_failures_total', code)
+  const failures = async (code: string) =>
+    sampleOf(await program.metrics(), 'tocsin_ingestor_failures_total', code) ?? 0
 
   /** A record that nobody can read, put into each topic while no program has the log open. */
   const strangerWrites = async (...topics: readonly string[]) => {
@@ -201,7 +203,7 @@ describe('tocsin start --rpc', () => {
     await wrong()
     await mineFraud()
     await until(`${code} is counted three times`, async () => (await failures(code)) >= before + 3, since)
-    const written = sample(await program.metrics(), 'tocsin_ingestor_head_block')
+    const written = sampleOf(await program.metrics(), 'tocsin_ingestor_head_block')
     expect(written).toBeLessThan((await chain.chain.head()).number)
     await right()
     await caughtUp(program, chain)
@@ -231,7 +233,7 @@ describe('tocsin start --rpc', () => {
     const line = /\[MODEL_MALFORMED_RECORD\] Not a record of the prices topic: .*origin="tocsin\.\d+\.prices\/0@0"/
     await program.running.printed(line, 10_000)
     expect(linesSaying(program.running.output(), 'MODEL_MALFORMED_RECORD')).toHaveLength(1)
-    expect(sample(await program.metrics(), 'tocsin_detector_put_aside_total', 'MODEL_MALFORMED_RECORD')).toBe(1)
+    expect(sampleOf(await program.metrics(), 'tocsin_detector_put_aside_total', 'MODEL_MALFORMED_RECORD')).toBe(1)
   })
 
   test('behavior: a node that goes away and comes back', () =>
@@ -311,13 +313,13 @@ describe('tocsin start --rpc', () => {
     await mineFraud()
     await until('it is counted three times', async () => (await failures('LOG_FULL')) >= 3, since)
     const { number } = await chain.chain.head()
-    expect(sample(await program.metrics(), 'tocsin_ingestor_head_block')).toBeLessThan(number)
+    expect(sampleOf(await program.metrics(), 'tocsin_ingestor_head_block')).toBeLessThan(number)
     limit('unlimited')
     await caughtUp(program, chain)
     expectOneLine(since(), 'LOG_FULL', /No space is left for a transaction of "tocsin\.31337\.ingestor"/)
     await until(
       'the detector needs to wait no more',
-      async () => sample(await program.metrics(), 'tocsin_detector_waiting_info') === 0,
+      async () => sampleOf(await program.metrics(), 'tocsin_detector_waiting_info') === 0,
       since,
     )
     expect(
@@ -370,7 +372,7 @@ describe('tocsin start --rpc', () => {
     const before = await alertsOf(program)
     await relay.down()
     await mineFraud()
-    const counted = async () => sample(await program.metrics(), 'tocsin_alerts_failures_total', code)
+    const counted = async () => sampleOf(await program.metrics(), 'tocsin_alerts_failures_total', code) ?? 0
     await until('it is counted', async () => (await counted()) >= 3, since)
     await relay.up()
     await until('the new alert is stored', async () => (await alertsOf(program)).length > before.length, since)
@@ -392,8 +394,8 @@ describe('tocsin start --rpc', () => {
       async () => {
         seen = await program.metrics()
         return (
-          sample(seen, 'tocsin_detector_put_aside_total', 'MODEL_MALFORMED_RECORD') === 1 &&
-          sample(seen, 'tocsin_alerts_dead_letters_total', 'MODEL_MALFORMED_RECORD') === 1
+          sampleOf(seen, 'tocsin_detector_put_aside_total', 'MODEL_MALFORMED_RECORD') === 1 &&
+          sampleOf(seen, 'tocsin_alerts_dead_letters_total', 'MODEL_MALFORMED_RECORD') === 1
         )
       },
       () => program.running.output() + seen,

@@ -5,6 +5,8 @@ export const roles = ['ingest', 'detect-1', 'detect-2', 'serve'] as const
 export type Role = (typeof roles)[number]
 
 export const detectors = ['detect-1', 'detect-2'] as const satisfies readonly Role[]
+/** The commands whose processes write to the log, in transactions. */
+type Writer = 'ingest' | 'detect'
 /** Who keeps something on a disk: a detector its state, the API its database. */
 export type DiskOwner = (typeof detectors)[number] | 'serve'
 
@@ -29,6 +31,8 @@ export type Fault =
   | { readonly type: 'cut' }
   /** The next commit is carried out, and its answer is lost. */
   | { readonly type: 'cut commit' }
+  /** The broker never hears of the next commit of such a process: who takes over, or itself anew, has what it wrote aborted. */
+  | { readonly type: 'cut before commit'; readonly command: Writer }
   /** Each message takes so much longer. */
   | { readonly type: 'delay'; readonly latencyMs: number; readonly ms: number }
 
@@ -41,6 +45,9 @@ const paused =
   (role: Role): Draw =>
   (random) => ({ type: 'pause', role, ms: random.integer(50, 3_000) })
 const cutCommit: Draw = () => ({ type: 'cut commit' })
+const cutBeforeCommit =
+  (command: Writer): Draw =>
+  () => ({ type: 'cut before commit', command })
 const cut: Draw = () => ({ type: 'cut' })
 
 /** One of each, and more of what costs little time and is likely to hit a transaction. */
@@ -63,7 +70,9 @@ const deck: readonly Draw[] = [
   cut,
   cutCommit,
   cutCommit,
-  cutCommit,
+  cutBeforeCommit('ingest'),
+  cutBeforeCommit('ingest'),
+  cutBeforeCommit('detect'),
   (random) => ({ type: 'delay', latencyMs: random.integer(5, 100), ms: random.integer(200, 3_000) }),
 ]
 
@@ -99,6 +108,8 @@ export const describeFault = (fault: Fault): string => {
       return `${fault.type} ${fault.ms} ms`
     case 'restart broker':
       return `restart broker ${fault.signal}`
+    case 'cut before commit':
+      return `cut before commit of ${fault.command}`
     case 'delay':
       return `delay by ${fault.latencyMs} ms for ${fault.ms} ms`
     case 'kill postgres':

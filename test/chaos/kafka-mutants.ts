@@ -1,3 +1,5 @@
+import type { Fault } from './kafka-faults.ts'
+
 /** A place of the built program, and what is to stand there instead. */
 export interface Mutant {
   readonly name: string
@@ -7,7 +9,12 @@ export interface Mutant {
   /** Stands there once. */
   readonly code: string
   readonly instead: string
+  /** Who lives through these sees the promise broken. */
+  readonly faults: readonly Fault[]
 }
+
+const times = <T>(count: number, faults: readonly T[]): readonly T[] =>
+  Array.from({ length: count }, () => faults).flat()
 
 /** What the storm over Kafka must notice: each breaks one of the ways in which a cluster keeps its output exactly-once. */
 export const kafkaMutants: readonly Mutant[] = [
@@ -17,6 +24,10 @@ export const kafkaMutants: readonly Mutant[] = [
     file: 'libs/event-log/dist/src/kafka-reader.js',
     code: '...filter(decoded, aborted, from)',
     instead: '...filter(decoded, [], from)',
+    faults: times(3, [
+      { type: 'cut before commit', command: 'ingest' },
+      { type: 'cut before commit', command: 'detect' },
+    ]),
   },
   {
     name: 'markers-ignored',
@@ -24,5 +35,20 @@ export const kafkaMutants: readonly Mutant[] = [
     file: 'libs/stream-core/dist/src/task/replay.js',
     code: 'return this.#markers[0];',
     instead: 'return undefined;',
+    faults: times(4, [
+      { type: 'kill', role: 'detect-1' },
+      { type: 'kill', role: 'detect-2' },
+    ]),
+  },
+  {
+    name: 'no-fence',
+    breaks: 'a process that was taken over from writes nothing more',
+    file: 'libs/event-log/dist/src/kafka-producer.js',
+    code: 'transactionalId: options.transactionalId,',
+    instead: 'transactionalId: `${options.transactionalId}.${process.pid}`,',
+    faults: times(2, [
+      { type: 'zombie', role: 'ingest' },
+      { type: 'zombie', role: 'detect-1' },
+    ]),
   },
 ]

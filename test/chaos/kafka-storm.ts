@@ -6,14 +6,15 @@ import { openTestChain, type TestChain } from '@tocsin/demo'
 import { openKafkaLog, type EventLog } from '@tocsin/event-log'
 import { seededRandom, type SeededRandom } from '@tocsin/stream-core/testing'
 import { startPacedNode } from '../bad-input/paced-node.ts'
-import { startKafkaProxy, transactionKeys, type KafkaProxy } from '../kafka-broker/kafka-proxy.ts'
+import { startKafkaProxy, transactionKeys, type KafkaProxy, type Meddling } from '../kafka-broker/kafka-proxy.ts'
 import { prepareKafka, type KafkaProcess } from '../kafka-broker/start-broker.ts'
 import { writeChainFiles } from '../pipeline/chain-files.ts'
+import { sampleOf } from '../prometheus-text.ts'
 import { ClusterProcess } from './cluster-process.ts'
 import { openFillableDisk, type FillableDisk, type FillableDiskOptions } from './fillable-disk.ts'
 import { nextBlock, parameters, wallets } from './fraud-traffic.ts'
 import { describeFault, detectors, planFaults, roles, type DiskOwner, type Fault, type Role } from './kafka-faults.ts'
-import { alertsDifference, isOnItsWay, recordsDifference, type Alerts } from './output-difference.ts'
+import { alertsDifference, areOnTheirWay, isOnItsWay, recordsDifference, type Alerts } from './output-difference.ts'
 import { alertsOver, getJson, killPostgresIn, postgresIn, transitionsOver } from './restarted-tocsin.ts'
 import { StormError } from './storm.ts'
 import { ingestorFlags, readOutput, runUndisturbed, type PipelineOutput } from './undisturbed-run.ts'
@@ -33,8 +34,8 @@ export interface KafkaStormReport {
 
 export interface KafkaStormOptions {
   readonly seed: number
-  /** At most {@link mostFaults}: a longer storm is several. */
-  readonly faults: number
+  /** These, or so many as the seed draws them; at most {@link mostFaults}: a longer storm is several. */
+  readonly faults: number | readonly Fault[]
   readonly onFault?: () => void
   /** Loaded by each of the three processes before all else: to break them on purpose. */
   readonly preload?: string
@@ -65,18 +66,19 @@ const linesTold = 15
  * @throws {StormError}
  */
 export async function runKafkaStorm(options: KafkaStormOptions): Promise<KafkaStormReport> {
-  const { seed, faults, onFault = () => {} } = options
+  const { seed, onFault = () => {} } = options
   const random = seededRandom(seed)
-  const plan = planFaults(random, faults, options.brokerDisk)
+  const plan =
+    typeof options.faults === 'number' ? planFaults(random, options.faults, options.brokerDisk) : options.faults
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-kafka-storm-'))
   await chmod(folder, 0o755) // PostgreSQL may run as another user, and its data shall be here
   const events: string[] = []
-  const cluster = await openCluster({ random, folder, blocks: blocksAFault * faults, preload: options.preload })
+  const cluster = await openCluster({ random, folder, blocks: blocksAFault * plan.length, preload: options.preload })
   try {
     const { expected, head, founded } = cluster
     for (const [index, fault] of plan.entries()) {
       // One block is left for the end: who comes back from a pause finds out that it was replaced when it next writes.
-      cluster.showUpTo(founded + Math.ceil(((head - 1 - founded) * (index + 1)) / faults))
+      cluster.showUpTo(founded + Math.ceil(((head - 1 - founded) * (index + 1)) / plan.length))
       events.push(describeFault(fault))
       await strike(fault, cluster)
       if (random.fraction() < 0.5) {
@@ -312,25 +314,35 @@ async function strike(fault: Fault, cluster: Cluster): Promise<void> {
     }
     case 'cut':
       return proxy.cut()
-    case 'cut commit': {
-      await new Promise<void>((resolve) => {
-        const giveUp = setTimeout(resolve, 5_000) // nothing is committed while all is worked off
-        proxy.meddle({
-          response: (apiKey) => {
-            if (apiKey !== transactionKeys.endTxn) return 'pass'
-            clearTimeout(giveUp)
-            resolve()
-            return 'cut'
-          },
-        })
-      })
-      return proxy.meddle({})
+    case 'cut commit':
+      return cutOnce(proxy, (cut) => ({
+        response: (apiKey) => (apiKey === transactionKeys.endTxn ? cut() : 'pass'),
+      }))
+    case 'cut before commit': {
+      const writer = `tocsin-${fault.command}`
+      return cutOnce(proxy, (cut) => ({
+        request: (apiKey, clientId) => (apiKey === transactionKeys.endTxn && clientId === writer ? cut() : 'pass'),
+      }))
     }
     case 'delay':
       proxy.meddle({ latencyMs: fault.latencyMs })
       await delay(fault.ms)
       return proxy.meddle({})
   }
+}
+
+/** Meddles until one message was cut. */
+async function cutOnce(proxy: KafkaProxy, meddling: (cut: () => 'cut') => Meddling): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const giveUp = setTimeout(resolve, 5_000) // nothing is committed while all is worked off
+    const cut = () => {
+      clearTimeout(giveUp)
+      resolve()
+      return 'cut' as const
+    }
+    proxy.meddle(meddling(cut))
+  })
+  proxy.meddle({})
 }
 
 /** Until all that is shown of the chain has come through to the database. @throws if a process broke, or on a hang. */
@@ -366,11 +378,6 @@ async function workLeft({ processes, ...chain }: Cluster): Promise<string> {
 
 const metricsOf = async (process: ClusterProcess) => (await fetch(`${await process.url()}/metrics`)).text()
 
-function sampleOf(metrics: string, name: string): number | undefined {
-  const found = new RegExp(`^${name}\\{chain="\\d+"\\} (\\S+)$`, 'm').exec(metrics)
-  return found === null ? undefined : Number(found[1])
-}
-
 const gauge = async (process: ClusterProcess, name: string) => sampleOf(await metricsOf(process), name)
 
 /** How often it was fenced: an ingestor then ends, a detector says it of each shard and joins anew. */
@@ -380,31 +387,37 @@ const takenOver = (process: ClusterProcess): number =>
 /** Until topics and database hold what an undisturbed run gives, byte for byte. @throws on what is lost, twice or out of order */
 async function verifyOutput(cluster: Cluster): Promise<void> {
   const { expected, log, chain, processes } = cluster
-  const found = () => readOutput(log, prefix, chain.chainId)
-  await until(cluster, 'the records of the chain are all there', async () => {
-    return recordsDifference(expected.transactions, (await found()).transactions) ?? ''
+  const output = () => readOutput(log, prefix, chain.chainId)
+  await verifySame(cluster, 'the records of the chain', async () => {
+    const { transactions: found } = await output()
+    const difference = recordsDifference(expected.transactions, found)
+    return { difference, mayStillCome: areOnTheirWay(expected.transactions, found) }
   })
-  await verifyAlerts(cluster, 'the log', expected.alerts, async () => (await found()).alerts)
+  const verifyAlerts = (place: string, wanted: Alerts, read: () => Promise<Alerts>) =>
+    verifySame(cluster, `the alerts in ${place}`, async () => {
+      const found = await read()
+      return { difference: alertsDifference(wanted, found), mayStillCome: isOnItsWay(wanted, found) }
+    })
+  await verifyAlerts('the log', expected.alerts, async () => (await output()).alerts)
   const parsed = [...expected.alerts].map(([id, all]) => [id, all.map((one) => JSON.parse(one) as unknown)] as const)
-  await verifyAlerts(cluster, 'the database', new Map(parsed), async () => storedAlerts(await processes.serve.url()))
+  await verifyAlerts('the database', new Map(parsed), async () => storedAlerts(await processes.serve.url()))
 }
 
-/** Of alerts, what lacks may yet come; what should not have come is not waited for. */
-async function verifyAlerts(
-  cluster: Cluster,
-  place: string,
-  expected: Alerts,
-  read: () => Promise<Alerts>,
-): Promise<void> {
-  let breach: string | null = null
-  await until(cluster, `the alerts in ${place} are those of an undisturbed run`, async () => {
-    const found = await read()
-    const difference = alertsDifference(expected, found)
-    if (difference === null || isOnItsWay(expected, found)) return difference ?? ''
-    breach = difference
+interface Comparison {
+  readonly difference: string | null
+  readonly mayStillCome: boolean
+}
+
+/** What lacks may yet come; what should not have come is not waited for. */
+async function verifySame(cluster: Cluster, what: string, compare: () => Promise<Comparison>): Promise<void> {
+  const breach: string[] = []
+  await until(cluster, `${what} are those of an undisturbed run`, async () => {
+    const { difference, mayStillCome } = await compare()
+    if (difference === null || mayStillCome) return difference ?? ''
+    breach.push(difference)
     return ''
   })
-  if (breach !== null) throw new Error(`Not those of an undisturbed run, in ${place}: ${String(breach)}`)
+  if (breach.length > 0) throw new Error(`Not those of an undisturbed run, ${what}: ${breach.join()}`)
 }
 
 async function storedAlerts(url: string): Promise<Alerts> {

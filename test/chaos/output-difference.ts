@@ -49,6 +49,10 @@ export function recordsDifference(expected: readonly string[], found: readonly s
   return `${counts}\n${sideBySide(found[at], expected[at])}`
 }
 
+/** As {@link isOnItsWay}, of records that are appended to. */
+export const areOnTheirWay = (expected: readonly string[], found: readonly string[]): boolean =>
+  found.every((record, index) => record === expected[index])
+
 /** Two texts from a little before they part. */
 function sideBySide(found: unknown, expected: unknown): string {
   const [a, b] = [textOf(found), textOf(expected)]

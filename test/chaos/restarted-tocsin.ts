@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AlertJson } from '@tocsin/alerts-api'
+import { sampleOf } from '../prometheus-text.ts'
 import { startTocsin, type Running } from '../tocsin-process.ts'
 
 /** `tocsin start` on one data folder, killed and started again. */
@@ -123,7 +124,7 @@ interface PipelineView {
 export async function workLeft(url: string, head: number): Promise<{ readonly left: string; readonly stored: string }> {
   const { detector, alerts } = await getJson<PipelineView>(`${url}/api/pipeline`)
   const metrics = await (await fetch(`${url}/metrics`)).text()
-  const sealed = Number(/^tocsin_ingestor_head_block\{chain="31337"\} (\d+)/m.exec(metrics)?.[1] ?? -1)
+  const sealed = sampleOf(metrics, 'tocsin_ingestor_head_block')
   const left = [
     sealed !== head && `the log stands at block ${sealed} of ${head}`,
     detector?.status !== 'running' && `the detector is ${detector?.status}`,

@@ -17,8 +17,9 @@ export const transactionKeys = { initProducerId: 22, addPartitionsToTxn: 24, end
 type RequestFate = 'pass' | 'swallow' | 'cut'
 
 /** What stands between a client and its broker, and when; each part left out lets all pass. */
-interface Meddling {
-  request?(apiKey: number): RequestFate
+export interface Meddling {
+  /** @param clientId Of who asks. */
+  request?(apiKey: number, clientId: string): RequestFate
   /** @param payload What follows the correlation id; may be changed in place. */
   response?(apiKey: number, payload: Buffer): 'pass' | 'cut' | void
   /** Each message of a connection, one after the other, waits so long before it goes on. */
@@ -57,9 +58,9 @@ export async function startKafkaProxy(bootstrap: string): Promise<KafkaProxy> {
     }
     const [toBroker, toClient] = [inTurn(() => meddling.latencyMs), inTurn(() => meddling.latencyMs)]
     eachMessage(client, (message) => {
-      const apiKey = message.readInt16BE(4)
-      asked.set(message.readInt32BE(8), apiKey)
-      const fate = meddling.request?.(apiKey) ?? 'pass'
+      const { apiKey, correlationId, clientId } = readHeader(message)
+      asked.set(correlationId, apiKey)
+      const fate = meddling.request?.(apiKey, clientId) ?? 'pass'
       if (fate === 'cut') cut()
       else if (fate === 'pass') toBroker(() => broker.write(message))
     })
@@ -90,6 +91,13 @@ export async function startKafkaProxy(bootstrap: string): Promise<KafkaProxy> {
     },
   }
 }
+
+/** Source: Kafka's protocol, request header v1; behind four bytes of length. */
+const readHeader = (message: Buffer) => ({
+  apiKey: message.readInt16BE(4),
+  correlationId: message.readInt32BE(8),
+  clientId: message.toString('utf8', 14, 14 + Math.max(0, message.readInt16BE(12))),
+})
 
 /** Sends at once, or after all that waits. */
 function inTurn(latencyMs: () => number | undefined): (send: () => void) => void {

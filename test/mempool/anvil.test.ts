@@ -17,7 +17,8 @@ import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
 import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
 import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
 import { afterEach, describe, expect, test } from 'vitest'
-import { sample, until } from '../bad-input/expectations.ts'
+import { until } from '../bad-input/expectations.ts'
+import { sampleOf } from '../prometheus-text.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -106,7 +107,7 @@ async function watch(chain: TestChain, folder: string, how: 'subscribe' | 'poll'
   return {
     log,
     stop,
-    states: async (state) => sample(await metrics.exposition(), 'tocsin_ingestor_mempool_states_total', state),
+    states: async (state) => sampleOf(await metrics.exposition(), 'tocsin_ingestor_mempool_states_total', state) ?? 0,
     stories: async () => storiesOf(await read(log, mempoolTopic('tocsin', chain.chainId), mempoolCodec)),
     ledger: async () => ledgerOf(await read(log, transactionsTopic('tocsin', chain.chainId), transactionsCodec)),
   }

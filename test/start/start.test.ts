@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBrowser, type OpenedBrowser } from '../browser/browser.ts'
+import { sampleOf } from '../prometheus-text.ts'
 import { startTocsin, type Running } from '../tocsin-process.ts'
 
 /** To the URL. A machine that does other things takes several times the 4 s of an idle one. */
@@ -214,12 +215,8 @@ async function followsBeyond(url: string, head: number): Promise<void> {
   expect(await measure(url, 'tocsin_alerts_repeated_records_total')).toBe(0)
 }
 
-/** Of the chain, or of the process where chains share what is measured. */
-async function measure(url: string, name: string): Promise<number> {
-  const metrics = await (await fetch(`${url}/metrics`)).text()
-  const line = new RegExp(`^${name}(?:\\{chain="31337"\\})? (\\S+)$`, 'm').exec(metrics)
-  return Number(line?.[1] ?? Number.NaN)
-}
+const measure = async (url: string, name: string): Promise<number> =>
+  sampleOf(await (await fetch(`${url}/metrics`)).text(), name) ?? Number.NaN
 
 /** The open detail shows the transactions that the API names as evidence. */
 async function expectEvidence(page: Page, url: string, id: string): Promise<void> {
