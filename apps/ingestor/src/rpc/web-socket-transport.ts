@@ -64,8 +64,8 @@ export function webSocketTransport(url: string): RpcTransport {
     opening.on('error', (error) => (reason = reasonOf(error))) // `close` follows
     opening.on('message', (data) => {
       isAlive = true
-      const bytes = Array.isArray(data) ? data.reduce((sum, part) => sum + part.length, 0) : data.byteLength
-      received(parsedJson(textOf(data)), bytes)
+      const bytes = bytesOf(data)
+      received(parsedJson(bytes), bytes.length)
     })
   }
 
@@ -137,5 +137,5 @@ export function webSocketTransport(url: string): RpcTransport {
   }
 }
 
-const textOf = (data: RawData): string =>
-  (Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as ArrayBuffer)).toString('utf8') // a Buffer passes too
+const bytesOf = (data: RawData): Buffer =>
+  Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data)
