@@ -1,13 +1,26 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { httpTransport, retryAfterMs } from './http-transport.ts'
 import { endpointNames } from './open-endpoints.ts'
+import { TransportError } from './rpc-transport.ts'
 
 const closing: (() => void)[] = []
 afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
+
+/** @returns its address, without the protocol. */
+async function served(listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closing.push(
+    () => server.closeAllConnections(),
+    () => server.close(),
+  )
+  return `127.0.0.1:${(server.address() as AddressInfo).port}` // it listens on TCP
+}
 
 const { signal } = new AbortController()
 const request = { id: 1, method: 'eth_chainId', params: [] }
@@ -15,7 +28,7 @@ const request = { id: 1, method: 'eth_chainId', params: [] }
 describe('httpTransport', () => {
   test('default: one request goes alone and several as a batch; credentials of the URL go into a header', async () => {
     const seen: (readonly [IncomingHttpHeaders['authorization'], unknown])[] = []
-    const server = createServer((asked, response) => {
+    const at = await served((asked, response) => {
       let body = ''
       asked.on('data', (chunk: Buffer) => (body += chunk.toString()))
       asked.on('end', () => {
@@ -23,12 +36,7 @@ describe('httpTransport', () => {
         response.writeHead(429, { 'retry-after': '7' }).end('{"jsonrpc":"2.0"}')
       })
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    closing.push(
-      () => server.closeAllConnections(),
-      () => server.close(),
-    )
-    const transport = httpTransport(`http://user:p%40ss@127.0.0.1:${(server.address() as AddressInfo).port}/key`)
+    const transport = httpTransport(`http://user:p%40ss@${at}/key`)
     expect(await transport.exchange([request], signal)).toEqual({
       status: 429,
       retryAfterMs: 7000,
@@ -47,6 +55,32 @@ describe('httpTransport', () => {
         ],
       ],
     ])
+  })
+
+  test('behavior: an answer may be compressed, and have characters beyond ASCII', async () => {
+    const text = '{"jsonrpc":"2.0","id":1,"result":"naïve 牛"}'
+    const bodies = { identity: Buffer.from(text), gzip: gzipSync(text), br: brotliCompressSync(text) }
+    for (const [encoding, body] of Object.entries(bodies)) {
+      const at = await served((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(body))
+      const reply = await httpTransport(`http://${at}`).exchange([request], signal)
+      expect(reply).toEqual({ status: 200, retryAfterMs: null, body: JSON.parse(text) as unknown, bytes: body.length })
+    }
+  })
+
+  test('error: an answer that is cut off, or of another compression, is none', async () => {
+    const cut = await served((_, response) => {
+      response.writeHead(200, { 'content-length': 100 })
+      response.write('{"jsonrpc":', () => response.destroy())
+    })
+    await expect(httpTransport(`http://${cut}`).exchange([request], signal)).rejects.toThrow(TransportError)
+    const other = await served((_, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('{}'))
+    await expect(httpTransport(`http://${other}`).exchange([request], signal)).rejects.toThrow(/compressed by zstd/)
+  })
+
+  test('error: given up while nobody answers, it throws what the signal says', async () => {
+    const over = new AbortController()
+    const at = await served(() => over.abort(new Error('not waited for')))
+    await expect(httpTransport(`http://${at}`).exchange([request], over.signal)).rejects.toThrow('not waited for')
   })
 })
 
