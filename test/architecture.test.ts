@@ -44,7 +44,7 @@ const loopAroundTheFold = 'libs/stream-core/src/task/event-loop.ts'
 /** All that decides results, so not what carries state between tasks or files: the runtime, the operators and what users write for them. */
 const isFold = (path: string) =>
   /^libs\/stream-core\/src\/(?!(?:distributed|savepoint)\/)/.test(path) ||
-  /^apps\/detector\/src\/(detectors|features)\//.test(path)
+  /^apps\/detector\/src\/(detectors|features|rules)\//.test(path)
 
 /** Files of the fold's folders that may, and with what. */
 const mayReachOutside: Readonly<Record<string, readonly string[]>> = {

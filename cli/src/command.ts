@@ -38,7 +38,7 @@ export interface CommandSpec<Tables extends SettingsTables> {
   /** `to-end`: being asked to stop before that is exit code 130. `until-stopped`: it is how it ends. */
   readonly runs: 'to-end' | 'until-stopped'
   /** Looks at what the types cannot say, before anything is begun. @throws {UsageError} */
-  check?(given: Given<Tables>): void
+  check?(given: Given<Tables>): void | Promise<void>
   /** @returns the exit code, if it is not 0. */
   run(context: CommandContext<Tables>): Promise<number | undefined>
 }
@@ -99,7 +99,7 @@ export function defineCommand<const Tables extends SettingsTables>(
       const file = readSettingsFile(typeof config === 'string' && config !== '' ? config : undefined, io.folder)
       const loaded = loadSettings(tables, { env: io.env, flags, baseDir: io.folder, known, file })
       const word = oneWord(spec, positionals)
-      spec.check?.({ settings: loaded, word })
+      await spec.check?.({ settings: loaded, word })
       const log = createLogger({
         place: spec.name,
         level: loaded.general.logLevel,

@@ -1,8 +1,8 @@
-import { catalogue } from '@tocsin/detector'
+import { catalogue, type Detector } from '@tocsin/detector'
 
-/** The catalogue as the API shows it. */
-export const describedDetectors = () =>
-  catalogue.map((detector) => {
+/** The catalogue, and a user's rules, as the API shows them. */
+export const describedDetectors = (rules: readonly Detector[]) =>
+  [...catalogue, ...rules].map((detector) => {
     const { id, version, severity, summary } = detector
     return { id, version, severity, summary, parameters: detector.describe() }
   })

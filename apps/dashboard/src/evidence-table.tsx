@@ -1,6 +1,6 @@
 import type { Alert, Asset, Evidence } from '@tocsin/chain-model'
-import type { ReactNode } from 'react'
-import { tokensOf, type Token } from './evidence.ts'
+import { Fragment, type ReactNode } from 'react'
+import { abiText, tokensOf, type Token } from './evidence.ts'
 import {
   formatCount,
   formatDuration,
@@ -15,7 +15,8 @@ import {
 } from './format.ts'
 import { ArrowRight, Copyable } from './marks.tsx'
 
-type Event = Evidence & { readonly type: 'transaction' | 'log' | 'swap' | 'frame' }
+type OfContract = Evidence & { readonly type: 'contract-event' | 'contract-call' | 'raw-log' }
+type Event = OfContract | (Evidence & { readonly type: 'transaction' | 'log' | 'swap' | 'frame' })
 type Known = Exclude<Evidence, Event | { readonly type: 'threshold' }>
 
 /** Every reference of an alert: what happened on the chain, and what was known besides. */
@@ -44,26 +45,29 @@ export function EvidenceTable({ alert }: { alert: Alert }) {
             </thead>
             <tbody>
               {events.map((event, index) => (
-                <tr key={index}>
-                  <td>
-                    <span className="tag">{event.type}</span>
-                    <span className="second">{placeOf(event)}</span>
-                  </td>
-                  <td title={formatUtc(event.timestamp)}>
-                    {formatTime(event.timestamp)}
-                    <span className="second">{formatUnits(BigInt(event.blockNumber), 0)}</span>
-                  </td>
-                  <td>{partiesOf(event)}</td>
-                  <td className="number">{amountOf(event, tokens)}</td>
-                  <td>
-                    <Copyable text={event.transactionHash} what="transaction hash" />
-                    {event.blockHash !== null && (
-                      <span className="second">
-                        in <Copyable text={event.blockHash} what="block hash" />
-                      </span>
-                    )}
-                  </td>
-                </tr>
+                <Fragment key={index}>
+                  <tr>
+                    <td>
+                      <span className="tag">{event.type}</span>
+                      <span className="second">{placeOf(event)}</span>
+                    </td>
+                    <td title={formatUtc(event.timestamp)}>
+                      {formatTime(event.timestamp)}
+                      <span className="second">{formatUnits(BigInt(event.blockNumber), 0)}</span>
+                    </td>
+                    <td>{partiesOf(event)}</td>
+                    <td className="number">{amountOf(event, tokens)}</td>
+                    <td>
+                      <Copyable text={event.transactionHash} what="transaction hash" />
+                      {event.blockHash !== null && (
+                        <span className="second">
+                          in <Copyable text={event.blockHash} what="block hash" />
+                        </span>
+                      )}
+                    </td>
+                  </tr>
+                  {isOfContract(event) && <SaidRow event={event} />}
+                </Fragment>
               ))}
             </tbody>
           </table>
@@ -85,7 +89,37 @@ export function EvidenceTable({ alert }: { alert: Alert }) {
   )
 }
 
+const isOfContract = (event: Event): event is OfContract =>
+  event.type === 'contract-event' || event.type === 'contract-call' || event.type === 'raw-log'
+
+/** What the contract's event or call says: its arguments, or the words that nothing decodes. */
+function SaidRow({ event }: { event: OfContract }) {
+  const said: readonly (readonly [string, string])[] =
+    event.type === 'raw-log'
+      ? [...event.topics.map((topic, at) => [`topic ${at}`, topic] as const), ['data', event.data]]
+      : event.arguments.map(({ name, value, hash }, at) => [name === '' ? `[${at}]` : name, abiText(value, hash)])
+  return (
+    <tr>
+      <td colSpan={5}>
+        <dl className="known">
+          {said.map(([name, value], at) => (
+            <div key={at}>
+              <dt>
+                <code>{name}</code>
+              </dt>
+              <dd>{value.startsWith('0x') ? <Copyable text={value} what={name} /> : value}</dd>
+            </div>
+          ))}
+        </dl>
+      </td>
+    </tr>
+  )
+}
+
 function placeOf(event: Event): string {
+  if (event.type === 'contract-event') return `${event.signature.replace(/\(.*/s, '')} #${event.logIndex}`
+  if (event.type === 'contract-call') return event.signature.replace(/\(.*/s, '')
+  if (event.type === 'raw-log') return `#${event.logIndex}`
   if (event.type === 'log') return `${event.event} #${event.logIndex}`
   if (event.type === 'swap') return `#${event.logIndex}`
   if (event.type === 'frame') return event.traceAddress.length === 0 ? 'top' : event.traceAddress.join('.')
@@ -93,6 +127,16 @@ function placeOf(event: Event): string {
 }
 
 function partiesOf(event: Event): ReactNode {
+  if (isOfContract(event)) {
+    return (
+      <>
+        {event.actor === null ? <span className="quiet">unknown</span> : <Copyable text={event.actor} what="actor" />}
+        <span className="second">
+          <ArrowRight /> <Copyable text={event.address} what="contract" />
+        </span>
+      </>
+    )
+  }
   if (event.type === 'swap') {
     return (
       <>
@@ -127,6 +171,10 @@ function amountOf(event: Event, tokens: ReadonlyMap<Asset, Token>): ReactNode {
       return <Amount amount={event.amount} usd8={event.usd8} token={tokens.get(event.address)} />
     case 'frame':
       return <Amount amount={event.value} usd8={event.usd8} token={tokens.get('native')} />
+    case 'contract-event':
+    case 'raw-log':
+      return <span className="quiet">–</span>
+    case 'contract-call':
     case 'transaction':
       if (event.value === 0n) return <span className="quiet">–</span>
       return <Amount amount={event.value} usd8={null} token={tokens.get('native')} />

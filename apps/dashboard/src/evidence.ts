@@ -1,4 +1,4 @@
-import type { Address, Alert, Asset, Evidence } from '@tocsin/chain-model'
+import type { AbiArgument, AbiValue, Address, Alert, Asset, Evidence } from '@tocsin/chain-model'
 import { formatSymbol, shortKey } from './format.ts'
 
 /** Value that moved, as an alert's evidence tells it. */
@@ -67,6 +67,18 @@ export function keyName(alert: Alert): string {
   if (symbols.some((symbol) => symbol === undefined || symbol === null)) return shortKey(alert.key)
   return symbols.map((symbol) => formatSymbol(symbol ?? null)).join('/')
 }
+
+/** A value as its ABI type has it, in one line: tuples with their names, lists in brackets. */
+export function abiText(value: AbiValue, hash?: string): string {
+  if (hash !== undefined) return hash
+  if (value === null) return 'not told'
+  if (typeof value !== 'object') return String(value)
+  const items = value as readonly (AbiValue | AbiArgument)[] // one of both
+  return `[${items.map((item) => (isArgument(item) ? `${item.name} ${abiText(item.value, item.hash)}` : abiText(item))).join(', ')}]`
+}
+
+const isArgument = (item: AbiValue | AbiArgument): item is AbiArgument =>
+  typeof item === 'object' && item !== null && 'type' in item
 
 const transactionOf = (reference: Evidence) => ('transactionHash' in reference ? reference.transactionHash : null)
 

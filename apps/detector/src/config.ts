@@ -23,6 +23,13 @@ export const detectorSettings = defineSettings({
     default: [],
     refusals: refusedParameters,
   }),
+  rules: setting.list({
+    of: 'path',
+    env: 'TOCSIN_RULES',
+    flag: 'rules',
+    doc: 'Files of rules of your own over events and calls of contracts whose ABI is given (docs/rules.md). They run beside what --detectors names.',
+    default: [],
+  }),
   stateFolder: setting.path({
     env: 'TOCSIN_DETECTOR_STATE_FOLDER',
     flag: 'state-folder',

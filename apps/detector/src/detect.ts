@@ -32,7 +32,7 @@ import {
 } from '@tocsin/stream-core'
 import type { detectorSettings } from './config.ts'
 import { configureDetectors } from './configure.ts'
-import { parseOverrides, type ConfiguredDetector, type Tally } from './detector.ts'
+import { parseOverrides, type ConfiguredDetector, type Detector, type Tally } from './detector.ts'
 import { detectionMetrics } from './metrics.ts'
 import { detectionProgressTopic, detectionTopics, pipelineTopics, type JobNames } from './topics.ts'
 import { detectionTopology } from './topology.ts'
@@ -189,6 +189,8 @@ export interface DetectorDependencies {
   readonly log: EventLog
   /** Of the log's cluster: then several processes may share the detection. Without it this is the only one. */
   readonly openGroup?: (options: KafkaGroupOptions) => Group
+  /** The user's own: see `readRules`. */
+  readonly rules?: readonly Detector[]
   readonly logger: Logger
   readonly metrics: Metrics
   readonly clock: () => number
@@ -211,7 +213,7 @@ export async function startDetector(
   signal: AbortSignal,
 ): Promise<void> {
   const { chainId: chainIds, stateFolder } = config
-  configureDetectors(config.detectors, parseOverrides(config.parameters))
+  configureDetectors(config.detectors, parseOverrides(config.parameters), dependencies.rules)
   const [only, another] = chainIds
   if (only !== undefined && another === undefined) return watchChain({ ...config, chainId: only }, dependencies, signal)
   const ends = await Promise.allSettled(
@@ -235,10 +237,10 @@ export async function startDetector(
 
 async function watchChain(
   config: Omit<DetectorConfig, 'chainId'> & { readonly chainId: number },
-  { log, openGroup, logger, metrics, clock, random, onProgress }: DetectorDependencies,
+  { log, openGroup, rules, logger, metrics, clock, random, onProgress }: DetectorDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const detectors = configureDetectors(config.detectors, parseOverrides(config.parameters))
+  const detectors = configureDetectors(config.detectors, parseOverrides(config.parameters), rules)
   const measures = detectionMetrics(metrics.with({ chain: String(config.chainId) }))
   logger.info('watching', { chainId: config.chainId, detectors: detectors.map(({ id }) => id).join(',') })
   const outage = createOutage(logger, 'detection')

@@ -1,6 +1,7 @@
 import type { ParameterValue, Severity } from '@tocsin/chain-model'
 import type { DataStream } from '@tocsin/stream-core'
 import type { ProfiledTransfer } from './address-profile.ts'
+import type { ContractRecord } from './features/contract-record.ts'
 import type { Price } from './features/price.ts'
 import type { PricedTransaction } from './features/priced-transaction.ts'
 import type { SwapLeg } from './features/swap-leg.ts'
@@ -16,7 +17,7 @@ import {
 } from './parameters.ts'
 
 /** An element that evidence can name and a recording can prove. */
-export type Reference = Transfer | SwapLeg
+export type Reference = Transfer | SwapLeg | ContractRecord
 
 /** What a detector found: all that its alert rests on, and nothing that can be derived from it. */
 export interface Finding {
@@ -83,6 +84,8 @@ interface DetectorSpec<Schema extends ParameterSchema & { readonly coolDown: Par
   /** One sentence for `tocsin detectors`. */
   readonly summary: string
   readonly parameters: Schema
+  /** What parameters say together and may not, under the name of one. */
+  check?(parameters: ParametersOf<Schema>): readonly ParameterProblem[]
   /** The pure folds that find. Operators' uids begin with the detector's id. */
   findings(streams: DetectorStreams, parameters: ParametersOf<Schema>): DataStream<Finding>
   /** @throws {DoesNotFireError} with the reason. */
@@ -156,13 +159,16 @@ export function defineDetector<const Schema extends ParameterSchema & { readonly
         name,
         kind,
         unit,
-        // `written` has every name of the schema.
+        // `written` has every name of the schema that has a default to write; who leaves some out describes itself.
         default: written[name] as ParameterValue,
         expected,
         doc,
       })),
     configure: (json, problems) => {
+      const before = problems.length
       const parameters = readParameters(id, spec.parameters, json, problems)
+      if (problems.length === before)
+        for (const { name, reason } of spec.check?.(parameters) ?? []) problems.push({ name: `${id}.${name}`, reason })
       return Object.freeze({
         id,
         version,

@@ -2,6 +2,7 @@ import type { Evidence } from '@tocsin/chain-model'
 import { sha256Of } from './alert-id.ts'
 import { canonicalJson } from './canonical-json.ts'
 import type { Finding, Judgement, Reference } from './detector.ts'
+import { isContractRecord, type ContractRecord } from './features/contract-record.ts'
 import { byTime, type Price } from './features/price.ts'
 
 /** References to the chain that an alert lists whole; of more it lists the first and last half and a digest. */
@@ -10,7 +11,9 @@ const listedAtEachEnd = maxReferences / 2
 
 type EvidenceOf<Type extends Evidence['type']> = Extract<Evidence, { type: Type }>
 /** Evidence that a recording can prove. */
-export type ReferenceEvidence = EvidenceOf<'transaction' | 'log' | 'frame' | 'swap'>
+export type ReferenceEvidence = EvidenceOf<
+  'transaction' | 'log' | 'frame' | 'swap' | 'contract-event' | 'contract-call' | 'raw-log'
+>
 
 /** The evidence of an alert, in its one order: references in chain order, tokens, prices, state, thresholds. */
 export function evidenceOf(finding: Finding, thresholds: Judgement['thresholds']): readonly Evidence[] {
@@ -51,6 +54,7 @@ function listed(references: readonly Reference[]): readonly Evidence[] {
 export function evidenceOfReference(reference: Reference): ReferenceEvidence {
   const { blockNumber, blockHash, transactionHash, timestamp } = reference
   const at = { blockNumber, blockHash, transactionHash }
+  if (isContractRecord(reference)) return evidenceOfContractRecord(reference, at)
   if (reference.type === 'swap') {
     const { logIndex, pool, tokenIn, amountIn, tokenOut, amountOut } = reference
     return { type: 'swap', ...at, logIndex, pool, timestamp, tokenIn, amountIn, tokenOut, amountOut }
@@ -79,17 +83,40 @@ export function evidenceOfReference(reference: Reference): ReferenceEvidence {
   }
 }
 
+function evidenceOfContractRecord(
+  record: ContractRecord,
+  at: Pick<ContractRecord, 'blockNumber' | 'blockHash' | 'transactionHash'>,
+): ReferenceEvidence {
+  const { address, actor, timestamp } = record
+  const told = { ...at, address, actor, timestamp }
+  if (record.type === 'raw-log') {
+    const { logIndex, topics, data } = record
+    return { type: 'raw-log', ...told, logIndex, topics: [...topics], data }
+  }
+  const { abi, signature } = record
+  const decoded = { abi, signature, arguments: [...record.arguments] }
+  if (record.type === 'contract-event')
+    return { type: 'contract-event', ...told, logIndex: record.logIndex, ...decoded }
+  const { position, traceAddress, caller, value } = record
+  return {
+    ...{ type: 'contract-call', ...told, position, traceAddress: traceAddress && [...traceAddress], caller, value },
+    ...decoded,
+  }
+}
+
 /** Decimals of every token that a reference moves, by address: with them the amounts can be read. */
 function tokensOf(references: readonly Reference[]): readonly EvidenceOf<'token'>[] {
   const tokens = references.flatMap((reference) =>
-    reference.type === 'swap'
-      ? [
-          { address: reference.tokenIn, ...reference.tokens.in },
-          { address: reference.tokenOut, ...reference.tokens.out },
-        ]
-      : reference.asset === 'native'
-        ? []
-        : [{ address: reference.asset, ...reference.token }],
+    isContractRecord(reference)
+      ? []
+      : reference.type === 'swap'
+        ? [
+            { address: reference.tokenIn, ...reference.tokens.in },
+            { address: reference.tokenOut, ...reference.tokens.out },
+          ]
+        : reference.asset === 'native'
+          ? []
+          : [{ address: reference.asset, ...reference.token }],
   )
   const known = new Map(
     tokens.flatMap(({ address, symbol, decimals }) =>

@@ -1,5 +1,5 @@
 import { labelClassSchema, parseAddress, type Address, type LabelClass, type ParameterValue } from '@tocsin/chain-model'
-import { formatDuration } from '@tocsin/service-kit'
+import { formatDuration, nearest } from '@tocsin/service-kit'
 
 /** What the value should have been; {@link readParameters} adds whose it is and what it said. */
 class Unexpected extends Error {}
@@ -9,18 +9,19 @@ class Unexpected extends Error {}
  * what `--param` says), `write` gives it back; `write(read(json))` is the canonical spelling.
  */
 export interface Parameter<T> {
-  readonly kind: 'duration' | 'usd' | 'percent' | 'choice' | 'labels' | 'base-units'
+  readonly kind: 'duration' | 'usd' | 'percent' | 'choice' | 'labels' | 'base-units' | 'text' | 'number' | 'addresses'
   readonly unit: string | null
   readonly default: T
   readonly doc: string
   /** What is accepted, for people. */
   readonly expected: string
   read(json: unknown): T
-  write(value: T): ParameterValue
+  /** Undefined: there is nothing to say of it. */
+  write(value: T): ParameterValue | undefined
 }
 
 // A schema holds parameters of many types; `never` in the argument position lets each stand for itself.
-type AnyParameter = Omit<Parameter<unknown>, 'write'> & { write(value: never): ParameterValue }
+type AnyParameter = Omit<Parameter<unknown>, 'write'> & { write(value: never): ParameterValue | undefined }
 export type ParameterSchema = Readonly<Record<string, AnyParameter>>
 export type ParametersOf<Schema extends ParameterSchema> = {
   readonly [Name in keyof Schema]: ReturnType<Schema[Name]['read']>
@@ -231,6 +232,81 @@ export function baseUnits(options: Described<ReadonlyMap<string, bigint>>): Para
   }
 }
 
+/** A parameter that need not be given; null: it is not. */
+export function optional<T>(parameter: Parameter<T>): Parameter<T | null> {
+  return {
+    ...parameter,
+    default: null,
+    write: (value) => (value === null ? undefined : parameter.write(value)),
+  }
+}
+
+/** Text with a meaning of its own. `parse` says in a TypeError what is wrong with it. JSON: the text, or a number for it. */
+export function parsedText<T>(
+  options: Described<T> & {
+    readonly kind: 'text' | 'number'
+    readonly expected: string
+    readonly parse: (text: string) => T
+    readonly write: (value: T) => string
+  },
+): Parameter<T> {
+  const { parse, expected } = options
+  return {
+    ...options,
+    unit: null,
+    read: (json) => {
+      const text = typeof json === 'number' && Number.isSafeInteger(json) ? String(json) : json
+      if (typeof text !== 'string') throw new Unexpected(expected)
+      try {
+        return parse(text)
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error
+        throw new Unexpected(`${expected} (${error.message})`)
+      }
+    },
+  }
+}
+
+/** A whole number of at least 1; it is reached, never exceeded. */
+export function count(options: Described<number>): Parameter<number> {
+  const expected = 'a whole number from 1 to 10000'
+  return {
+    ...options,
+    kind: 'number',
+    unit: null,
+    expected,
+    read: (json) => {
+      if (typeof json !== 'number' || !Number.isInteger(json) || json < 1 || json > 10_000)
+        throw new Unexpected(expected)
+      return json
+    },
+    write: (value) => value,
+  }
+}
+
+/** Addresses, sorted and each once. */
+export function addresses(options: Described<readonly Address[]>): Parameter<readonly Address[]> {
+  const expected = 'an address (0x and 40 hex digits), or a list of them'
+  return {
+    ...options,
+    kind: 'addresses',
+    unit: null,
+    expected,
+    read: (json) => {
+      const parsed = listOf(json, expected).map((item) => {
+        try {
+          return parseAddress(item)
+        } catch (error) {
+          throw new Unexpected(`${expected} (${error instanceof Error ? error.message : String(error)})`)
+        }
+      })
+      if (parsed.length === 0) throw new Unexpected(expected)
+      return [...new Set(parsed)].sort()
+    },
+    write: (value) => [...value],
+  }
+}
+
 /** One parameter that cannot be used. */
 export interface ParameterProblem {
   /** `detector.parameter`. */
@@ -258,11 +334,15 @@ export function readParameters<Schema extends ParameterSchema>(
   problems: ParameterProblem[],
 ): ParametersOf<Schema> {
   for (const name of Object.keys(json)) {
-    if (!Object.hasOwn(schema, name))
-      problems.push({
-        name: `${detector}.${name}`,
-        reason: `there is no such parameter; ${detector} takes ${Object.keys(schema).join(', ')}.`,
-      })
+    if (Object.hasOwn(schema, name)) continue
+    const near = nearest(name, Object.keys(schema))
+    problems.push({
+      name: `${detector}.${name}`,
+      reason:
+        near === undefined
+          ? `there is no such parameter; ${detector} takes ${Object.keys(schema).join(', ')}.`
+          : `there is no such parameter; did you mean ${near}?`,
+    })
   }
   const values = Object.entries(schema).map(([name, parameter]): readonly [string, unknown] => {
     if (!Object.hasOwn(json, name)) return [name, parameter.default]
@@ -287,7 +367,10 @@ export function writeParameters<Schema extends ParameterSchema>(
   values: ParametersOf<Schema>,
 ): Readonly<Record<string, ParameterValue>> {
   return Object.fromEntries(
-    // `values[name]` was read by `schema[name]`, so it is what this parameter writes.
-    Object.entries(schema).map(([name, parameter]) => [name, parameter.write(values[name] as never)]),
+    Object.entries(schema).flatMap(([name, parameter]) => {
+      // `values[name]` was read by `schema[name]`, so it is what this parameter writes.
+      const written = parameter.write(values[name] as never)
+      return written === undefined ? [] : [[name, written]]
+    }),
   )
 }

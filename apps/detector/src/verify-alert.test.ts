@@ -124,7 +124,9 @@ describe('verifyAlert', () => {
     expect(reasonsOf({ key: address('someone') })).toContainEqual(expect.stringContaining('did not act'))
     expect(reasonsOf({ sentence: 'Nothing happened.' })[0]).toMatch(/^alert: sentence is "Nothing happened."/)
     expect(reasonsOf({ version: '2.0.0' })).toEqual(['It was made by version 2.0.0; this is 1.0.0.'])
-    expect(reasonsOf({ detector: 'none' })).toEqual(['There is no detector none to derive it with.'])
+    expect(reasonsOf({ detector: 'none' })).toEqual([
+      'There is no detector none to derive it with, and its parameters are no rule’s.',
+    ])
     expect(reasonsOf({}, recordedTransactions([]))[0]).toMatch(/there is no such transaction of chain 1/)
     const evidence = alert.evidence.map((entry) =>
       entry.type === 'log' && entry.from === alert.key ? { ...entry, amount: 150_000_000_000n } : entry,

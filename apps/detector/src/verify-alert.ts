@@ -5,11 +5,13 @@ import { canonicalJson } from './canonical-json.ts'
 import type { ConfiguredDetector, Detector, Finding, Recording, Reference } from './detector.ts'
 import { catalogue } from './detectors/catalogue.ts'
 import { differences, evidenceOfReference, type ReferenceEvidence } from './evidence.ts'
+import { contractRecordsOf } from './features/contract-record.ts'
 import { byTime, isUsable, type Price } from './features/price.ts'
 import type { PricedTransaction } from './features/priced-transaction.ts'
 import { swapLegsOf } from './features/swap-leg.ts'
 import { transfersOf } from './features/transfer.ts'
 import { ParameterError, type ParameterProblem } from './parameters.ts'
+import { userRule } from './rules/user-rule.ts'
 
 export interface VerifyResult {
   readonly holds: boolean
@@ -33,12 +35,14 @@ export function verifyAlert(
   const malformed = alertSchema.safeParse(JSON.parse(canonicalJson(alert)))
   if (!malformed.success)
     return fails(malformed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`))
-  const detector = detectors.find(({ id }) => id === alert.detector)
-  if (detector === undefined) return fails([`There is no detector ${alert.detector} to derive it with.`])
+  // What no detector is called is a user's rule: its parameters are all of it.
+  const detector = detectors.find(({ id }) => id === alert.detector) ?? userRule(alert.detector, {})
   if (detector.version !== alert.version)
     return fails([`It was made by version ${alert.version}; this is ${detector.version}.`])
   const problems: ParameterProblem[] = []
   const configured = detector.configure(alert.parameters, problems)
+  if (problems.length > 0 && !detectors.includes(detector))
+    return fails([`There is no detector ${alert.detector} to derive it with, and its parameters are no rule’s.`])
   if (problems.length > 0) return fails([new ParameterError(problems).message])
 
   const reasons: string[] = []
@@ -91,8 +95,11 @@ function findingOf(alert: Alert, detector: ConfiguredDetector, recording: Record
   return { ...finding, references: [...before.slice(0, at), ...middle, ...before.slice(at)] }
 }
 
-const isReference = (entry: Evidence): entry is ReferenceEvidence =>
-  entry.type === 'transaction' || entry.type === 'log' || entry.type === 'frame' || entry.type === 'swap'
+const referenceTypes: readonly Evidence['type'][] = [
+  ...(['transaction', 'log', 'frame', 'swap', 'contract-event', 'contract-call', 'raw-log'] as const),
+] satisfies ReferenceEvidence['type'][]
+
+const isReference = (entry: Evidence): entry is ReferenceEvidence => referenceTypes.includes(entry.type)
 
 /** The element that the entry names, as the recording has it. */
 function recorded(
@@ -133,7 +140,11 @@ function elementsByTransaction(prices: readonly Price[]): (transaction: ChainTra
     const sets = [usable, ...(usable.length > 1 ? usable.toReversed().map((price) => [price]) : []), []]
     const elements = sets.map((set) => {
       const priced: PricedTransaction = { transaction, prices: set, logStart: transaction.block.timestamp }
-      const references: readonly Reference[] = [...transfersOf(priced), ...swapLegsOf(priced)]
+      const references: readonly Reference[] = [
+        ...transfersOf(priced),
+        ...swapLegsOf(priced),
+        ...contractRecordsOf(priced),
+      ]
       return new Map(references.map((reference) => [placeIn(evidenceOfReference(reference)), reference]))
     })
     known.set(transaction.hash, elements)
@@ -143,11 +154,12 @@ function elementsByTransaction(prices: readonly Price[]): (transaction: ChainTra
 
 /** Names an element within its transaction. */
 function placeIn(entry: ReferenceEvidence): string {
-  if (entry.type === 'log' || entry.type === 'swap') return `${entry.type} ${entry.logIndex}`
+  if ('logIndex' in entry) return `${entry.type} ${entry.logIndex}`
+  if (entry.type === 'contract-call') return `call ${entry.position}`
   return entry.type === 'frame' ? `frame ${entry.traceAddress.join('.')}` : 'value'
 }
 
-/** Does it stand after `earlier` in the chain? Within a transaction: its value, its frames, its logs. */
+/** Does it stand after `earlier` in the chain? Within a transaction: its value, its frames or calls, its logs. */
 function isAfter(reference: Reference, earlier: Reference | undefined): boolean {
   if (earlier === undefined) return true
   if (reference.blockNumber !== earlier.blockNumber) return reference.blockNumber > earlier.blockNumber
@@ -159,7 +171,8 @@ function isAfter(reference: Reference, earlier: Reference | undefined): boolean 
 }
 
 function pathIn(entry: ReferenceEvidence): readonly number[] {
-  if (entry.type === 'log' || entry.type === 'swap') return [2, entry.logIndex]
+  if ('logIndex' in entry) return [2, entry.logIndex]
+  if (entry.type === 'contract-call') return [1, entry.position]
   return entry.type === 'frame' ? [1, ...entry.traceAddress] : [0]
 }
 

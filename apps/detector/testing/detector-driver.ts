@@ -14,6 +14,7 @@ import { configureDetectors } from '../src/configure.ts'
 import { silentTally } from '../src/detect.ts'
 import type { ParameterOverrides, Tally } from '../src/detector.ts'
 import { latestRevisions } from '../src/final-alerts.ts'
+import { parseRules } from '../src/rules/rules.ts'
 import { detectionTopology } from '../src/topology.ts'
 import { hashOf, type ScriptedTransaction } from './scripted-chain.ts'
 
@@ -25,6 +26,8 @@ export const timeOf = (block: number): number => genesis + block * slotMs
 export interface DetectorDriverOptions {
   readonly tally?: Tally
   readonly watermarks?: WatermarkStrategy
+  /** The user's own, as a file has them. */
+  readonly rules?: readonly object[]
 }
 
 /** Runs the real topology in memory, with a chain that the test writes. Time moves because blocks do. */
@@ -62,12 +65,16 @@ export interface DetectorDriver {
 export function detectorDriver(
   detectors: readonly string[],
   parameters: ParameterOverrides = {},
-  { tally = silentTally, watermarks }: DetectorDriverOptions = {},
+  { tally = silentTally, watermarks, rules = [] }: DetectorDriverOptions = {},
 ): DetectorDriver {
   const topology = detectionTopology({
     chainId: 1,
     prefix: 'test',
-    detectors: configureDetectors(detectors, parameters),
+    detectors: configureDetectors(
+      detectors,
+      parameters,
+      parseRules([{ path: 'rules.json', text: JSON.stringify(rules) }], null),
+    ),
     tally,
     ...(watermarks && { watermarks }),
   })

@@ -3,9 +3,12 @@ import {
   parseAddress,
   parseHash,
   zeroAddress,
+  type AbiArgument,
+  type AbiValue,
   type Actor,
   type Address,
   type Asset,
+  type ChainCall,
   type ChainEvent,
   type ChainTransaction,
   type Frame,
@@ -54,6 +57,47 @@ export const transfer = (of: TokenInfo, from: Address, to: Address, amount: bigi
   tokens: [of],
 })
 
+/** A type and name, as `uint256 amount`, and what it says: a decimal string, hex, text, or parts. */
+export type ScriptedArgument = readonly [declared: string, value: AbiValue]
+
+const argumentsOf = (args: readonly ScriptedArgument[]): AbiArgument[] =>
+  args.map(([declared, value]) => {
+    const [type = '', name = ''] = declared.split(' ')
+    return { name, type, value }
+  })
+
+/** An event as a user's ABI explains it. */
+export const contractEvent = (of: Address, name: string, ...args: readonly ScriptedArgument[]): ScriptedEvent => ({
+  event: { type: 'contract-event', address: of, abi: 'Vault', ...decodedBy(name, args) },
+  tokens: [],
+})
+
+/** A call as a user's ABI explains it: without frames the transaction's own. */
+export const contractCall = (
+  {
+    caller,
+    to,
+    value = 0n,
+    traceAddress = [],
+  }: {
+    readonly caller: Address
+    readonly to: Address
+    readonly value?: bigint
+    readonly traceAddress?: readonly number[] | null
+  },
+  name: string,
+  ...args: readonly ScriptedArgument[]
+): ChainCall => ({
+  ...{ type: 'contract-call', caller, address: to, value, rest: 0, abi: 'Vault' },
+  traceAddress: traceAddress && [...traceAddress],
+  ...decodedBy(name, args),
+})
+
+function decodedBy(name: string, args: readonly ScriptedArgument[]) {
+  const all = argumentsOf(args)
+  return { signature: `${name}(${all.map(({ type }) => type).join(',')})`, arguments: all }
+}
+
 /** A Uniswap v2 swap in the direction of the trade. */
 export function swap(
   pool: Address,
@@ -97,12 +141,13 @@ export interface TransactionScript {
   readonly status?: ChainTransaction['status']
   readonly events?: readonly ScriptedEvent[]
   readonly frames?: readonly Frame[]
+  readonly calls?: readonly ChainCall[]
   readonly actors?: readonly Actor[]
   readonly labels?: readonly (readonly [Address, LabelClass])[]
 }
 
 export function transaction(script: TransactionScript): ScriptedTransaction {
-  const { chainId = 1, from = null, value = 0n, events = [], labels = [], actors = [], frames } = script
+  const { chainId = 1, from = null, value = 0n, events = [], labels = [], actors = [], frames, calls } = script
   const text = JSON.stringify(script, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))
   const tokens = new Map(events.flatMap((one) => one.tokens).map((one) => [one.address, one]))
   return ({ block, index, firstLogIndex }) => ({
@@ -125,7 +170,7 @@ export function transaction(script: TransactionScript): ScriptedTransaction {
     events:
       script.status === 'failed' ? [] : events.map(({ event }, at) => ({ ...event, logIndex: firstLogIndex + at })),
     frames: frames === undefined ? null : [...frames],
-    calls: null,
+    calls: calls === undefined ? null : [...calls],
     actors: [...actors],
     authorizations: null,
     pools: null,

@@ -1,7 +1,9 @@
-import { catalogue, type Detector } from '@tocsin/detector'
+import { catalogue, detectorSettings, type Detector } from '@tocsin/detector'
+import { ingestorSettings } from '@tocsin/ingestor'
 import { nearest } from '@tocsin/service-kit'
 import { knownSettings } from '../all-settings.ts'
 import { defineCommand } from '../command.ts'
+import { rulesFrom } from '../rules.ts'
 import { UsageError } from '../words.ts'
 
 export const detectors = defineCommand(
@@ -9,29 +11,37 @@ export const detectors = defineCommand(
     name: 'detectors',
     runs: 'to-end',
     summary: 'List the detectors, or one with its parameters, units and defaults.',
-    about: 'Lists what Tocsin looks for. With a NAME: that detector’s parameters, as --param takes them.',
+    about: [
+      'Lists what Tocsin looks for. With a NAME: that detector’s parameters, as --param takes them. With --rules also rules of',
+      'your own, each held against the ABIs of --abi: every mistake is told, in one line (docs/rules.md).',
+    ].join('\n'),
     examples: [
       'tocsin detectors',
       'tocsin detectors transfer-volume',
       'tocsin replay --recording blocks/ --param transfer-volume.window=trailing',
+      'tocsin detectors --rules rules.json --abi Vault.json',
     ],
     positional: { name: 'NAME', doc: 'the detector to describe.', count: 'optional' },
-    settings: {},
-    check: ({ word }) => void (word === undefined ? undefined : named(word)),
-    run: async ({ word, io }) => {
-      await io.stdout.write(word === undefined ? listOf(catalogue) : describe(named(word)))
+    settings: { detector: { rules: detectorSettings.rules }, ingestor: { abis: ingestorSettings.abis } },
+    check: async ({ word, settings: { detector, ingestor } }) => {
+      const all = [...catalogue, ...(await rulesFrom(detector.rules, ingestor.abis))]
+      if (word !== undefined) named(word, all)
+    },
+    run: async ({ word, settings: { detector, ingestor }, io }) => {
+      const all = [...catalogue, ...(await rulesFrom(detector.rules, ingestor.abis))]
+      await io.stdout.write(word === undefined ? listOf(all) : describe(named(word, all)))
       return undefined
     },
   },
   knownSettings,
 )
 
-function named(name: string): Detector {
-  const found = catalogue.find(({ id }) => id === name)
+function named(name: string, all: readonly Detector[]): Detector {
+  const found = all.find(({ id }) => id === name)
   if (found !== undefined) return found
   const near = nearest(
     name,
-    catalogue.map(({ id }) => id),
+    all.map(({ id }) => id),
   )
   throw new UsageError(`There is no detector "${name}".${near === undefined ? '' : ` Did you mean ${near}?`}`)
 }
@@ -44,19 +54,20 @@ function listOf(all: readonly Detector[]): string {
 
 function describe(detector: Detector): string {
   const { id, version, severity, summary } = detector
+  const isRule = !catalogue.includes(detector)
   const lines = detector
     .describe()
     .flatMap(({ name, default: value, unit, doc, expected }) => [
       '',
       `  ${name}`,
       `      ${doc}`,
-      `      Default ${JSON.stringify(value)}${unit === null ? '' : ` (${unit})`}; ${expected}.`,
+      `      ${isRule ? 'Is' : 'Default'} ${JSON.stringify(value)}${unit === null ? '' : ` (${unit})`}; ${expected}.`,
     ])
   return [
     `${id} ${version}, severity ${severity} as a rule`,
     summary,
     '',
-    `Parameters, as --param ${id}.NAME=JSON:`,
+    isRule ? 'What the rule says:' : `Parameters, as --param ${id}.NAME=JSON:`,
     ...lines.slice(1),
     '',
   ].join('\n')

@@ -36,6 +36,7 @@ import { defineCommand, type CommandContext } from '../command.ts'
 import { fileFacts } from '../file-facts.ts'
 import { openOutput } from '../output.ts'
 import { decodedWith, openRecordings, recordingSettings } from '../recording.ts'
+import { rulesFrom } from '../rules.ts'
 import { openWorkFolder } from '../work-folder.ts'
 
 const replaySettings = defineSettings({
@@ -46,6 +47,7 @@ const replaySettings = defineSettings({
   }),
   detectors: detectorSettings.detectors,
   parameters: detectorSettings.parameters,
+  rules: detectorSettings.rules,
   out: setting.path({
     flag: 'out',
     doc: 'The file to write, whole or not at all. None: standard output.',
@@ -87,8 +89,15 @@ export const replay = defineCommand(
       'tocsin replay --recording blocks/ --prices prices.csv --out alerts.ndjson',
       'tocsin replay --recording logs.jsonl.gz --prices prices.csv --detectors transfer-volume \\',
       "    --param transfer-volume.window=trailing --param 'transfer-volume.exclude=[]'",
+      'tocsin replay --recording blocks/ --abi Vault.json --rules rules.json',
     ],
     settings,
+    check: async ({
+      settings: {
+        replay: { rules },
+        recording,
+      },
+    }) => void (await rulesFrom(rules, recording.abis)),
     run: replayRecording,
   },
   knownSettings,
@@ -99,7 +108,11 @@ type Context = CommandContext<typeof settings>
 async function replayRecording({ settings: config, lifecycle, log, io }: Context): Promise<undefined> {
   const { signal } = lifecycle
   const began = io.clock()
-  const detectors = configureDetectors(config.replay.detectors, parseOverrides(config.replay.parameters))
+  const detectors = configureDetectors(
+    config.replay.detectors,
+    parseOverrides(config.replay.parameters),
+    await rulesFrom(config.replay.rules, config.recording.abis),
+  )
   const recording = await openRecordings(config.recording, log)
   const known = await decodedWith(config.recording)
   const { knowledge } = known

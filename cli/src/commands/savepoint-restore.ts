@@ -14,7 +14,7 @@ export const savepointRestore = defineCommand(
     summary: 'Make a job of a chain’s detection out of a savepoint, in other shards.',
     about: [
       'Writes the state that FILE holds into the topics of a new job, named by --job and cut into --shards; nothing runs',
-      'after it. Then start tocsin detect with the same --detectors, --param, --job and --shards, and no longer those of the',
+      'after it. Then start tocsin detect with the same --detectors, --param, --rules, --job and --shards, and no longer those of the',
       'job that the savepoint is of: both would write the same alerts. State is there whole or not at all.',
     ].join('\n'),
     examples: [
@@ -33,12 +33,12 @@ export const savepointRestore = defineCommand(
         }),
       }),
     },
-    check: ({ settings }) => {
+    check: async ({ settings }) => {
       checkCluster(settings, 'savepoint restore')
-      detectionJobOf(settings)
+      await detectionJobOf(settings)
     },
     run: async ({ settings, word, lifecycle, io }) => {
-      const job = detectionJobOf(settings)
+      const job = await detectionJobOf(settings)
       const log = openClusterLog(settings, 'savepoint', lifecycle)
       const { cells, notRestored, newInputs } = await restoreDetection({
         ...job,

@@ -19,17 +19,17 @@ export const savepointTake = defineCommand(
       'Stop every tocsin detect of the job first: as long as its group has a member nothing is begun. Takes all shards over,',
       'from their checkpoints in Kafka to where the last commits stood, and writes state and positions to FILE. Alerts of',
       'blocks that are not final are retracted, and raised again with the next revision by who goes on from here.',
-      'Give the --detectors, --param, --job and --shards that the job ran with.',
+      'Give the --detectors, --param, --rules, --job and --shards that the job ran with.',
     ].join('\n'),
     examples: ['tocsin savepoint take detection.savepoint --kafka-brokers localhost:9092 --chain-id 1 --shards 2'],
     positional: { name: 'FILE', doc: 'what to write.', count: 'one' },
     settings: { shared: sharedSettings, cluster: clusterSettings, detector: detectionJobSettings },
-    check: ({ settings }) => {
+    check: async ({ settings }) => {
       checkCluster(settings, 'savepoint take')
-      detectionJobOf(settings)
+      await detectionJobOf(settings)
     },
     run: async ({ settings, word, lifecycle, io }) => {
-      const job = detectionJobOf(settings)
+      const job = await detectionJobOf(settings)
       const log = openClusterLog(settings, 'savepoint', lifecycle)
       const members = await log.groupMembers(detectionTopics(job))
       if (members > 0) {

@@ -19,6 +19,7 @@ import { builtDashboard } from '../dashboard-folder.ts'
 import { openDataFolder } from '../data-folder.ts'
 import { describedDetectors } from '../described-detectors.ts'
 import { freePort } from '../free-port.ts'
+import { rulesFrom } from '../rules.ts'
 import { startSettings } from '../start-settings.ts'
 import { without } from '../subset.ts'
 import { UsageError } from '../words.ts'
@@ -52,11 +53,13 @@ export const start = defineCommand(
       'tocsin start',
       'tocsin start --rpc https://your-node --prices prices.csv',
       'tocsin start --rpc 1=https://your-node,8453=https://another --prices prices.csv',
+      'tocsin start --rpc https://your-node --abi abis/ --rules rules.json',
       'tocsin start --data /var/lib/tocsin --port 8080',
     ],
     settings,
-    check: ({ settings: { api, ingestor } }) => {
+    check: async ({ settings: { api, ingestor, detector } }) => {
       nodesOf(ingestor)
+      await rulesFrom(detector.rules, ingestor.abis)
       if (api.dashboardFolder === null && builtDashboard() === null) {
         throw new UsageError('the dashboard is not built: run npm run build, or name it with --dashboard-folder.')
       }
@@ -71,6 +74,7 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
   const { data } = config.start
   const { topicPrefix } = config.shared
   const log = withoutSchemes(console)
+  const rules = await rulesFrom(config.detector.rules, config.ingestor.abis)
   await openDataFolder(data)
   const eventLog = await openEmbeddedLog(join(data, 'log'))
   lifecycle.onStop('the log', () => eventLog.close())
@@ -103,6 +107,7 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
         { ...config.detector, chainId: [found], stateFolder: join(data, `detector-${found}`), topicPrefix },
         {
           log: eventLog,
+          rules,
           logger: log.at(ingestor.chains.length === 1 ? 'detector' : `detector/${found}`),
           metrics,
           clock: io.clock,
@@ -140,7 +145,7 @@ async function startAll({ settings: config, lifecycle, log: console, io }: Conte
       logger: log.at('alerts-api'),
       metrics,
       neighbours: {
-        detectors: describedDetectors(),
+        detectors: describedDetectors(rules),
         ingestor: () =>
           oneOrAll(watched.map(({ found, check }) => ({ chainId: found, follows: chain.name, ...check() }))),
         detector: () =>

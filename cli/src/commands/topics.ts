@@ -39,7 +39,7 @@ export const topics = defineCommand(
     about: [
       'The topics of each chain’s pipeline: transactions, prices, alerts, dead letters; and those of the detector’s tasks:',
       'progress, checkpoints and, with several shards, what the tasks tell each other. Which these are follows from the',
-      'detectors and the shards: give the same --detectors, --param, --job and --shards as to detect.',
+      'detectors and the shards: give the same --detectors, --param, --rules, --job and --shards as to detect.',
       '',
       '  check    says of each topic whether it is there and which of its settings break a promise: the setting, its value,',
       '           what is needed and why. Exit code 1 if a process would refuse to run on them, or one is missing.',
@@ -101,7 +101,7 @@ async function wantedTopics(
   { shared, detector }: Given<typeof settings>['settings'],
 ): Promise<readonly TopicSpec[]> {
   const byName = new Map<string, TopicSpec>()
-  for (const job of detectionJobsOf({ shared, detector })) {
+  for (const job of await detectionJobsOf({ shared, detector })) {
     const pipeline = await pipelineTopics(log, { ...job, alertPartitions: detector.alertPartitions })
     // Alerts and dead letters of all chains are in one topic each.
     const own = [factTopicSpec(job.prefix, job.chainId), ...detectionJobTopics(job, pipeline)]
@@ -112,7 +112,7 @@ async function wantedTopics(
 
 /** Shows what nobody needs any more, and deletes it if that was asked for. */
 async function trim(log: EventLog, { shared, detector, topics: how }: Given<typeof settings>['settings'], io: Io) {
-  const jobs = detectionJobsOf({ shared, detector })
+  const jobs = await detectionJobsOf({ shared, detector })
   const trims = (await Promise.all(jobs.map((job) => detectionTrims(log, job)))).flat()
   const lines = trims.map(({ topic, partition, beginning, before }) => {
     const range = before - beginning === 1 ? `offset ${beginning}` : `offsets ${beginning} to ${before - 1}`

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { abiFields } from './abi-argument.ts'
 import { addressSchema } from './address.ts'
 import { amountSchema } from './amount.ts'
-import { hashSchema } from './hash.ts'
+import { traceAddressSchema } from './frame.ts'
+import { hashSchema, hexSchema } from './hash.ts'
 import { labelClassSchema } from './label.ts'
 import { assetSchema } from './price.ts'
 
@@ -58,6 +60,40 @@ export const evidenceSchema = z.discriminatedUnion('type', [
     value: amountSchema,
     timestamp: z.int(),
     usd8: amountSchema.nullable(),
+  }),
+  /** An event of a contract whose ABI a user gave, as it was decoded. `actor` is who acted; null: it is not told. */
+  z.object({
+    type: z.literal('contract-event'),
+    ...inBlock,
+    address: addressSchema,
+    actor: addressSchema.nullable(),
+    timestamp: z.int(),
+    logIndex: z.int().nonnegative(),
+    ...abiFields,
+  }),
+  /** A call of such a contract; `position` is its own among the calls of its transaction. */
+  z.object({
+    type: z.literal('contract-call'),
+    ...inBlock,
+    address: addressSchema,
+    actor: addressSchema.nullable(),
+    timestamp: z.int(),
+    position: z.int().nonnegative(),
+    traceAddress: traceAddressSchema.nullable(),
+    caller: addressSchema,
+    value: amountSchema,
+    ...abiFields,
+  }),
+  /** A log that nothing decodes, as it is. */
+  z.object({
+    type: z.literal('raw-log'),
+    ...inBlock,
+    address: addressSchema,
+    actor: addressSchema.nullable(),
+    timestamp: z.int(),
+    logIndex: z.int().nonnegative(),
+    topics: z.array(hashSchema).max(4),
+    data: hexSchema,
   }),
   z.object({ type: z.literal('token'), address: addressSchema, symbol: z.string().nullable(), decimals: z.int() }),
   z.object({

@@ -2,7 +2,6 @@ import { infraClasses, type Address } from '@tocsin/chain-model'
 import { formatDuration } from '@tocsin/service-kit'
 import {
   days,
-  listState,
   minutes,
   seconds,
   sliding,
@@ -10,10 +9,8 @@ import {
   valueState,
   type AggregateFunction,
   type DataStream,
-  type KeyedContext,
   type KeyedProcessFunction,
   type KeyedStream,
-  type Timestamp,
   type WindowFunction,
 } from '@tocsin/stream-core'
 import {
@@ -26,6 +23,7 @@ import {
 } from '../detector.ts'
 import { displayAddress, displayTime, displayUsd, displayUsdAbove } from '../display.ts'
 import type { PricedTransaction } from '../features/priced-transaction.ts'
+import { trailingFindings, windowBounds, type TrailingWindowOptions } from '../features/trailing-window.ts'
 import { transfersOf, type Transfer } from '../features/transfer.ts'
 import { choice, duration, labels, usd, usdText, type ParametersOf } from '../parameters.ts'
 import { confidenceOf, severityLadder } from '../severity.ts'
@@ -65,9 +63,6 @@ interface Volume {
 /** Transfers in order, joined without copying: a window that stays below the limit never lists its own. */
 type Rope = { readonly transfer: Transfer } | { readonly before: Rope; readonly after: Rope }
 
-/** Named limit: a trailing window holds so many transfers; of more, the oldest go and the evidence says `truncated`. */
-const maxTrailingTransfers = 10_000
-
 /**
  * A wallet sends more than a limit in a span of time: the plainest sign of a drained key or a cash-out.
  * Honest look-alikes: exchanges, routers, pools, bridges; they are labelled and left out by default. Blind to many
@@ -85,7 +80,10 @@ export const transferVolume = defineDetector({
     const wallets = streams.transactions
       .flatMap((transaction) => countedTransfers(transaction, chosen, streams))
       .keyBy((transfer) => transfer.from, textKey<Address>())
-    const found = chosen.window === 'trailing' ? trailingFindings(wallets, chosen) : windowFindings(wallets, chosen)
+    const found =
+      chosen.window === 'trailing'
+        ? wallets.process(`${id}-trailing`, trailingFindings(trailingOf(chosen)))
+        : windowFindings(wallets, chosen)
     if (chosen.report === 'each') return found
     return found.keyBy(({ key }) => key, textKey()).process(`${id}-episodes`, growingEpisodes(chosen))
   },
@@ -94,6 +92,13 @@ export const transferVolume = defineDetector({
 
   leftOut: (transaction, { key }) =>
     transfersOf(transaction).filter((transfer) => transfer.from === key && isCounted(transfer)),
+})
+
+const trailingOf = ({ length, over, report }: Parameters): TrailingWindowOptions<Transfer> => ({
+  length,
+  amountOf: ({ usd8 }) => usd8 ?? 0n,
+  isAbove: (sum) => sum > over,
+  tellsMore: report === 'episode',
 })
 
 /** EIP-20 transfers with a known value; the log says how much, so a token that takes a fee counts before the fee. */
@@ -156,59 +161,6 @@ const volumeCodec = {
       .reduce((volume, transfer) => sumOfTransfers.add(transfer, volume), sumOfTransfers.createAccumulator()),
 }
 
-function trailingFindings(wallets: KeyedStream<Address, Transfer>, chosen: Parameters): DataStream<Finding> {
-  const { over, length, report } = chosen
-  const recent = listState<Transfer>('recent', valueCodec())
-  const sum = valueState<bigint>('sum', valueCodec())
-  const truncated = valueState<number>('truncated', valueCodec())
-  type Context = KeyedContext<Address, Finding>
-
-  const dropOldest = (ctx: Context, dropped: number): void => {
-    const held = ctx.state(recent)
-    ctx.state(sum).value = (ctx.state(sum).value ?? 0n) - sumOf(held.get().slice(0, dropped))
-    held.replace(held.get().slice(dropped))
-  }
-  const dropBefore = (ctx: Context, time: Timestamp): void => {
-    const held = ctx.state(recent).get()
-    const expired = held.findIndex(({ timestamp }) => timestamp >= time)
-    if (expired !== 0 && held.length > 0) dropOldest(ctx, expired === -1 ? held.length : expired)
-  }
-
-  const fold: KeyedProcessFunction<Address, Transfer, Finding> = {
-    processElement(transfer, ctx) {
-      dropBefore(ctx, transfer.timestamp - length)
-      const held = ctx.state(recent)
-      if (held.size === maxTrailingTransfers) {
-        dropOldest(ctx, 1)
-        ctx.state(truncated).value = (ctx.state(truncated).value ?? 0) + 1
-      }
-      const before = ctx.state(sum).value ?? 0n
-      const total = before + (transfer.usd8 ?? 0n)
-      held.add(transfer)
-      ctx.state(sum).value = total
-      ctx.timers.registerEventTimeTimer(transfer.timestamp + length + 1)
-      // Already above: the alarm was raised at the transfer that lifted it, and is armed again once the sum falls back.
-      const continues = before > over
-      if (total <= over || (continues && report === 'each')) return
-      const lost = ctx.state(truncated).value
-      const state = {
-        'window-start': `${transfer.timestamp - length}`,
-        'window-end': `${transfer.timestamp}`,
-        ...(continues && { continues: 'true' }),
-        ...(lost !== undefined && { truncated: `${lost}` }),
-      }
-      ctx.emit({ key: ctx.key, references: [...held.get()], prices: [], state })
-    },
-    onTimer(timestamp, ctx) {
-      dropBefore(ctx, timestamp - length)
-      if (ctx.state(recent).size > 0) return
-      ctx.state(sum).clear()
-      ctx.state(truncated).clear()
-    },
-  }
-  return wallets.process(`${id}-trailing`, fold)
-}
-
 interface Episode {
   /** The occurrence of its first alert. */
   readonly first: string
@@ -222,7 +174,7 @@ function growingEpisodes({ window, length, slide }: Parameters): KeyedProcessFun
   const step = window === 'tumbling' ? length : slide
   return {
     processElement(finding, ctx) {
-      const { start } = boundsOf(finding)
+      const { start } = windowBounds(finding)
       const total = sumOf(finding.references)
       const episode = ctx.state(open)
       const previous = episode.value
@@ -240,7 +192,7 @@ function growingEpisodes({ window, length, slide }: Parameters): KeyedProcessFun
 
 function judge(finding: Finding, { over, window, length, slide }: Parameters): Judgement {
   const { key, state } = finding
-  const { start, end } = boundsOf(finding)
+  const { start, end } = windowBounds(finding)
   const refuse = (reason: string) => new DoesNotFireError(reason)
   const transfers = finding.references.filter((reference) => reference.type === 'transfer')
   if (transfers.length !== finding.references.length || !transfers.every(isCounted))
@@ -281,15 +233,7 @@ function judge(finding: Finding, { over, window, length, slide }: Parameters): J
 }
 
 const ownOccurrence = (finding: Finding, window: Parameters['window']): string =>
-  window === 'trailing' ? (finding.references.at(-1)?.transactionHash ?? '') : `${boundsOf(finding).start}`
-
-function boundsOf({ state }: Finding): { readonly start: number; readonly end: number } {
-  const start = Number(state['window-start'])
-  const end = Number(state['window-end'])
-  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end))
-    throw new DoesNotFireError('The window has no bounds.')
-  return { start, end }
-}
+  window === 'trailing' ? (finding.references.at(-1)?.transactionHash ?? '') : `${windowBounds(finding).start}`
 
 const sumOf = (references: readonly Reference[]): bigint =>
   references.reduce((sum, reference) => sum + (reference.type === 'transfer' ? (reference.usd8 ?? 0n) : 0n), 0n)

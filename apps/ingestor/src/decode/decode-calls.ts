@@ -12,6 +12,9 @@ const decoders = new Map<Hex, CallDecoder>(
   protocols.flatMap(({ calls = [] }) => calls).map((decoder) => [functionSelector(decoder.signature), decoder]),
 )
 
+/** Whether calls of the function are typed ones of a protocol, whatever an ABI calls it. */
+export const isProtocolCall = ({ selector }: { readonly selector: Hex }): boolean => decoders.has(selector)
+
 /** Call data in call data in call data: whoever goes deeper hides something, and is not followed. */
 const maxCarriedDepth = 16
 

@@ -1,7 +1,7 @@
 import type { ChainEvent, Hash } from '@tocsin/chain-model'
 import type { SourceLog } from '../sources/source-block.ts'
 import type { AbiRegistry } from './abi-registry.ts'
-import { topic0Of } from './abi.ts'
+import { topic0Of, type AbiEvent } from './abi.ts'
 import { AbiReader } from './abi-reader.ts'
 import type { EventDecoder } from './protocol.ts'
 import { protocols } from './protocols.ts'
@@ -19,6 +19,11 @@ function claimOf({ topics, data }: Pick<SourceLog, 'topics' | 'data'>): EventDec
     .get(topics[0])
     ?.find((each) => each.topics === topics.length && (each.words === null || each.words === words))
 }
+
+/** Whether logs of the event are typed ones of a protocol, whatever an ABI calls it. */
+export const isProtocolEvent = ({ topic0, inputs }: Pick<AbiEvent, 'topic0' | 'inputs'>): boolean =>
+  topic0 !== null &&
+  decoders.get(topic0)?.some(({ topics }) => topics === 1 + inputs.filter(({ indexed }) => indexed).length) === true
 
 /**
  * The name of the event that a raw log claims to be and is not, since its words do not fit that event's types; null for a

@@ -102,16 +102,16 @@ export async function ingestPriceFile(options: {
 /**
  * Says in the prices topic that nobody need wait for it: or else the detector, which takes no block before it knows the
  * prices up to it, would wait for ever for the first, or for the next after a run that had prices. Where another
- * ingestor writes prices to the topic, its next record takes this back.
+ * ingestor writes prices to the topic, its next record takes this back. It holds from where the topic stands, not from now:
+ * the blocks of a backfill are older than that, and their timers would wait for it.
  */
 export async function declareNoPrices(options: {
   readonly log: EventLog
   readonly prefix: string
   readonly chainId: number
-  readonly now: () => number
   readonly signal: AbortSignal
 }): Promise<void> {
-  const { log, prefix, chainId, now, signal } = options
+  const { log, prefix, chainId, signal } = options
   const of = { prefix, chainId }
   await retry(
     async () => {
@@ -119,7 +119,7 @@ export async function declareNoPrices(options: {
       // Under an id of its own: it must not fence an ingestor that has prices.
       const producer = await log.openProducer(`${prefix}.${chainId}.prices.none`)
       try {
-        await producer.append([priceRecord(of, { type: 'idle', time: now() })])
+        await producer.append([priceRecord(of, { type: 'idle', time: 0 })])
       } finally {
         await producer.close()
       }

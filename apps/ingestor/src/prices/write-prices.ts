@@ -47,5 +47,5 @@ export async function writePrices(
     logger.warn(
       'without --prices, --prices-url, --price-feed or --chain-prices nothing can be valued in USD; rules in USD stay silent',
     )
-  await declareNoPrices({ log, prefix, chainId, now: deps.now ?? Date.now, signal })
+  await declareNoPrices({ log, prefix, chainId, signal })
 }
