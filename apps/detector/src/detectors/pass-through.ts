@@ -237,7 +237,9 @@ function judge(finding: Finding, chosen: Parameters): Judgement {
       `${send.from} sent ${amount} in ${asset} to ${send.to}, never seen before, ${formatDuration(waited)} after ${since} ` +
       `within the limit of ${formatDuration(within)}; more than ` +
       `${large} is large.` +
-      (unproven ? ` Unproven: the log reaches back ${formatDuration(covered)} only.` : ''),
+      (unproven
+        ? ` That ${send.to} was never seen before is unproven: the log reaches back ${formatDuration(covered)} only.`
+        : ''),
     thresholds: [
       byPrice
         ? { parameter: 'over', limit: usdText(over), observed: usdText(send.usd8 ?? 0n) }

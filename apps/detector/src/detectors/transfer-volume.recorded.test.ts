@@ -1,3 +1,4 @@
+import type { Alert } from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
 import { detectorDriver } from '../../testing/detector-driver.ts'
 import { isRecordedDataMissing, rawBlocks, recordedBlocks } from '../../testing/recorded-range.ts'
@@ -61,8 +62,27 @@ function bruteForce(variant: 'sliding' | 'tumbling' | 'trailing'): readonly stri
   return expected.sort()
 }
 
-function detected(variant: string) {
-  const driver = detectorDriver(['transfer-volume'], { 'transfer-volume': { window: variant, exclude: [] } })
+/** The same for `report: episode`: windows above the limit that follow each other are one, with the largest of their sums. */
+function bruteForceEpisodes(variant: 'sliding' | 'tumbling'): readonly string[] {
+  const step = variant === 'sliding' ? slide : window
+  const open = new Map<string, { readonly first: number; readonly newest: number; readonly peak: bigint }[]>()
+  const inOrder = bruteForce(variant)
+    .map((line) => line.split(' '))
+    .map(([wallet = '', start, total = '']) => ({ wallet, start: Number(start), total: BigInt(total) }))
+    .toSorted((a, b) => a.start - b.start)
+  for (const { wallet, start, total } of inOrder) {
+    const episodes = open.get(wallet) ?? []
+    const last = episodes.at(-1)
+    if (last !== undefined && start - last.newest === step)
+      episodes.splice(-1, 1, { first: last.first, newest: start, peak: total > last.peak ? total : last.peak })
+    else episodes.push({ first: start, newest: start, peak: total })
+    open.set(wallet, episodes)
+  }
+  return [...open].flatMap(([wallet, all]) => all.map(({ first, peak }) => `${wallet} ${first} ${peak}`)).toSorted()
+}
+
+function detected(variant: string, report = 'each') {
+  const driver = detectorDriver(['transfer-volume'], { 'transfer-volume': { window: variant, report, exclude: [] } })
   driver.price(tick(usdc, '1'), tick(usdt, '1'), tick(dai, '1'), tick(weth, '1773'), tick(wbtc, '33930'))
   driver.pricesUntil()
   for (const block of recordedBlocks()) driver.recorded(block)
@@ -77,19 +97,30 @@ function usd8Of(display: string): bigint {
   return BigInt(whole + fraction.padEnd(8, '0'))
 }
 
+function lineOf({ key, occurrence, evidence }: Alert): string {
+  const over = evidence.find((entry) => entry.type === 'threshold' && entry.parameter === 'over')
+  return `${key} ${occurrence} ${usd8Of(over?.type === 'threshold' ? over.observed : '')}`
+}
+
 describe.skipIf(isRecordedDataMissing)('transferVolume on 51 recorded mainnet blocks', () => {
   test.each([
     ['sliding', 857, 81],
     ['tumbling', 88, 78],
     ['trailing', 83, 83],
   ] as const)('default: %s equals plain loops, wallet by wallet and cent by cent', (variant, alerts, wallets) => {
-    const found = detected(variant).map(({ key, occurrence, evidence }) => {
-      const over = evidence.find((entry) => entry.type === 'threshold' && entry.parameter === 'over')
-      return `${key} ${occurrence} ${usd8Of(over?.type === 'threshold' ? over.observed : '')}`
-    })
+    const found = detected(variant).map(lineOf)
     const expected = bruteForce(variant)
     expect(found.toSorted()).toEqual(expected)
     // Counted once and looked at: a change of these is a change of meaning.
     expect([found.length, new Set(found.map((line) => line.slice(0, 42))).size]).toEqual([alerts, wallets])
+  })
+
+  test.each([
+    ['sliding', 81],
+    ['tumbling', 78],
+  ] as const)('behavior: %s by episode, one alert as long as the sum stays above the limit', (variant, alerts) => {
+    const found = detected(variant, 'episode').map(lineOf)
+    expect(found.toSorted()).toEqual(bruteForceEpisodes(variant))
+    expect(found).toHaveLength(alerts)
   })
 })

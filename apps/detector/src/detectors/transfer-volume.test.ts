@@ -200,6 +200,34 @@ describe('transferVolume, windows', () => {
     ])
   })
 
+  test('behavior: by episode, a wallet is told again only after its sum fell back to the limit', () => {
+    for (const [gap, episodes] of [
+      [10, 1], // the last window of one burst and the first of the next follow each other
+      [11, 2], // one window between them is below
+    ] as const) {
+      const driver = driverWith({ report: 'episode' })
+      driver.blockAt(1, { timestamp: genesis + 12 * minute }, dollars('a', '100001'))
+      driver.blockAt(2, { timestamp: genesis + (12 + gap) * minute }, dollars('b', '100001'))
+      driver.end()
+      expect(driver.alerts().map(({ occurrence }) => Number(occurrence))).toEqual(
+        [3, 3 + gap].slice(0, episodes).map((at) => genesis + at * minute),
+      )
+    }
+  })
+
+  test('behavior: by episode, a reverted block takes back what it added, and its own episode', () => {
+    const driver = driverWith({ report: 'episode' })
+    driver.blockAt(1, { timestamp: genesis + 12 * minute }, dollars('a', '100001'))
+    driver.blockAt(2, { timestamp: genesis + 23 * minute })
+    const before = driver.state()
+    driver.blockAt(3, { timestamp: genesis + 23 * minute + 1 }, dollars('b', '100001'))
+    driver.blockAt(4, { timestamp: genesis + 60 * minute })
+    expect(driver.alerts().map(({ status }) => status)).toEqual(['provisional', 'provisional'])
+    driver.revert(4, 3)
+    expect(driver.alerts().map(({ status }) => status)).toEqual(['provisional', 'retracted'])
+    expect(driver.state()).toEqual(before)
+  })
+
   test('behavior: tumbling, an element on the edge belongs to the window that begins there', () => {
     const driver = driverWith({ window: 'tumbling' })
     driver.block(0, dollars('at the start', '60000'))

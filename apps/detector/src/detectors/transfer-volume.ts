@@ -44,7 +44,7 @@ const parameters = {
   report: choice({
     choices: ['each', 'episode'],
     default: 'each',
-    doc: 'each: an alert per window above the limit; episode: the first of a burst, revised while its total grows',
+    doc: 'each: an alert per window above the limit; episode: one for as long as the sum stays above, revised while it grows',
   }),
   exclude: labels({ default: infraClasses, doc: 'wallets that move other people’s money; [] leaves out nobody' }),
   coolDown: duration({
