@@ -298,7 +298,7 @@ export const leastWorkersOfSeveral = 2
 /** How many blocks one look takes: live ones, and of final history. */
 export const spans: SpanLimits = { maxLiveBlocks: 16, maxBackfillBlocks: 1_024, minBackfillBlocks: 64 }
 /** Blocks of final history that are under way at once between the node and the log, and what they may take of memory. */
-export const window: WindowLimits = { maxBlocks: 64, maxBytes: 64 << 20 }
+export const window: WindowLimits = { maxBlocks: 64, maxBytes: 16 << 20 }
 export const maxCallsInFlight = 16
 /** What is remembered of a chain's contracts. */
 export const maxLearnedFacts = 100_000

@@ -8,6 +8,7 @@ import { contractEventSchema } from './contract-event.ts'
 import { dexEventSchemas } from './dex-event.ts'
 import { eventSchema } from './event-schema.ts'
 import { hashSchema, hexSchema } from './hash.ts'
+import { lowerCaseHex } from './hex-digits.ts'
 import { lendingEventSchemas } from './lending-event.ts'
 import { chainlinkAnswerSchema } from './oracle-event.ts'
 import { tokenEventSchemas } from './token-event.ts'
@@ -54,7 +55,7 @@ function collect(values: readonly unknown[], found: Address[]): void {
   for (const value of values) {
     // Of the others no text but an address is 42 characters long and begins so.
     if (typeof value === 'string') {
-      if (value.length === 42 && /^0x[0-9a-f]{40}$/.test(value)) found.push(value as Address)
+      if (value.length === 42 && lowerCaseHex(value, 40) === value) found.push(value as Address)
     } else if (typeof value === 'object' && value !== null) collect(Object.values(value), found)
   }
 }

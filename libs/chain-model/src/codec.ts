@@ -2,11 +2,14 @@ import { z } from 'zod'
 import { alertSchema } from './alert.ts'
 import { controlSchema } from './control.ts'
 import { deadLetterSchema } from './dead-letter.ts'
+import { JsonWriter } from './json-writer.ts'
 import { pendingTransactionSchema } from './pending-transaction.ts'
 import { priceTickSchema } from './price.ts'
 import { chainTransactionSchema } from './transaction.ts'
 
-const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder('utf-8', { fatal: true }) }
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+/** Nobody else writes to it while a record is encoded. */
+const writer = new JsonWriter()
 
 /** Bytes that are no record of the topic: what was wrong and where in the value. */
 export class MalformedRecordError extends Error {
@@ -20,6 +23,8 @@ export interface JsonCodec<T> {
   /** The value as compact JSON, amounts as decimal strings, keys in the order of the value. */
   stringify(value: T): string
   encode(value: T): Uint8Array
+  /** Each as {@link encode} has it, one behind the other in the same memory. */
+  encodeAll(values: readonly T[]): Uint8Array<ArrayBuffer>[]
   /** @throws {MalformedRecordError} naming the field. */
   parse(text: string): T
   decode(bytes: Uint8Array): T
@@ -45,12 +50,25 @@ export function jsonCodec<T>(name: string, schema: z.ZodType<T>): JsonCodec<T> {
   return {
     schema,
     stringify,
-    encode: (value) => utf8.encoder.encode(stringify(value)),
+    encode(value) {
+      writer.clear() // what was not finished before is not there
+      writer.value(value)
+      return writer.take()
+    },
+    encodeAll(values) {
+      writer.clear()
+      const ends = values.map((value) => {
+        writer.value(value)
+        return writer.length
+      })
+      const bytes = writer.take()
+      return ends.map((end, at) => bytes.subarray(ends[at - 1] ?? 0, end))
+    },
     parse,
     decode: (bytes) => {
       let text: string
       try {
-        text = utf8.decoder.decode(bytes)
+        text = utf8.decode(bytes)
       } catch (cause) {
         throw malformed('it is no UTF-8.', cause)
       }

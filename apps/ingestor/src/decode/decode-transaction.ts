@@ -55,10 +55,14 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
     failed: status === 'failed',
     ...{ events, frames, calls, authorizations },
   }
-  const named = namedIn(events, frames ?? [], calls ?? [], [
-    ...[envelope?.from ?? null, envelope?.to ?? null, created],
-    ...(authorizations ?? []).flatMap(({ authority, delegate }) => [authority, delegate]),
-  ])
+  const others = (authorizations ?? []).flatMap(({ authority, delegate }) => [authority, delegate])
+  const labelled = labelledIn(
+    (address) => context.labels(address, block.timestamp),
+    events,
+    frames ?? [],
+    calls ?? [],
+    [...[executed.from, executed.to, created], ...others],
+  )
   return {
     type: 'transaction',
     chainId: context.chainId,
@@ -85,9 +89,8 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
     authorizations,
     tokens: tokensOf(events).flatMap((address) => context.token(address) ?? []),
     pools: vouchedPools(events, context.pools, context.factories),
-    labels: named.flatMap((address) =>
-      context
-        .labels(address, block.timestamp)
+    labels: labelled.flatMap(([address, labels]) =>
+      labels
         .map((label) => ({ address, class: label.class, source: label.source }))
         .sort((a, b) => compare(a.class, b.class) || compare(a.source, b.source)),
     ),
@@ -136,23 +139,29 @@ function tokensIn(event: ChainEvent): readonly (Address | null)[] {
   return event.type === 'aave-liquidation' ? [event.collateralAsset, event.debtAsset] : []
 }
 
-/** Every address that the transaction names, in order. Raw logs name their emitter only: their words have no type. */
-function namedIn(
+/**
+ * The addresses that the transaction names and that have labels, with these, in order of address. Raw logs name their
+ * emitter only: their words have no type.
+ */
+function labelledIn(
+  labelsOf: (address: Address) => readonly Label[],
   events: readonly ChainEvent[],
   frames: readonly Frame[],
   calls: readonly ChainCall[],
   more: readonly (Address | null)[],
-): readonly Address[] {
-  const named = new Set<Address>()
-  const add = (address: Address | null | undefined) => {
-    if (address !== null && address !== undefined) named.add(address)
+): readonly (readonly [Address, readonly Label[]])[] {
+  const labelled = new Map<Address, readonly Label[]>()
+  const look = (address: Address | null) => {
+    if (address === null) return
+    const labels = labelsOf(address)
+    if (labels.length > 0) labelled.set(address, labels)
   }
-  for (const address of more) add(address)
-  for (const frame of frames) {
-    add(frame.from)
-    add(frame.to)
+  for (const address of more) look(address)
+  for (const { from, to } of frames) {
+    look(from)
+    look(to)
   }
-  for (const event of events) for (const address of addressesOf(event)) add(address)
-  for (const call of calls) for (const address of addressesOfCall(call)) add(address)
-  return [...named].sort(compare)
+  for (const event of events) for (const address of addressesOf(event)) look(address)
+  for (const call of calls) for (const address of addressesOfCall(call)) look(address)
+  return [...labelled].sort(([a], [b]) => compare(a, b))
 }

@@ -17,5 +17,5 @@ export function encodeBlock(
   { transactions, prices = [], seal, undecoded }: DecodedBlock,
   mined: readonly MinedTransaction[] = [],
 ): EncodedBlock {
-  return { transactions: transactions.map((tx) => transactionsCodec.encode(tx)), prices, seal, undecoded, mined }
+  return { transactions: transactionsCodec.encodeAll(transactions), prices, seal, undecoded, mined }
 }

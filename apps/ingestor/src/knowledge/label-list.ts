@@ -52,6 +52,8 @@ export async function readLabelFile(file: string): Promise<readonly ListedLabel[
   })
 }
 
+const none: readonly Label[] = []
+
 /** Answers which labels hold for an address at a time (ms): `validFrom` is inclusive, `validTo` exclusive. */
 export function labelsOfChain(
   labels: readonly ListedLabel[],
@@ -64,8 +66,11 @@ export function labelsOfChain(
     if (known === undefined) byAddress.set(label.address, [label])
     else known.push(label)
   }
+  // Nearly all that are asked for have none.
   return (address, timestamp) =>
-    (byAddress.get(address) ?? []).filter(
-      ({ validFrom, validTo }) => (validFrom ?? timestamp) <= timestamp && (validTo === null || timestamp < validTo),
-    )
+    byAddress
+      .get(address)
+      ?.filter(
+        ({ validFrom, validTo }) => (validFrom ?? timestamp) <= timestamp && (validTo === null || timestamp < validTo),
+      ) ?? none
 }

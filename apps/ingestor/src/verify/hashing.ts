@@ -69,16 +69,15 @@ function bloomBits(item: string): readonly number[] {
 /** The 2048-bit bloom filter over the logs' addresses and topics. Source: yellow paper, "Transaction Receipt". */
 export function logsBloom(logs: Iterable<BloomedLog>): Hex {
   const bloom = new Uint8Array(256)
-  const seen = new Set<string>()
-  for (const { address, topics } of logs) {
-    for (const item of [address, ...topics]) {
-      if (seen.has(item)) continue
-      seen.add(item)
-      for (const bit of bloomBits(item)) {
-        const at = 255 - (bit >> 3)
-        bloom[at] = (bloom[at] ?? 0) | (1 << (bit & 7))
-      }
+  const add = (item: string) => {
+    for (const bit of bloomBits(item)) {
+      const at = 255 - (bit >> 3)
+      bloom[at] = (bloom[at] ?? 0) | (1 << (bit & 7))
     }
+  }
+  for (const { address, topics } of logs) {
+    add(address)
+    for (const topic of topics) add(topic)
   }
   return `0x${Buffer.from(bloom).toString('hex')}`
 }
