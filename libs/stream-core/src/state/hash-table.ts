@@ -1,3 +1,5 @@
+import { hashOf } from './scanned-key.ts'
+
 /**
  * A table that grows moves all it has, which for a million keys holds the event loop for tens of milliseconds: so keys are
  * spread over many.
@@ -12,14 +14,6 @@ const valueAt = 2
 const slotLength = 3
 /** A key lies no further from its place: who chooses keys could otherwise make each look as long as the table. */
 const longestWay = 64
-
-/** Of all chars: 31 bits, which V8 holds without an object. The last step spreads what differs in few bits. */
-const hashOf = (key: string): number => {
-  let hash = key.length
-  for (let at = 0; at < key.length; at += 1) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) | 0
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-  return (hash ^ (hash >>> 12)) & 0x7fff_ffff
-}
 
 /**
  * Values by key. A `Map` looks at each of several keys before it finds the right one, and each is read from far off; here

@@ -1,4 +1,5 @@
 import type { Codec, KeyCodec } from '../codec.ts'
+import { isAscii } from './scanned-key.ts'
 
 /**
  * Keys as ordered bytes: comparing the bytes compares the values, so a range of keys is a range of the store, and the
@@ -26,17 +27,14 @@ export const byteStringsOf = <T>(
     from: (text) => codec.decode(fromByteString(text)),
   }
 
-// oxlint-disable-next-line no-control-regex
-const ascii = /^[\x00-\x7f]*$/
-
 /** The UTF-8 of a text. */
 export const utf8ByteString = (text: string): ByteString => {
-  if (ascii.test(text)) return text
+  if (isAscii(text)) return text
   if (!text.isWellFormed()) throw new KeyEncodingError(`A key holds half a surrogate pair: ${JSON.stringify(text)}.`)
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 const fromUtf8ByteString = (bytes: ByteString): string =>
-  ascii.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8')
+  isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8')
 
 const keyCodec = <T>(of: (value: T) => ByteString, from: (text: ByteString) => T): KeyCodec<T> => ({
   version: 1,
