@@ -121,7 +121,8 @@ export class Timers implements CheckpointedTable {
     if (at > maxTimestamp) return
     if (!Number.isSafeInteger(at))
       throw new TimestampError(`A timer at ${at} is not at a whole number of milliseconds.`)
-    const timer = this.#find(key, at, namespace) ?? this.#add(key, at, namespace, row)
+    // The row's own string of the key has its hash already.
+    const timer = this.#find(row?.key ?? key, at, namespace) ?? this.#add(key, at, namespace, row)
     if (timer.isSet) return
     this.#undo.record(this, timer, nameOf(at, namespace), undefined)
     this.#set(timer)

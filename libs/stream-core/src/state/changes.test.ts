@@ -36,6 +36,23 @@ describe('Changes', () => {
     expect([...changes.end(true)]).toEqual([cell])
   })
 
+  test('behavior: a cell that was due is due again when it changes, however many checkpoints later', () => {
+    for (const checkpoints of [1, 2, 3]) {
+      const changes = newChanges()
+      const cell = newCell()
+      set(changes, cell, 'a')
+      for (let number = 0; number < checkpoints; number += 1) {
+        changes.begin()
+        expect([...changes.due(valueOf)]).toHaveLength(number === 0 ? 1 : 0)
+        changes.end(true)
+      }
+      expect(changes.isDue(cell)).toBe(false)
+      set(changes, cell, 'b')
+      changes.begin()
+      expect([...changes.due(valueOf)]).toEqual([{ cell, before: 'a', value: 'b' }])
+    }
+  })
+
   test('behavior: of a cell that came and went nothing is left, and the others stay due', () => {
     const changes = newChanges()
     const [passed, other, last] = [newCell(), newCell(), newCell()]

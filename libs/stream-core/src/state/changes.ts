@@ -1,4 +1,7 @@
-/** Where a cell in memory keeps its mark: one more than its place in a list of changed cells; 0 where it is in none. */
+/**
+ * Where a cell in memory keeps its mark: its place in a list of changed cells, and which of the two lists it is, so that
+ * nothing but the cell need be looked at; 0 where it is in none.
+ */
 interface ChangeMarks<Cell> {
   markOf(cell: Cell): number
   setMark(cell: Cell, mark: number): void
@@ -21,6 +24,8 @@ export class Changes<V, Cell> {
   readonly #marks: ChangeMarks<Cell>
   #cells: Cell[] = []
   #before: (V | undefined)[] = []
+  /** The last bit of the marks of these; those that are due have the other. */
+  #list = 0
   /** What these were when the checkpoint in hand began. */
   #due: Cell[] = []
   #dueBefore: (V | undefined)[] = []
@@ -38,37 +43,38 @@ export class Changes<V, Cell> {
   }
   /** The next checkpoint has to look at it. */
   has(cell: Cell): boolean {
-    return isAt(this.#cells, this.#marks.markOf(cell), cell)
+    return this.#isIn(this.#list, this.#marks.markOf(cell))
   }
   /** That one, or the one in hand. */
   isDue(cell: Cell): boolean {
-    return this.has(cell) || (this.#notes !== null && isAt(this.#due, this.#marks.markOf(cell), cell))
+    return this.#marks.markOf(cell) !== 0
   }
   /** As `Journaled.touch`. */
   touch(cell: Cell, previous: V | undefined): void {
     if (this.has(cell)) return
     this.note(cell, previous)
     this.#before.push(previous)
-    this.#marks.setMark(cell, this.#cells.push(cell))
+    this.#marks.setMark(cell, this.#markAt(this.#cells.push(cell) - 1))
   }
   /** As `Journaled.note`. */
   note(cell: Cell, previous: V | undefined): void {
     const notes = this.#notes
-    if (notes === null || !isAt(this.#due, this.#marks.markOf(cell), cell) || notes.has(cell)) return
+    if (notes === null || !this.#isIn(this.#list ^ 1, this.#marks.markOf(cell)) || notes.has(cell)) return
     notes.set(cell, previous)
   }
 
   /** Of a cell that is absent: it came and went since the last checkpoint, so that none comes upon it any more. */
   forget(cell: Cell): boolean {
     const mark = this.#marks.markOf(cell)
-    if (!isAt(this.#cells, mark, cell) || this.#before[mark - 1] !== undefined) return false
+    const place = (mark >> 1) - 1
+    if (!this.#isIn(this.#list, mark) || this.#before[place] !== undefined) return false
     if (this.#notes !== null && (this.#notes.has(cell) || this.#gone.has(cell))) return false // there is a checkpoint in hand
     this.#marks.setMark(cell, 0)
     const last = this.#cells.pop()
     const before = this.#before.pop()
     if (last === undefined || last === cell) return true
-    this.#cells[mark - 1] = last
-    this.#before[mark - 1] = before
+    this.#cells[place] = last
+    this.#before[place] = before
     this.#marks.setMark(last, mark)
     return true
   }
@@ -78,6 +84,7 @@ export class Changes<V, Cell> {
     this.#dueBefore = this.#before
     this.#cells = []
     this.#before = []
+    this.#list ^= 1
     this.#notes = new Map()
   }
   /** `valueOf` says what a cell is now. Once it is taken, what becomes of a cell is no longer noted. */
@@ -91,7 +98,7 @@ export class Changes<V, Cell> {
       at += 1
     }
   }
-  /** What is not durable is due again. @returns the cells that what is durable does not hold */
+  /** What is not durable is due again; what is was all taken. @returns the cells that what is durable does not hold */
   end(isDurable: boolean): Iterable<Cell> {
     const due = this.#due
     const before = this.#dueBefore
@@ -107,11 +114,16 @@ export class Changes<V, Cell> {
       due.push(cell)
       before.push(this.#before[index])
     }
-    for (const [index, cell] of due.entries()) this.#marks.setMark(cell, index + 1)
+    for (const [index, cell] of due.entries()) this.#marks.setMark(cell, this.#markAt(index))
     this.#cells = due
     this.#before = before
     return []
   }
-}
 
-const isAt = <Cell>(cells: readonly Cell[], mark: number, cell: Cell): boolean => mark > 0 && cells[mark - 1] === cell
+  #markAt(place: number): number {
+    return ((place + 1) << 1) | this.#list
+  }
+  #isIn(list: number, mark: number): boolean {
+    return mark !== 0 && (mark & 1) === list
+  }
+}
