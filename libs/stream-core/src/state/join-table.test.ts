@@ -13,7 +13,7 @@ import { numberCodec } from './value-codecs.ts'
 
 /** Wide enough that elements are looked at only every 20 ms. */
 const interval = 80
-const grid = 20
+const grid = interval / 2
 
 interface Element {
   readonly key: string

@@ -49,7 +49,7 @@ class Row<T> extends WaitingElements<T> {
 /** What an element takes in memory besides its value's bytes. */
 const bytesAnElement = 80
 /** Elements go together that nothing can match any more within so small a part of the interval. */
-const expiriesAnInterval = 4
+const expiriesAnInterval = 2
 /** Encoded by a checkpoint between two looks at the time: some tenths of a millisecond. */
 const elementsASlice = 256
 /** A rewind puts so many back at once, and counts them as one change. */
