@@ -5,9 +5,19 @@ import type { BlockHeader, Envelope, Outcome, SignedAuthorization, SourceFrame, 
 /** A field that is not what it should be: which one, and what stood there. The source adds its name and the block. */
 export class FieldError extends Error {
   readonly field: string
+  readonly #expected: string
+  readonly #found: unknown
   constructor(field: string, expected: string, found: unknown, options?: ErrorOptions) {
     super(`${field} should be ${expected}, found ${shown(found)}`, options)
     this.field = field
+    this.#expected = expected
+    this.#found = found
+  }
+
+  /** The same, told of what has it: `logs.3`. */
+  within(place: string): FieldError {
+    const field = this.field === '' ? place : `${place}.${this.field}`
+    return new FieldError(field, this.#expected, this.#found, { cause: this.cause })
   }
 }
 
@@ -29,6 +39,20 @@ export function asObject(value: unknown, field: string): Json {
 export function asArray(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) throw new FieldError(field, 'an array', value)
   return value
+}
+
+/**
+ * Each item of a list. What is wrong in one is told with its place, `receipts.7.logs.0.data`, which is made up only then:
+ * the names of all that is right would cost half as much as parsing it.
+ */
+export function parseList<T>(value: unknown, field: string, parse: (item: unknown) => T): T[] {
+  return asArray(value, field).map((item, at) => {
+    try {
+      return parse(item)
+    } catch (error) {
+      throw error instanceof FieldError ? error.within(`${field}.${at}`) : error
+    }
+  })
 }
 
 /** The first of the names that the object has: recorders spell `blockHash` and `block_hash`. */
@@ -58,7 +82,9 @@ export function asNumber(value: unknown, field: string): number {
   return number
 }
 
-export function asHash(value: unknown, field: string): Hash {
+/** `known`: one that it may be again. Each log repeats its block's and its transaction's. */
+export function asHash(value: unknown, field: string, known: Hash | null = null): Hash {
+  if (value === known && known !== null) return known
   try {
     return parseHash(value)
   } catch (cause) {
@@ -101,7 +127,8 @@ function isLongLowerCaseHex(value: unknown): value is Hex {
 }
 
 export const asNumberOrNull = orNull(asNumber)
-export const asHashOrNull = orNull(asHash)
+export const asHashOrNull = (value: unknown, field: string, known: Hash | null = null): Hash | null =>
+  value === null || value === undefined ? null : asHash(value, field, known)
 export const asAddressOrNull = orNull(asAddress)
 const asQuantityOrNull = orNull(asQuantity)
 
@@ -134,32 +161,32 @@ export interface ParsedTransaction extends Envelope {
   readonly blockHash: Hash | null
 }
 
-/** A transaction as `eth_getBlockByNumber(n, true)` lists it. */
-export function parseTransaction(value: unknown, field: string): ParsedTransaction {
-  const tx = asObject(value, field)
+/** A transaction as `eth_getBlockByNumber(n, true)` lists it. `blockHash`: that of its block, as far as is known. */
+export function parseTransaction(value: unknown, blockHash: Hash | null = null): ParsedTransaction {
+  const tx = asObject(value, '')
   return {
-    hash: asHash(tx['hash'], `${field}.hash`),
-    index: asNumber(tx['transactionIndex'], `${field}.transactionIndex`),
-    blockHash: asHashOrNull(tx['blockHash'], `${field}.blockHash`),
-    from: asAddress(tx['from'], `${field}.from`),
-    to: asAddressOrNull(tx['to'], `${field}.to`),
-    value: asQuantity(tx['value'], `${field}.value`),
-    nonce: asNumberOrNull(tx['nonce'], `${field}.nonce`),
-    input: asBytes(tx['input'], `${field}.input`),
-    authorizations: asAuthorizationsOrNull(tx['authorizationList'], `${field}.authorizationList`),
+    hash: asHash(tx['hash'], 'hash'),
+    index: asNumber(tx['transactionIndex'], 'transactionIndex'),
+    blockHash: asHashOrNull(tx['blockHash'], 'blockHash', blockHash),
+    from: asAddress(tx['from'], 'from'),
+    to: asAddressOrNull(tx['to'], 'to'),
+    value: asQuantity(tx['value'], 'value'),
+    nonce: asNumberOrNull(tx['nonce'], 'nonce'),
+    input: asBytes(tx['input'], 'input'),
+    authorizations: asAuthorizationsOrNull(tx['authorizationList'], 'authorizationList'),
   }
 }
 
 const asAuthorizationsOrNull = orNull((value, field) =>
-  asArray(value, field).map((entry, at): SignedAuthorization => {
-    const signed = asObject(entry, `${field}.${at}`)
+  parseList(value, field, (entry): SignedAuthorization => {
+    const signed = asObject(entry, '')
     return {
-      chainId: asQuantity(signed['chainId'], `${field}.${at}.chainId`),
-      delegate: asAddress(signed['address'], `${field}.${at}.address`),
-      nonce: asQuantity(signed['nonce'], `${field}.${at}.nonce`),
-      yParity: asQuantity(signed['yParity'] ?? signed['v'], `${field}.${at}.yParity`),
-      r: asQuantity(signed['r'], `${field}.${at}.r`),
-      s: asQuantity(signed['s'], `${field}.${at}.s`),
+      chainId: asQuantity(signed['chainId'], 'chainId'),
+      delegate: asAddress(signed['address'], 'address'),
+      nonce: asQuantity(signed['nonce'], 'nonce'),
+      yParity: asQuantity(signed['yParity'] ?? signed['v'], 'yParity'),
+      r: asQuantity(signed['r'], 'r'),
+      s: asQuantity(signed['s'], 's'),
     }
   }),
 )
@@ -170,18 +197,21 @@ export interface ParsedLog extends SourceLog {
   readonly blockHash: Hash | null
 }
 
-export function parseLog(value: unknown, field: string): ParsedLog {
-  const log = asObject(value, field)
+/** `of`: what its receipt says, which it repeats. */
+export function parseLog(value: unknown, of?: Pick<ParsedLog, 'transactionHash' | 'blockHash'>): ParsedLog {
+  const log = asObject(value, '')
   return {
-    logIndex: asNumber(log['logIndex'], `${field}.logIndex`),
-    address: asAddress(log['address'], `${field}.address`),
-    topics: asArray(log['topics'], `${field}.topics`).map((topic, at) => asHash(topic, `${field}.topics.${at}`)),
-    data: asBytes(log['data'], `${field}.data`),
-    transactionHash: asHash(log['transactionHash'], `${field}.transactionHash`),
-    transactionIndex: asNumber(log['transactionIndex'], `${field}.transactionIndex`),
-    blockHash: asHashOrNull(log['blockHash'], `${field}.blockHash`),
+    logIndex: asNumber(log['logIndex'], 'logIndex'),
+    address: asAddress(log['address'], 'address'),
+    topics: parseList(log['topics'], 'topics', asTopic),
+    data: asBytes(log['data'], 'data'),
+    transactionHash: asHash(log['transactionHash'], 'transactionHash', of?.transactionHash),
+    transactionIndex: asNumber(log['transactionIndex'], 'transactionIndex'),
+    blockHash: asHashOrNull(log['blockHash'], 'blockHash', of?.blockHash),
   }
 }
+
+const asTopic = (topic: unknown): Hash => asHash(topic, '')
 
 export interface ParsedReceipt extends Outcome {
   readonly transactionHash: Hash
@@ -195,23 +225,23 @@ export interface ParsedReceipt extends Outcome {
 const asGas = (value: unknown, field: string) =>
   typeof value === 'number' && !Number.isSafeInteger(value) ? null : asQuantityOrNull(value, field)
 
-export function parseReceipt(value: unknown, field: string): ParsedReceipt {
-  const receipt = asObject(value, field)
-  const status = asNumberOrNull(receipt['status'], `${field}.status`)
-  if (status !== null && status > 1) throw new FieldError(`${field}.status`, '0 or 1', receipt['status'])
+/** `known`: the hash of its block, as far as that is known. */
+export function parseReceipt(value: unknown, known: Hash | null = null): ParsedReceipt {
+  const receipt = asObject(value, '')
+  const status = asNumberOrNull(receipt['status'], 'status')
+  if (status !== null && status > 1) throw new FieldError('status', '0 or 1', receipt['status'])
   const gasPrice = pick(receipt, 'effectiveGasPrice', 'effective_gas_price')
+  const transactionHash = asHash(pick(receipt, 'transactionHash', 'transaction_hash'), 'transactionHash')
+  const blockHash = asHashOrNull(receipt['blockHash'], 'blockHash', known)
+  const of = { transactionHash, blockHash }
   return {
-    transactionHash: asHash(pick(receipt, 'transactionHash', 'transaction_hash'), `${field}.transactionHash`),
-    transactionIndex: asNumber(pick(receipt, 'transactionIndex', 'transaction_index'), `${field}.transactionIndex`),
-    blockHash: asHashOrNull(receipt['blockHash'], `${field}.blockHash`),
+    ...of,
+    transactionIndex: asNumber(pick(receipt, 'transactionIndex', 'transaction_index'), 'transactionIndex'),
     status: status === null ? null : status === 1 ? 'success' : 'failed',
-    gasUsed: asGas(pick(receipt, 'gasUsed', 'gas_used'), `${field}.gasUsed`),
-    effectiveGasPrice: asQuantityOrNull(gasPrice, `${field}.effectiveGasPrice`),
-    contractAddress: asAddressOrNull(receipt['contractAddress'], `${field}.contractAddress`),
-    logs:
-      receipt['logs'] === undefined
-        ? null
-        : asArray(receipt['logs'], `${field}.logs`).map((log, at) => parseLog(log, `${field}.logs.${at}`)),
+    gasUsed: asGas(pick(receipt, 'gasUsed', 'gas_used'), 'gasUsed'),
+    effectiveGasPrice: asQuantityOrNull(gasPrice, 'effectiveGasPrice'),
+    contractAddress: asAddressOrNull(receipt['contractAddress'], 'contractAddress'),
+    logs: receipt['logs'] === undefined ? null : parseList(receipt['logs'], 'logs', (log) => parseLog(log, of)),
   }
 }
 

@@ -13,6 +13,7 @@ import {
   parseTransaction,
   pick,
   type Json,
+  parseList,
 } from './parse-block.ts'
 import type { SourceBlock } from './source-block.ts'
 
@@ -74,8 +75,8 @@ function recordedBlock(value: Json, body: Json | undefined, number: number, chai
   const logs = list(value['logs'], 'logs') ?? transferLogs
   const traces = list(value['traces'], 'traces')
   const parsedTraces = traces === null ? null : parseTraces(traces)
-  const parsedReceipts = receipts?.map((receipt, at) => parseReceipt(receipt, `receipts.${at}`)) ?? null
-  const parsedLogs = logs?.map((log, at) => parseLog(log, `logs.${at}`)) ?? null
+  const parsedReceipts = receipts === null ? null : parseList(receipts, 'receipts', (receipt) => parseReceipt(receipt))
+  const parsedLogs = logs === null ? null : parseList(logs, 'logs', (log) => parseLog(log))
   const exact = asTimestampOrNull(
     body?.['timestamp'] ?? value['timestamp'] ?? value['block_timestamp'] ?? blockTimestampOf(logs?.[0]),
     'timestamp',
@@ -92,7 +93,7 @@ function recordedBlock(value: Json, body: Json | undefined, number: number, chai
     hash,
     parentHash: asHashOrNull(body?.['parentHash'], 'parentHash'),
     timestamp,
-    transactions: transactions?.map((tx, at) => parseTransaction(tx, `transactions.${at}`)) ?? null,
+    transactions: transactions === null ? null : parseList(transactions, 'transactions', (tx) => parseTransaction(tx)),
     hashes: hashes?.map((tx, at) => asHash(tx, `transactions.${at}`)) ?? null,
     receipts: parsedReceipts,
     logs: parsedLogs,

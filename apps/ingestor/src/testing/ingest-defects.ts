@@ -3,7 +3,7 @@ import { CommitUnknownError, LogFullError, type EventLog, type Producer } from '
 import { assembleBlock } from '../sources/assemble-block.ts'
 import type { ChainSource } from '../sources/chain-source.ts'
 import type { EndpointSource } from '../sources/json-rpc-source.ts'
-import { asArray, asObject, parseReceipt, parseTransaction } from '../sources/parse-block.ts'
+import { asObject, parseList, parseReceipt, parseTransaction } from '../sources/parse-block.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
 import { EndpointAnswerError } from '../verify/endpoint-answer-error.ts'
 import { proving } from '../verify/verify-block.ts'
@@ -173,10 +173,10 @@ function unverified(source: EndpointSource, onlyNull: boolean): EndpointSource {
         const parts = {
           ...header,
           chainId: source.chainId,
-          transactions: asArray(asObject(told, 'block')['transactions'], 'transactions').map((tx, at) =>
-            parseTransaction(tx, `transactions.${at}`),
+          transactions: parseList(asObject(told, 'block')['transactions'], 'transactions', (tx) =>
+            parseTransaction(tx),
           ),
-          receipts: asArray(receipts ?? [], 'receipts').map((receipt, at) => parseReceipt(receipt, `receipts.${at}`)),
+          receipts: parseList(receipts ?? [], 'receipts', (receipt) => parseReceipt(receipt)),
           traces: null,
           logs: null,
           hashes: null,

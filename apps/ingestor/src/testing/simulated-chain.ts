@@ -10,12 +10,12 @@ import {
   parseTraces,
   parseTransaction,
   type Json,
+  parseList,
 } from '../sources/parse-block.ts'
 import type { TimedBlock } from '../sources/recording-source.ts'
 import type { BlockHeader } from '../sources/source-block.ts'
 import { headerHash, logsBloom } from '../verify/hashing.ts'
-import { keccak } from '../verify/keccak.ts'
-import { receiptsRoot, transactionBytes, transactionsRoot } from '../verify/roots.ts'
+import { receiptsRoot, transactionHash, transactionsRoot } from '../verify/roots.ts'
 
 /** A block as a node holds it, in JSON-RPC's shapes. */
 export interface SimulatedBlock {
@@ -100,8 +100,8 @@ export class SimulatedChain {
     const parts = {
       ...header,
       chainId: this.chainId,
-      transactions: asArray(block['transactions'], 'transactions').map((tx) => parseTransaction(tx, 'transaction')),
-      receipts: receipts.map((receipt) => parseReceipt(receipt, 'receipt')),
+      transactions: parseList(block['transactions'], 'transactions', (tx) => parseTransaction(tx)),
+      receipts: receipts.map((receipt) => parseReceipt(receipt)),
       traces: parseTraces(traces),
       logs: null,
       hashes: null,
@@ -231,8 +231,8 @@ export class SimulatedChain {
       from: this.#address(),
       transactionIndex: quantity(index),
     }
-    const bytes = this.realHashes ? transactionBytes(tx) : null
-    return { ...tx, hash: bytes === null ? this.#hash(`transaction ${made} ${index}`) : keccak(bytes) }
+    const hash = this.realHashes ? transactionHash(tx) : null
+    return { ...tx, hash: hash ?? this.#hash(`transaction ${made} ${index}`) }
   }
 }
 

@@ -16,9 +16,9 @@ const rlp = new RlpWriter()
  * receiptsRoot. Source: yellow paper, appendix D.
  */
 export function orderedTrieRoot(values: readonly Uint8Array[]): Hash {
-  const entries = values
-    .map((value, index) => ({ nibbles: keyOf(index), value }))
-    .sort((a, b) => Buffer.compare(a.nibbles, b.nibbles))
+  const entries = values.map((value, index) => ({ nibbles: keyOf(index), value }))
+  // In the order of their keys: RLP(0) is 0x80, behind 0x01 to 0x7f and before 0x8180.
+  entries.splice(Math.min(127, values.length - 1), 0, ...entries.splice(0, 1))
   rlp.clear()
   writeNode(entries, 0, entries.length, 0)
   return keccak(rlp.since(0))

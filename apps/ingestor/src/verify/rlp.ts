@@ -49,6 +49,11 @@ export class RlpWriter {
     return this.#bytes.subarray(this.#start, this.#bytes.length - end)
   }
 
+  /** What was written while the length went from `start` to `end`, until more is. */
+  between(start: number, end: number): Uint8Array {
+    return this.#bytes.subarray(this.#bytes.length - end, this.#bytes.length - start)
+  }
+
   /** Forgets what was written since then. */
   forget(end: number): void {
     this.#start = this.#bytes.length - end

@@ -61,46 +61,54 @@ const outcome: Field = ({ root, status }) =>
 const logs = listOf('logs', bytes('address'), listOfBytes('topics'), bytes('data'))
 const receiptFields = [outcome, quantity('cumulativeGasUsed'), bytes('logsBloom'), logs]
 
-/**
- * A transaction as it is hashed: EIP-2718 envelope or plain RLP. Null where a field of it is not there, as in some
- * recordings, or the type is none of Ethereum's. Its Keccak-256 is the transaction's hash.
- */
-export function transactionBytes(transaction: Json): Uint8Array | null {
-  const fields = envelopes[typeOf(transaction)]
-  return fields === undefined ? null : enveloped(transaction, fields)
+/** An entry of a list that cannot be written as it is hashed: a field of it is not there, or its type is none of Ethereum's. */
+interface Unencodable {
+  /** Its place. */
+  readonly missing: number
 }
 
-/** Null where it cannot be recomputed: see {@link transactionBytes}. Source: yellow paper, "The Block"; EIP-2718. */
-export const transactionsRoot = (transactions: readonly Json[]): Hash | null => rootOf(transactions, transactionBytes)
+/**
+ * Transactions as they are hashed: EIP-2718 envelopes or plain RLP; some recordings lack a field of one. The Keccak-256 of
+ * each is its hash. They lie in memory that the next list is written to.
+ */
+export const encodeTransactions = (transactions: readonly Json[]): readonly Uint8Array[] | Unencodable =>
+  encode(transactions, (transaction) => envelopes[typeOf(transaction)])
 
-/** Null where a field is not there or a type is none of Ethereum's. Source: as {@link transactionsRoot}. */
-export const receiptsRoot = (receipts: readonly Json[]): Hash | null =>
-  rootOf(receipts, (receipt) => (envelopes[typeOf(receipt)] === undefined ? null : enveloped(receipt, receiptFields)))
+const encodeReceipts = (receipts: readonly Json[]): readonly Uint8Array[] | Unencodable =>
+  encode(receipts, (receipt) => (envelopes[typeOf(receipt)] === undefined ? undefined : receiptFields))
 
-/** The hash that a transaction's fields give; null as in {@link transactionBytes}. */
+/** Null where it cannot be recomputed. Source: yellow paper, "The Block"; EIP-2718. */
+export const transactionsRoot = (transactions: readonly Json[]): Hash | null => rootOf(encodeTransactions(transactions))
+
+/** Null where it cannot be recomputed. Source: as {@link transactionsRoot}. */
+export const receiptsRoot = (receipts: readonly Json[]): Hash | null => rootOf(encodeReceipts(receipts))
+
+/** The hash that a transaction's fields give; null where one is not there. */
 export function transactionHash(transaction: Json): Hash | null {
-  const value = transactionBytes(transaction)
-  return value === null ? null : keccak(value)
+  const encoded = encodeTransactions([transaction])
+  const [value] = 'missing' in encoded ? [] : encoded
+  return value === undefined ? null : keccak(value)
 }
 
 const typeOf = ({ type }: Json): number => (type === undefined || type === null ? 0 : Number(type))
 
-function rootOf(entries: readonly Json[], bytesOf: (entry: Json) => Uint8Array | null): Hash | null {
-  const values: Uint8Array[] = []
-  for (const entry of entries) {
-    const value = bytesOf(entry)
-    if (value === null) return null
-    values.push(value)
-  }
-  return orderedTrieRoot(values)
-}
+const rootOf = (encoded: readonly Uint8Array[] | Unencodable): Hash | null =>
+  'missing' in encoded ? null : orderedTrieRoot(encoded)
 
-function enveloped(of: Json, fields: readonly Field[]): Uint8Array | null {
+function encode(
+  entries: readonly Json[],
+  fieldsOf: (entry: Json) => readonly Field[] | undefined,
+): readonly Uint8Array[] | Unencodable {
   rlp.clear() // what was not finished before is not there
-  if (!writeFields(of, fields)) return null
-  const type = typeOf(of)
-  if (type !== 0) rlp.raw(Uint8Array.of(type))
-  return rlp.take()
+  const ends: number[] = []
+  for (const [at, entry] of entries.entries()) {
+    const fields = fieldsOf(entry)
+    if (fields === undefined || !writeFields(entry, fields)) return { missing: at }
+    const type = typeOf(entry)
+    if (type !== 0) rlp.raw(Uint8Array.of(type))
+    ends.push(rlp.length)
+  }
+  return ends.map((end, at) => rlp.between(ends[at - 1] ?? 0, end))
 }
 
 /** A list of the fields, the last one written first. */

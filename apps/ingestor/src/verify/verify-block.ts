@@ -2,9 +2,9 @@ import {
   asHash,
   asNumber,
   asObject,
-  asArray,
   asTimestamp,
   FieldError,
+  parseList,
   parseTransaction,
   type ParsedTransaction,
 } from '../sources/parse-block.ts'
@@ -13,7 +13,7 @@ import { EndpointAnswerError } from './endpoint-answer-error.ts'
 import { headerHash, type RawHeader } from './hashing.ts'
 import { keccak } from './keccak.ts'
 import { orderedTrieRoot } from './ordered-trie.ts'
-import { transactionBytes } from './roots.ts'
+import { encodeTransactions } from './roots.ts'
 
 /** How much is recomputed; parent, numbers and hashes are always compared. */
 export interface VerifyOptions {
@@ -51,23 +51,22 @@ export function verifyBlock(
     same('hash', asHash(raw['hash'], 'hash'), header.hash)
     same('parentHash', asHash(raw['parentHash'], 'parentHash'), header.parentHash)
     same('timestamp', asTimestamp(raw['timestamp'], 'timestamp'), header.timestamp)
-    const transactions = asArray(raw['transactions'], 'transactions').map((tx, at) =>
-      parseTransaction(tx, `transactions.${at}`),
-    )
-    for (const [at, tx] of transactions.entries()) {
-      same(`transactions.${at}.transactionIndex`, tx.index, at)
-      same(`transactions.${at}.blockHash`, tx.blockHash, header.hash)
+    const transactions = parseList(raw['transactions'], 'transactions', (tx) => parseTransaction(tx, header.hash))
+    for (const [at, { index, blockHash }] of transactions.entries()) {
+      if (index !== at) same(`transactions.${at}.transactionIndex`, index, at)
+      if (blockHash !== header.hash) same(`transactions.${at}.blockHash`, blockHash, header.hash)
     }
     if (options.hashes) {
       const recomputed = headerHash(raw)
       if (recomputed === null) fail('hash', 'a field of the header is missing, so it cannot be recomputed')
       same('hash', recomputed, header.hash)
-      const encoded = asArray(raw['transactions'], 'transactions').map((tx, at) => {
-        const bytes = transactionBytes(asObject(tx, `transactions.${at}`))
-        if (bytes === null) return fail(`transactions.${at}`, 'a field is missing, so its hash cannot be recomputed')
-        same(`transactions.${at}.hash`, transactions[at]?.hash, keccak(bytes))
-        return bytes
-      })
+      const encoded = encodeTransactions(parseList(raw['transactions'], 'transactions', (tx) => asObject(tx, '')))
+      if ('missing' in encoded)
+        return fail(`transactions.${encoded.missing}`, 'a field is missing, so its hash cannot be recomputed')
+      for (const [at, bytes] of encoded.entries()) {
+        const hash = keccak(bytes)
+        if (transactions[at]?.hash !== hash) same(`transactions.${at}.hash`, transactions[at]?.hash, hash)
+      }
       same('transactionsRoot', orderedTrieRoot(encoded), raw['transactionsRoot'])
     }
     return { header, transactions, raw }

@@ -26,9 +26,9 @@ const { block, receipts, traces } = (() => {
   const own = recorded.receipts
     .slice(0, count)
     .map((receipt, at): RawReceipt => ({ ...receipt, status: at % 3 === 2 ? '0x0' : '0x1' }))
-  const logs = own.flatMap((receipt) => receipt.logs.map((log) => parseLog(log, 'log')))
+  const logs = own.flatMap((receipt) => receipt.logs.map((log) => parseLog(log)))
   const raw = { ...recorded.block, logsBloom: logsBloom(logs), receiptsRoot: receiptsRoot(own) }
-  const transactions = recorded.block.transactions.slice(0, count).map((tx) => parseTransaction(tx, 'transaction'))
+  const transactions = recorded.block.transactions.slice(0, count).map((tx) => parseTransaction(tx))
   return {
     block: { header: parseHeader(recorded.block), transactions, raw },
     receipts: own,

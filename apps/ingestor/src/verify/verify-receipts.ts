@@ -2,6 +2,7 @@ import {
   asArray,
   asBytes,
   asObject,
+  parseList,
   parseLog,
   parseReceipt,
   parseTraces,
@@ -26,7 +27,7 @@ export function verifyReceipts(
   options: VerifyOptions,
 ): readonly ParsedReceipt[] {
   return proving(endpoint, block.header.number, (fail) => {
-    const receipts = asArray(answer, 'receipts').map((receipt, at) => parseReceipt(receipt, `receipts.${at}`))
+    const receipts = parseList(answer, 'receipts', (receipt) => parseReceipt(receipt, block.header.hash))
     if (receipts.length !== block.transactions.length)
       fail('receipts', `${receipts.length} receipts for ${block.transactions.length} transactions`)
     receipts.sort((a, b) => a.transactionIndex - b.transactionIndex)
@@ -39,10 +40,10 @@ export function verifyReceipts(
         fail(`receipts.${at}.blockHash`, `expected ${block.header.hash}, found ${receipt.blockHash}`)
       if (receipt.logs === null) return fail(`receipts.${at}.logs`, 'they are missing')
       for (const log of receipt.logs) {
-        const field = `receipts.${at}.logs`
         if (log.transactionHash !== receipt.transactionHash)
-          fail(field, `a log of ${log.transactionHash} is among them`)
-        if (log.logIndex !== logIndex) fail(field, `expected log ${logIndex}, found log ${log.logIndex}`)
+          fail(`receipts.${at}.logs`, `a log of ${log.transactionHash} is among them`)
+        if (log.logIndex !== logIndex)
+          fail(`receipts.${at}.logs`, `expected log ${logIndex}, found log ${log.logIndex}`)
         logIndex++
       }
     }
@@ -67,7 +68,7 @@ export function verifyReceipts(
  */
 export function verifyLogs(endpoint: string, block: VerifiedBlock, answer: unknown): readonly ParsedLog[] {
   return proving(endpoint, block.header.number, (fail) => {
-    const logs = asArray(answer, 'logs').map((log, at) => parseLog(log, `logs.${at}`))
+    const logs = parseList(answer, 'logs', (log) => parseLog(log))
     for (const [at, log] of logs.entries()) {
       if (log.logIndex !== at) fail(`logs.${at}.logIndex`, `expected ${at}, found ${log.logIndex}`)
       if (log.blockHash !== block.header.hash) fail(`logs.${at}.blockHash`, `they are of block ${log.blockHash}`)
