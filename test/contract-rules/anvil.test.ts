@@ -54,6 +54,7 @@ const rules = [
   { name: 'many-calls', call: 'withdraw', keyBy: '$caller', within: '1 min', count: 3 },
   { name: 'silent-vault', event: 'Heartbeat', absentFor: '30 s' },
 ]
+const names = [...rules.map(({ name }) => name), 'bobs-own']
 
 test('rules over a user’s contract: alerts on real bytecode that prove themselves, taken back and found again by reorgs and restarts', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-contract-rules-'))
@@ -99,9 +100,7 @@ test('rules over a user’s contract: alerts on real bytecode that prove themsel
     return stop
   }
   const alerts = async (): Promise<readonly Alert[]> =>
-    (await readFinalAlerts(log, 'tocsin', chain.chainId)).filter(({ detector: of }) =>
-      rules.some(({ name }) => name === of),
-    )
+    (await readFinalAlerts(log, 'tocsin', chain.chainId)).filter(({ detector: of }) => names.includes(of))
   const stand = async () => (await alerts()).map(({ detector: of, key, status }) => `${of} ${key} ${status}`).sort()
   const untilStand = async (...expected: readonly string[]) => {
     let seen: readonly string[] = []
@@ -141,10 +140,18 @@ test('rules over a user’s contract: alerts on real bytecode that prove themsel
   ).toEqual([...ids.values()].sort())
   const before = await alerts()
 
+  // Started again with another rule, and without one: the others go on, and the new one speaks.
   await stop()
+  await writeFile(
+    join(folder, 'rules.json'),
+    JSON.stringify([
+      ...rules.slice(0, 3),
+      { name: 'bobs-own', event: 'Withdrawal', within: '1 min', count: 1, keyBy: 'owner' },
+    ]),
+  )
   await start()
   await chain.mine({ calls: [withdraws(bob, ann.address, 1500n)] })
-  await until('the alert after the restart', async () => (await alerts()).length === before.length + 1)
+  await until('the alerts after the restart', async () => (await alerts()).length === before.length + 2)
   expect((await alerts()).filter(({ id }) => before.some((one) => one.id === id))).toEqual(before)
 
   const at = { topic: transactionsTopic('tocsin', chain.chainId), partition: 0 }

@@ -1,9 +1,11 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deadLetterCodec, deadLettersTopic } from '@tocsin/chain-model'
 import type { EventLog, Group, KafkaGroupOptions, TopicSpec } from '@tocsin/event-log'
 import {
   createOutage,
   errorCode,
+  errorLine,
   retry,
   type Logger,
   type Metrics,
@@ -16,6 +18,7 @@ import {
   planTrim,
   restoreShardedSavepoint,
   shardedJobTopics,
+  StateMismatchError,
   takeShardedSavepoint,
   type Job,
   type JobDeadLetter,
@@ -271,7 +274,7 @@ async function watchChain(
       },
     }
     if (openGroup === undefined) {
-      const job = await openDetection(of)
+      const job = await openOwnDetection(of, logger)
       try {
         await job.run(signal)
       } finally {
@@ -305,6 +308,22 @@ async function watchChain(
       outage.failing(error)
     },
   })
+}
+
+/**
+ * The job of the only process. Where the checkpoint is of other detectors or rules, the state is made anew from the log,
+ * which has all of it: alerts that were committed stay, and new detectors speak from there on.
+ */
+async function openOwnDetection(options: DetectionJob, logger: Logger): Promise<Job> {
+  try {
+    return await openDetection(options)
+  } catch (error) {
+    if (!(error instanceof StateMismatchError)) throw error
+    logger.warn('other detectors or rules than before: their state is made anew from the log, from its beginning')
+    logger.debug(errorLine(error))
+    await rm(options.stateFolder, { recursive: true, force: true })
+    return openDetection(options)
+  }
 }
 
 /** Tells the first dead letter of each operator and code; of a flood the metric and the topic tell the rest. */

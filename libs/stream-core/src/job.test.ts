@@ -25,15 +25,20 @@ const asWritten: SourceCodec<Payment> = {
 }
 
 const totals = (
-  options: { readonly epochs?: boolean; readonly version?: string; readonly noise?: () => number } = {},
+  options: {
+    readonly epochs?: boolean
+    readonly version?: string
+    readonly noise?: () => number
+    readonly uid?: string
+  } = {},
 ): Topology => {
-  const { epochs = false, version = '1', noise = () => 0 } = options
+  const { epochs = false, version = '1', noise = () => 0, uid = 'total' } = options
   const total = valueState('total', numberCodec)
   const builder = new StreamBuilder({ job: 'totals', version })
   builder
     .source('payments', { topic: 'payments', codec: asWritten, watermarks: { type: 'in-log' }, epochs })
     .keyBy(({ wallet }) => wallet, stringKey)
-    .process<{ id: string; total: number }>('total', {
+    .process<{ id: string; total: number }>(uid, {
       processElement(payment, ctx) {
         const state = ctx.state(total)
         state.value = (state.value ?? 0) + payment.amount
@@ -159,5 +164,21 @@ describe('openJob', () => {
     const second = await openJob(optionsOf(log, totals({ noise: () => 1, version: '2' }), newMemoryStoreContents()))
     await second.runToEnd()
     expect(second.progress()).toMatchObject({ status: 'stopped', divergences: 1 })
+  })
+
+  test('error: a checkpoint of other operators is refused, as many as there may be', async () => {
+    const log = openSimulatedLog()
+    await topics(log)
+    const contents = newMemoryStoreContents()
+    await write(log, pay(1, 'ann', 1))
+    const first = await openJob(optionsOf(log, totals(), contents))
+    await first.runToEnd()
+    await first.close()
+    await expect(openJob(optionsOf(log, totals({ uid: 'sum', version: '2' }), contents))).rejects.toMatchObject({
+      code: 'STREAM_STATE_MISMATCH',
+      message: expect.stringMatching(
+        /^The checkpoint has state of total\/.*; this job has no such operator\.$/,
+      ) as unknown,
+    })
   })
 })

@@ -1,4 +1,4 @@
-import type { ParameterValue } from '@tocsin/chain-model'
+import { severities, type ParameterValue } from '@tocsin/chain-model'
 import { formatDuration } from '@tocsin/service-kit'
 import { valueState, type DataStream, type KeyedProcessFunction } from '@tocsin/stream-core'
 import {
@@ -33,7 +33,7 @@ export function userRule(name: string, definition: RuleDefinition): Detector {
   const detector = defineDetector({
     id: name,
     version: '1.0.0',
-    severity: 'medium',
+    severity: severities.find((severity) => severity === definition['severity']) ?? 'medium',
     summary: summaryOf(definition),
     parameters: ruleParameters,
     check: contradictionsIn,

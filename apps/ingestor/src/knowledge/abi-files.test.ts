@@ -30,11 +30,14 @@ describe('readAbis', () => {
       'Any.json': [deposit, look],
       [`${vault.toUpperCase().replace('0X', '0x')}.json`]: [deposit],
       [`10/${proxy}.json`]: [pay],
+      'solc/Vault.abi': [pay],
+      'solc/Vault.bin': '6080',
     })
     expect(await read(folder)).toEqual([
       { of: [vault, vault, null], has: ['Deposit(uint256)'] },
       { of: [proxy, proxy, 10], has: ['pay(address)'] },
       { of: ['Any', null, null], has: ['Deposit(uint256)'] },
+      { of: ['Vault', null, null], has: ['pay(address)'] },
     ])
     expect(await read(join(folder, 'Any.json'))).toEqual([{ of: ['Any', null, null], has: ['Deposit(uint256)'] }])
   })
@@ -100,6 +103,6 @@ describe('readAbis', () => {
   test('error: a path that is not there, and a folder without any', async () => {
     const folder = folderOf({ 'notes.txt': '' })
     await expect(readAbis(join(folder, 'none'))).rejects.toThrow(/none: it cannot be read \(ENOENT/)
-    await expect(readAbis(folder)).rejects.toThrow(/no JSON file is in it\.$/)
+    await expect(readAbis(folder)).rejects.toThrow(/no JSON file is in it, and no \.abi of solc\.$/)
   })
 })

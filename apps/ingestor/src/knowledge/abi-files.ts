@@ -27,16 +27,21 @@ const isBeside = (name: string): boolean =>
  * The ABIs at a path, which is a file, or a folder with all that is below it. What a file is of, its place says:
  *   0x….json                                     that contract, on every chain
  *   1/0x….json                                   that contract on chain 1
- *   Vault.json                                   any contract: by first topic and selector
+ *   Vault.json, Vault.abi                        any contract: by first topic and selector
  *   contracts/full_match/1/0x…/metadata.json     that contract on chain 1, as Sourcify keeps it; partial_match likewise
  * @throws {AbiFileError} naming the file, and the entry in it.
  */
 export async function readAbis(path: string): Promise<readonly ListedAbi[]> {
   const files = await filesAt(path)
   const abis = await Promise.all(files.map(readAbiFile))
-  if (abis.length === 0) throw new AbiFileError({ file: path, entry: null, reason: 'no JSON file is in it.' })
+  if (abis.length === 0)
+    throw new AbiFileError({ file: path, entry: null, reason: 'no JSON file is in it, and no .abi of solc.' })
   return abis
 }
+
+/** Compilers write `.json`, solc by itself `.abi`. */
+const isAbiName = (name: string): boolean => /\.(json|abi)$/.test(name)
+const withoutEnding = (name: string): string => name.replace(/\.(json|abi)$/, '')
 
 async function filesAt(path: string): Promise<readonly string[]> {
   try {
@@ -57,7 +62,7 @@ async function filesIn(folder: string): Promise<readonly string[]> {
     if (isBeside(entry.name)) continue
     const path = join(folder, entry.name)
     if (entry.isDirectory()) found.push(...(await filesIn(path)))
-    else if (entry.name.endsWith('.json')) found.push(path)
+    else if (isAbiName(entry.name)) found.push(path)
   }
   return found
 }
@@ -98,7 +103,7 @@ async function readAbiFile(file: string): Promise<ListedAbi> {
   const of = contractAt(file)
   return {
     ...of,
-    name: name ?? of.address ?? basename(file, '.json'),
+    name: name ?? of.address ?? withoutEnding(basename(file)),
     events: items.filter((item) => item.type === 'event'),
     functions: items.filter((item) => item.type === 'function'),
   }
@@ -106,7 +111,7 @@ async function readAbiFile(file: string): Promise<ListedAbi> {
 
 function contractAt(file: string): Pick<ListedAbi, 'address' | 'chainId'> {
   const folder = dirname(file)
-  const named = addressOf(basename(file, '.json'))
+  const named = addressOf(withoutEnding(basename(file)))
   if (named !== null) return { address: named, chainId: chainOf(folder) }
   const own = basename(file) === 'metadata.json' ? addressOf(basename(folder)) : null
   return { address: own, chainId: own === null ? null : chainOf(dirname(folder)) }

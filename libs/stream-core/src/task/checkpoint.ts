@@ -5,6 +5,7 @@ import { StateMismatchError } from './errors.ts'
 import type { EventLoop } from './event-loop.ts'
 import { Slice } from './slice.ts'
 import type { StoredTableInfo } from './task-tables.ts'
+import { nameOfNode } from '../topology.ts'
 import type { Task, TaskSnapshot } from './task.ts'
 
 /** Raised with what a checkpoint holds; there is no way from one to the next but a replay. */
@@ -161,5 +162,10 @@ export const readMeta = (bytes: Uint8Array, task: Task): CheckpointMeta => {
         `${inputs.join(', ')}, with ${meta.snapshot.valves.length} and ${task.topology.nodes.length} operators.`,
     )
   }
+  // As many operators need not be the same ones.
+  const operators = task.topology.nodes.map(nameOfNode)
+  const unknown = Object.keys(meta.tables).filter((table) => !operators.some((name) => table.startsWith(`${name}/`)))
+  if (unknown.length > 0)
+    throw new StateMismatchError(`The checkpoint has state of ${unknown.join(', ')}; this job has no such operator.`)
   return meta
 }
