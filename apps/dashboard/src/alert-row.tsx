@@ -69,7 +69,8 @@ export const AlertRow = memo(function AlertRow({
 /** What was observed against the limit that it broke: the number an analyst sorts by in the head. */
 function Observed({ alert }: { alert: Alert }) {
   const unitOf = use(UnitContext)
-  const [threshold] = thresholdsOf(alert)
+  // A rule's condition is a limit in words: the list has numbers.
+  const threshold = thresholdsOf(alert).find(({ limit: said }) => parseDecimal(said) !== undefined)
   if (threshold === undefined) return <span className="quiet">–</span>
   const unit = unitOf(alert.detector, threshold.parameter)
   const observed = parseDecimal(threshold.observed)

@@ -56,7 +56,22 @@ describe('parseRules', () => {
     const rules = parseRules([{ path: 'rules.json', text }], [vault])
     expect(rules.map(({ id, summary }) => [id, summary])).toEqual([
       ['mine', 'Look'],
-      ['yours', 'A rule of your own: withdraw.'],
+      ['yours', 'Each withdraw.'],
+    ])
+    expect(
+      [
+        { event: 'Moved(uint256)', where: 'from > 1', keyBy: 'from', within: '1 min', count: 3 },
+        { event: 'Withdrawal', keyBy: 'owner', within: '1 h', sum: 'amount', over: '5e18' },
+        { call: 'withdraw', absentFor: '1 d' },
+      ].flatMap((rule) =>
+        parseRules([{ path: '', text: JSON.stringify([{ name: 'mine', ...rule }]) }], [vault]).map(
+          ({ summary }) => summary,
+        ),
+      ),
+    ).toEqual([
+      '3 times Moved(uint256) where from > 1 by from within 1 min.',
+      'More than 5e18 of amount in Withdrawal by owner within 1 h.',
+      'No withdraw for longer than 1 d.',
     ])
     expect(rules[0]?.describe().map(({ name, default: value }) => [name, value])).toEqual([
       ['event', 'Withdrawal'],

@@ -52,7 +52,7 @@ describe('userRule', () => {
         ...{ detector: 'my-rule', key: vault, severity: 'high', title: 'A large withdrawal', confidence: 90 },
         ...{ occurrence: `${hashOf('above')}/0`, eventTime: timeOf(2), blocks: [{ number: 2 }] },
         sentence:
-          `${vault} emitted Withdrawal(owner ${eve}, amount 2501), by ${ann}. ` +
+          `A large withdrawal: ${vault} emitted Withdrawal(owner ${eve}, amount 2501), by ${ann}. ` +
           'The rule is about each where amount > 2500 and owner != $actor.',
         evidence: [
           {

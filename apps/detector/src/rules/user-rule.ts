@@ -54,10 +54,17 @@ export function userRule(name: string, definition: RuleDefinition): Detector {
   }
 }
 
-function summaryOf({ title, event, call, where }: RuleDefinition): string {
+/** What the rule says, in a line; of one that is not right, what it says at least. */
+function summaryOf({ title, event, call, where, keyBy, within, count, sum, over, absentFor }: RuleDefinition): string {
   if (typeof title === 'string') return title
-  const condition = typeof where === 'string' ? ` where ${where}` : ''
-  return `A rule of your own: ${String(event ?? call)}${condition}.`
+  const said = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+  const condition = where === undefined ? '' : ` where ${said(where)}`
+  const what = `${said(event ?? call)}${condition}`
+  const by = keyBy === undefined ? '' : ` by ${said(keyBy)}`
+  if (absentFor !== undefined) return `No ${what}${by} for longer than ${said(absentFor)}.`
+  if (within === undefined) return `Each ${what}.`
+  const much = sum === undefined ? `${said(count)} times ${what}` : `More than ${said(over)} of ${said(sum)} in ${what}`
+  return `${much}${by} within ${said(within)}.`
 }
 
 /** @throws {RuleEvaluationError} the record has not what the rule asks. */
@@ -138,43 +145,72 @@ function absences(absentFor: number): KeyedProcessFunction<string, ContractRecor
   }
 }
 
+/** What a finding comes to, apart from what the rule says of all its alerts. */
+type Told = Pick<Judgement, 'eventTime' | 'title' | 'sentence' | 'thresholds'>
+
 function judge(finding: Finding, rule: RuleParameters): Judgement {
   const { key, references } = finding
-  const refuse = (reason: string) => new DoesNotFireError(reason)
   const records = references.filter(isContractRecord)
   const last = records.at(-1)
-  if (last === undefined || records.length !== references.length) throw refuse('It rests on events or calls alone.')
+  if (last === undefined || records.length !== references.length)
+    throw new DoesNotFireError('It rests on events or calls alone.')
   for (const record of records)
     if (!isMatch(rule, record) || keyOf(record, rule) !== key)
-      throw refuse(`${nameOf(record)} is not what the rule asks for of ${key}.`)
-  const base = { occurrence: occurrenceOf(last), severity: rule.severity, confidence: 90 }
-  const about = rule.where === null ? '' : ` where ${rule.where.text}`
-  const thresholds = observedBy(rule, last)
-  const titled = (text: string) => rule.title ?? `${displayKey(key)}: ${text}`
-  const { within, absentFor, count, sum, over } = rule
+      throw new DoesNotFireError(`${nameOf(record)} is not what the rule asks for of ${key}.`)
+  const tell = rule.absentFor !== null ? tellAbsence : rule.within !== null ? tellWindow : tellEach
+  const { eventTime, title, sentence, thresholds } = tell(finding, records, last, rule)
+  return {
+    occurrence: occurrenceOf(last),
+    eventTime,
+    severity: rule.severity,
+    confidence: 90,
+    title: rule.title ?? `${displayKey(key)}: ${title}`,
+    sentence: rule.title === null ? sentence : `${rule.title}: ${sentence}`,
+    thresholds: [...observedBy(rule, last), ...thresholds],
+  }
+}
 
-  if (absentFor !== null) {
-    if (records.length !== 1) throw refuse('It rests on the last record alone.')
-    const until = last.timestamp + absentFor
-    if (finding.state['absent-until'] !== `${until}`) throw refuse(`The time was up at ${until}.`)
-    return {
-      ...base,
-      eventTime: until,
-      title: titled(`no ${nameOf(last)} for ${formatDuration(absentFor)}`),
-      sentence: `${sayRecord(last)} Until ${displayTime(until)}, ${formatDuration(absentFor)} later, there was no other of ${key}${about}.`,
-      thresholds: [...thresholds, { parameter: 'absentFor', limit: `${absentFor}`, observed: `${absentFor}` }],
-    }
+const conditionOf = ({ where }: RuleParameters): string => (where === null ? '' : ` where ${where.text}`)
+
+function tellEach(_: Finding, records: readonly ContractRecord[], last: ContractRecord, rule: RuleParameters): Told {
+  if (records.length !== 1) throw new DoesNotFireError('It rests on one record.')
+  return {
+    eventTime: last.timestamp,
+    title: nameOf(last),
+    sentence: `${sayRecord(last)} The rule is about each${conditionOf(rule)}.`,
+    thresholds: [],
   }
-  if (within === null) {
-    if (records.length !== 1) throw refuse('It rests on one record.')
-    return {
-      ...base,
-      eventTime: last.timestamp,
-      title: titled(nameOf(last)),
-      sentence: `${sayRecord(last)} The rule is about each${about}.`,
-      thresholds,
-    }
+}
+
+function tellAbsence(
+  { key, state }: Finding,
+  records: readonly ContractRecord[],
+  last: ContractRecord,
+  rule: RuleParameters,
+): Told {
+  const absentFor = rule.absentFor ?? 0
+  const until = last.timestamp + absentFor
+  if (records.length !== 1) throw new DoesNotFireError('It rests on the last record alone.')
+  if (state['absent-until'] !== `${until}`) throw new DoesNotFireError(`The time was up at ${until}.`)
+  const span = formatDuration(absentFor)
+  return {
+    eventTime: until,
+    title: `no ${nameOf(last)} for ${span}`,
+    sentence:
+      `${sayRecord(last)} Until ${displayTime(until)}, ${span} later, ` +
+      `there was no other of ${key}${conditionOf(rule)}.`,
+    thresholds: [{ parameter: 'absentFor', limit: `${absentFor}`, observed: `${absentFor}` }],
   }
+}
+
+function tellWindow(
+  finding: Finding,
+  records: readonly ContractRecord[],
+  last: ContractRecord,
+  rule: RuleParameters,
+): Told {
+  const refuse = (reason: string) => new DoesNotFireError(reason)
+  const { count, sum, over, within } = rule
   const { start, end } = windowBounds(finding)
   if (end - start !== within) throw refuse(`The window is ${end - start} ms long, not ${within}.`)
   if (!records.every(({ timestamp }) => timestamp >= start && timestamp <= end))
@@ -188,14 +224,13 @@ function judge(finding: Finding, rule: RuleParameters): Judgement {
   const told = sum === null ? `${total} times ${nameOf(last)}` : `${sum.text} of ${nameOf(last)} comes to ${total}`
   const span = formatDuration(within)
   return {
-    ...base,
     eventTime: end,
-    title: titled(`${told} within ${span}`),
+    title: `${told} within ${span}`,
     sentence:
-      `${key}: ${told}${about} within the ${span} from ${displayTime(start)} to ${displayTime(end)}; ` +
+      `${finding.key}: ${told}${conditionOf(rule)} within the ${span} from ${displayTime(start)} to ${displayTime(end)}; ` +
       `${sum === null ? `${limit} or more raise` : `more than ${limit} raises`} the alarm. ${sayRecord(last)}` +
       (lost === undefined ? '' : ` ${lost} earlier ones are not counted.`),
-    thresholds: [...thresholds, { parameter: sum === null ? 'count' : 'over', limit, observed: `${total}` }],
+    thresholds: [{ parameter: sum === null ? 'count' : 'over', limit, observed: `${total}` }],
   }
 }
 
