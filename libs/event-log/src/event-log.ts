@@ -88,6 +88,11 @@ export interface Producer {
    *   errors of a record that cannot be written: nothing was written.
    */
   append(records: readonly NewRecord[]): Promise<readonly Position[]>
+  /**
+   * An append to these partitions will come, in less than a transaction may last: where it can begin with something, it
+   * does. No more than a hint: the append may go elsewhere, and what fails here it meets itself.
+   */
+  prepare?(to: readonly TopicPartition[]): void
   close(): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-import type { Producer as KafkaJsProducer, ProducerBatch, TopicMessages } from 'kafkajs'
+import type { Producer as KafkaJsProducer, ProducerBatch, TopicMessages, Transaction } from 'kafkajs'
 import type { Compression } from './compression.ts'
 import {
   CommitUnknownError,
@@ -8,9 +8,16 @@ import {
   ProducerSpentError,
   RecordTooLargeError,
 } from './errors.ts'
-import type { NewRecord, Position, Producer } from './event-log.ts'
+import type { NewRecord, Position, Producer, TopicPartition } from './event-log.ts'
 import { brokerErrorsOf, logErrorOf } from './kafka-errors.ts'
-import { type ClientConfig, compressionType, loadKafkajs, openClient, sendRetry } from './kafka-internals.ts'
+import {
+  addPartitions,
+  type ClientConfig,
+  compressionType,
+  loadKafkajs,
+  openClient,
+  sendRetry,
+} from './kafka-internals.ts'
 import type { KafkaSockets } from './kafka-sockets.ts'
 import { worksAround } from './kafka-workarounds.ts'
 import { within } from './within.ts'
@@ -66,6 +73,10 @@ export class KafkaProducer implements Producer {
   /** By partition, the sequence number of its next record: brokers count each partition of a producer from 0. */
   readonly #sequences = new Map<string, number>()
   #appends: Promise<unknown> = Promise.resolve()
+  /** Appends that have not come back. */
+  #underWay = 0
+  /** A transaction that was begun ahead of the next append. */
+  #prepared: { readonly since: number; readonly transaction: Promise<Transaction> } | undefined
   /** Of the transaction under way: before, it is known not to be committed. */
   #asksCommit = false
   #ended: Error | undefined
@@ -106,9 +117,22 @@ export class KafkaProducer implements Producer {
 
   append(records: readonly NewRecord[]): Promise<readonly Position[]> {
     if (!worksAround('one-transaction')) return this.#append(records)
-    const result = this.#appends.then(() => this.#append(records))
+    this.#underWay += 1
+    const result = this.#appends.then(() => this.#append(records)).finally(() => (this.#underWay -= 1))
     this.#appends = result.catch(() => {}) // its caller has the error
     return result
+  }
+
+  /** A round trip to the coordinator, and what that writes of it, less to wait for at the append. */
+  prepare(to: readonly TopicPartition[]): void {
+    if (this.#options.delivery === 'at-least-once' || this.#ended || this.#prepared || this.#underWay > 0) return
+    const begin = async () => {
+      const transaction = await this.#producer.transaction()
+      await addPartitions(this.#producer, to).catch(() => {}) // sending adds those that lack
+      return transaction
+    }
+    this.#prepared = { since: performance.now(), transaction: begin() }
+    this.#prepared.transaction.catch(() => {}) // the append has the error
   }
 
   async close(): Promise<void> {
@@ -129,7 +153,7 @@ export class KafkaProducer implements Producer {
     const rounds = isOne ? plan(records) : [...plan(records.slice(0, -1)), ...plan(records.slice(-1))]
     if (rounds.length === 0) return []
     this.#countSequences(records)
-    const start = performance.now()
+    const start = this.#prepared?.since ?? performance.now()
     try {
       // What the brokers have not heard of for so long they abort.
       return await within(isOne ? this.#commit(rounds) : this.#send(rounds), transactionTimeoutMs, () => {
@@ -156,8 +180,10 @@ export class KafkaProducer implements Producer {
   /** @throws {ProducerSpentError} long before kafkajs would count on from the wrong number. */
   #countSequences(records: readonly NewRecord[]): void {
     const { transactionalId, sequenceLimit = SEQUENCE_LIMIT } = this.#options
-    for (const { topic, partition } of records) {
-      const at = `${topic}/${partition}`
+    const nameOf = placeNames()
+    for (const record of records) {
+      const { topic, partition } = record
+      const at = nameOf(record)
       const next = (this.#sequences.get(at) ?? 0) + 1
       if (next > sequenceLimit && worksAround('end-before-wrap')) {
         this.#ended = new ProducerSpentError({ transactionalId, topic, partition })
@@ -175,7 +201,8 @@ export class KafkaProducer implements Producer {
   }
 
   async #commit(rounds: readonly ProducerBatch[]): Promise<readonly Position[]> {
-    const transaction = await this.#producer.transaction()
+    const transaction = await (this.#prepared?.transaction ?? this.#producer.transaction())
+    this.#prepared = undefined
     const ends = new Map<string, Position>()
     try {
       const compression = compressionType(this.#options.compression)
@@ -223,6 +250,17 @@ export function verifyAnswers(
     throw new LogUnavailableError(`leaders moved while records were sent to ${[...new Set(sent)].join(', ')}`)
 }
 
+/** Of one record after the other: most go where the one before them went, and a text takes longer to make than to keep. */
+function placeNames(): (record: TopicPartition) => string {
+  let last: TopicPartition = { topic: '', partition: -1 }
+  let name = ''
+  return (record) => {
+    if (record.partition !== last.partition || record.topic !== last.topic) name = `${record.topic}/${record.partition}`
+    last = record
+    return name
+  }
+}
+
 /**
  * The records as requests, to be sent one after the other: each holds at most one batch of a partition, of a size that
  * its topic takes. @throws {RecordTooLargeError}
@@ -235,8 +273,9 @@ export function planRequests(
   const growth = compression === 'none' ? 0 : INCOMPRESSIBLE_GROWTH
   const requests: { bytes: number; batches: Map<string, { bytes: number; records: NewRecord[] }> }[] = []
   const newest = new Map<string, number>() // by partition, the request that its last record is in
+  const nameOf = placeNames()
   for (const record of records) {
-    const at = `${record.topic}/${record.partition}`
+    const at = nameOf(record)
     const bytes = RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + record.value.length
     const limit = topics.get(record.topic)?.maxBatchBytes ?? 0
     const maxBytes = Math.floor(limit * (1 - growth)) - BATCH_OVERHEAD_BYTES
@@ -265,11 +304,12 @@ function toTopicMessages(batches: readonly { readonly records: readonly NewRecor
     batches.flatMap((batch) => batch.records),
     ({ topic }) => topic,
   )
+  // Always explicit: a partitioner may choose another one when a send is tried again.
+  const isExplicit = worksAround('explicit-partition')
   return [...byTopic].map(([topic, records]) => ({
     topic,
     messages: records.map(({ partition, key, value }) => ({
-      // Always explicit: a partitioner may choose another one when a send is tried again.
-      ...(worksAround('explicit-partition') ? { partition } : {}),
+      ...(isExplicit ? { partition } : {}),
       key: key === null ? null : asBuffer(key),
       value: asBuffer(value),
     })),

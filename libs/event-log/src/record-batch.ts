@@ -57,6 +57,42 @@ export function decodeRecordBatches(
   return batches
 }
 
+/** A record of a batch that is to be sent, without headers, with the batch's timestamp. Source: as above. */
+export function encodeRecord(offsetDelta: number, key: Buffer | null, value: Buffer | null): Buffer {
+  const body = 3 + sizeOfVarint(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value)
+  const bytes = Buffer.allocUnsafe(sizeOfVarint(body) + body)
+  let at = writeVarint(bytes, 0, body)
+  bytes[at++] = 0 // attributes
+  bytes[at++] = 0 // timestamp delta
+  at = writeBytes(bytes, writeVarint(bytes, at, offsetDelta), key)
+  at = writeBytes(bytes, at, value)
+  bytes[at] = 0 // headers
+  return bytes
+}
+
+// Zigzag, so a byte holds 6 bits of what is not negative, and each further one 7; -1, which stands for null, is 1.
+function sizeOfVarint(value: number): number {
+  let size = 1
+  for (let rest = value >>> 6; rest > 0; rest >>>= 7) size++
+  return size
+}
+function writeVarint(to: Buffer, at: number, value: number): number {
+  let rest = value * 2
+  for (; rest > 0x7f; rest >>>= 7) to[at++] = (rest & 0x7f) | 0x80
+  to[at++] = rest
+  return at
+}
+const sizeOfBytes = (bytes: Buffer | null) => (bytes === null ? 1 : sizeOfVarint(bytes.length) + bytes.length)
+function writeBytes(to: Buffer, at: number, bytes: Buffer | null): number {
+  if (bytes === null) {
+    to[at] = 1
+    return at + 1
+  }
+  const from = writeVarint(to, at, bytes.length)
+  to.set(bytes, from)
+  return from + bytes.length
+}
+
 function verifyBatch(batch: Buffer): void {
   const offset = Number(batch.readBigInt64BE(0))
   const magic = batch.readInt8(16)

@@ -195,6 +195,36 @@ export function eventLogSuite(
       await expect(portLaws['appends that are not awaited are made in their order'](log)).resolves.toBeUndefined()
     })
 
+    test('behavior: an append may go elsewhere than was prepared for, or never come', async () => {
+      const { log } = await openLog()
+      const [topic, other] = [await newTopic(log, 2), await newTopic(log, 1)]
+      const [id, both] = [unique('id'), [0, 1].map((partition) => ({ topic, partition }))]
+      const producer = await log.openProducer(id)
+      producer.prepare?.(both)
+      await producer.append([at(topic, 1, 'a'), at(other, 0, 'b')])
+      producer.prepare?.([{ topic: unique('unknown'), partition: 0 }, ...both])
+      expect(await producer.append([])).toEqual([])
+      await producer.append([at(topic, 0, 'c')])
+      producer.prepare?.(both)
+      producer.prepare?.(both)
+      await producer.close()
+      await (await log.openProducer(id)).append([at(topic, 0, 'd'), at(other, 0, 'e')])
+      expect(await readTexts(log, { topic, partition: 0, offset: 0 }, 2)).toEqual(['c', 'd'])
+      expect(await readTexts(log, { topic, partition: 1, offset: 0 }, 1)).toEqual(['a'])
+      expect(await readTexts(log, { topic: other, partition: 0, offset: 0 }, 2)).toEqual(['b', 'e'])
+    })
+
+    test('error: what was prepared before another one took over is not appended', async () => {
+      const { log } = await openLog()
+      const [topic, id] = [await newTopic(log, 1), unique('id')]
+      const fenced = await log.openProducer(id)
+      fenced.prepare?.([{ topic, partition: 0 }])
+      const owner = await log.openProducer(id)
+      await expect(fenced.append([at(topic, 0, 'lost')])).rejects.toThrow(ProducerFencedError)
+      await owner.append([at(topic, 0, 'kept')])
+      expect(await readTexts(log, { topic, partition: 0, offset: 0 }, 1)).toEqual(['kept'])
+    })
+
     test('behavior: two producers at once: each in its order, every transaction unbroken', async () => {
       const { log } = await openLog()
       const topic = await newTopic(log, 1)

@@ -1,4 +1,4 @@
-import type { NewRecord } from '@tocsin/event-log'
+import type { NewRecord, TopicPartition } from '@tocsin/event-log'
 import { exchangePartition, type ExchangeTarget } from './exchange.ts'
 import { FrameWriter, type ExchangeItem } from './frame.ts'
 import { compareStamps, firstStamp, stampAfter, type Stamp } from './stamp.ts'
@@ -40,6 +40,10 @@ export class FrameBuffer {
     )
   }
 
+  /** Where frames go, at each commit to all of them. */
+  get places(): readonly TopicPartition[] {
+    return this.#streams.flat()
+  }
   /** Items that wait. */
   get items(): number {
     return this.#items

@@ -91,7 +91,9 @@ export class Commits {
     if (emissions.length === 0 && answers.length === 0 && !this.#frames.hasNews(told)) return
     for (const use of answers) this.#answers.push(answerRecord(answersPosition(this.#position), use))
     for (const { record } of emissions) this.#pending.push(record)
-    this.#pendingSince ??= this.#clock()
+    if (this.#pendingSince !== null) return
+    this.#pendingSince = this.#clock()
+    this.#producer.prepare?.(this.#places())
   }
 
   /**
@@ -170,13 +172,22 @@ export class Commits {
     await this.#producer.close()
   }
 
+  /** Where the next commit goes, as far as that is known. */
+  #places(): readonly TopicPartition[] {
+    const answersAt = this.#answers.length > 0 ? [answersPosition(this.#position)] : []
+    return [...this.#written(), ...answersAt, ...this.#frames.places, this.#position]
+  }
+
   #written(): readonly WrittenRange[] {
     const ranges = new Map<string, { topic: string; partition: number; count: number }>()
+    let last: { topic: string; partition: number; count: number } | undefined
     for (const { topic, partition } of this.#pending) {
-      const name = `${topic}/${partition}`
-      const range = ranges.get(name)
-      if (range === undefined) ranges.set(name, { topic, partition, count: 1 })
-      else range.count += 1
+      if (last?.topic !== topic || last.partition !== partition) {
+        const name = `${topic}/${partition}`
+        last = ranges.get(name) ?? { topic, partition, count: 0 }
+        ranges.set(name, last)
+      }
+      last.count += 1
     }
     return [...ranges].map(([name, { topic, partition, count }]) => ({
       topic,
