@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { root } from './source-files.ts'
 
-const main = join(import.meta.dirname, '../cli/dist/main.js')
+const main = join(root, 'cli/dist/main.js')
 
 export interface Finished {
   readonly code: number | null

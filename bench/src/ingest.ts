@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { readEnvironment } from '@tocsin/service-kit'
 import type { IngestRun } from './ingest/ingest-process.ts'
 import { findPeers, type InstalledPeer } from './ingest/peers.ts'
+import { startStubNode, type StubNode } from './ingest/stub-node.ts'
 import { openCluster } from './kafka/cluster.ts'
 import { median, rounded } from './measure.ts'
 
@@ -31,42 +32,10 @@ One JSON line a measure on stdout, and one for people on stderr. A core's rate i
 alone, user and system of all its threads.
 `
 
-/** A node of recorded blocks in a process of its own. */
-interface StubNode {
-  readonly url: string
-  readonly sizes: readonly { readonly transactions: number; readonly logs: number }[]
-  /** The bytes of its answers since this was asked last. */
-  served(): Promise<number>
-  close(): Promise<void>
-}
-
 const entryOf = (name: string): readonly string[] => [
   ...process.execArgv,
   fileURLToPath(new URL(`./ingest/${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
 ]
-
-async function startStubNode(shared: string, blocks: number): Promise<StubNode> {
-  const words = [...entryOf('stub-node-process'), resolve(shared), `${blocks}`]
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = (await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
-    once(child, 'exit').then(() => Promise.reject(new Error('The node of recorded blocks ended.'))),
-  ])) as [string]
-  const { url, sizes } = JSON.parse(line) as Pick<StubNode, 'url' | 'sizes'>
-  return {
-    url,
-    sizes,
-    async served() {
-      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'bench_served', params: [] })
-      const answer = (await (await fetch(url, { method: 'POST', body })).json()) as { readonly result: number }
-      return answer.result
-    },
-    async close() {
-      child.kill('SIGTERM')
-      if (child.exitCode === null) await once(child, 'exit')
-    },
-  }
-}
 
 /** What a client says of itself at the end; `blocks` and `events` as it counted them. */
 interface Took {

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
@@ -14,32 +13,15 @@ import { generateLines } from './generate.ts'
 import { bytesOf, textOf } from './jobs/bench-job.ts'
 import { topicsOf, type CountingJob, type TimedEvent } from './kafka/counting-job.ts'
 import { openCluster, type Cluster } from './kafka/cluster.ts'
+import { load, watchShare } from './kafka/cpu-share.ts'
+import { idlePipeline } from './kafka/idle-pipeline.ts'
+import { now, percentiles } from './kafka/latencies.ts'
+import { pipeline } from './kafka/pipeline.ts'
 import { measure, median, rounded } from './measure.ts'
 import { StreamCoreBench } from './stream-core.ts'
 
 const tickMs = 5
 const wallets = 1_000
-
-/** User and system, of all threads; Linux counts in hundredths. Source: proc(5). */
-function cpuSecondsOf(pid: number | null | undefined): number | null {
-  if (pid === null || pid === undefined || process.platform !== 'linux') return null
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
-/** Begins a span over a process; the answer is its share of one core. */
-function watchShare(pid: number | null | undefined): () => number | null {
-  const [began, before] = [performance.now(), cpuSecondsOf(pid)]
-  return () => {
-    const after = cpuSecondsOf(pid)
-    return before === null || after === null ? null : rounded(((after - before) * 1000) / (performance.now() - began))
-  }
-}
-
-const load = () => ({ loadAverage: rounded(loadavg()[0] ?? 0), cores: cpus().length })
-const now = () => performance.timeOrigin + performance.now()
 
 class JobProcess {
   readonly child: ChildProcess
@@ -83,11 +65,8 @@ async function latency(cluster: Cluster, folder: string, options: LatencyOptions
     await drive(log, name, perSecond, 2) // the first commits are slow, and the JIT of the broker is cold
     const shares = { job: watchShare(job.child.pid), broker: watchShare(cluster.pid) }
     const times = await drive(log, name, perSecond, seconds)
-    const sorted = times.toSorted((a, b) => a - b)
-    const at = (part: number) => rounded(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0)
     return {
-      ...{ measure: 'latency', ...options, events: times.length },
-      ...{ p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) },
+      ...{ measure: 'latency', ...options, events: times.length, ...percentiles(times) },
       ...{ jobCpuShare: shares.job(), brokerCpuShare: shares.broker(), ...load() },
     }
   } finally {
@@ -229,27 +208,34 @@ On a Kafka broker, under exactly-once:
   throughput  wallet-volume (j1) from topic to topic in one process: events per CPU second of ours and per second; what
               reading alone takes of it (the client's share), and the broker beside it. In turn with it the same job at
               least once: outputs acknowledged by all replicas, then the progress marker, without a transaction
-  idle        a pipeline of two stages without input
+  pipeline    \`tocsin detect\` with all detectors, over blocks ten times a second: from when a block was due to when the
+              alerts that it makes fire can be read, committed
+  idle        a job of two stages without input
+  idle-pipeline  \`tocsin ingest\`, \`detect\` and \`serve\` with PostgreSQL, at a node with a block every 12 s
 
   --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
   --rates LIST       events a second (default 100,1000,10000)
-  --seconds N        of each measure (default 10)
+  --stages LIST      of latency (default 1,2)
+  --seconds N        of each measure (default 10; to see little use of a core take more)
   --commit-interval MS  of latency (default 25)
   --lines N          of throughput (default 300000)
   --passes N         of throughput, of each guarantee (default 3)
-  --only MEASURE     latency, throughput or idle
+  --only MEASURE     one of these
   --help             this text
 
 One JSON line a measure on stdout, with the machine's load beside it, and one for people on stderr.
 `
 
-/** `npm run bench -- kafka [--kafka BOOTSTRAP] [--only latency|throughput|idle]`. */
+const measures = ['latency', 'pipeline', 'throughput', 'idle', 'idle-pipeline']
+
+/** `npm run bench -- kafka [--kafka BOOTSTRAP] [--only MEASURE]`. */
 export async function* kafka(args: readonly string[]): AsyncGenerator {
   const { values } = parseArgs({
     args: [...args],
     options: {
       kafka: { type: 'string' },
       rates: { type: 'string', default: '100,1000,10000' },
+      stages: { type: 'string', default: '1,2' },
       seconds: { type: 'string', default: '10' },
       'commit-interval': { type: 'string', default: '25' },
       lines: { type: 'string', default: '300000' },
@@ -263,6 +249,7 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
     return
   }
   const rates = values.rates.split(',').map(Number)
+  const stages = values.stages.split(',').map(Number)
   const [seconds, commitIntervalMs, lines, passes] = [
     Number(values.seconds),
     Number(values['commit-interval']),
@@ -271,8 +258,9 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
   ]
   const { only } = values
   if (
+    !stages.every((value) => value === 1 || value === 2) ||
     ![...rates, seconds, commitIntervalMs, lines, passes].every((value) => Number.isInteger(value) && value > 0) ||
-    !(only === undefined || ['latency', 'throughput', 'idle'].includes(only))
+    !(only === undefined || measures.includes(only))
   )
     throw new Error(`Whole numbers and a known measure are needed.\n\n${help}`)
   const is = (name: string) => only === undefined || only === name
@@ -288,10 +276,15 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
   }
   try {
     if (is('idle')) yield told(await idle(cluster, folder, seconds))
+    if (is('idle-pipeline')) yield told(await idlePipeline(cluster, folder, seconds))
+    if (is('pipeline'))
+      for (const perSecond of rates) yield told(await pipeline(cluster, folder, { perSecond, seconds }))
     if (is('latency')) {
-      for (const stages of [1, 2] as const)
+      for (const count of stages)
         for (const perSecond of rates)
-          yield told(await latency(cluster, folder, { stages, perSecond, seconds, commitIntervalMs }))
+          yield told(
+            await latency(cluster, folder, { stages: count === 1 ? 1 : 2, perSecond, seconds, commitIntervalMs }),
+          )
     }
     if (is('throughput')) for await (const answer of throughput(cluster, folder, lines, passes)) yield told(answer)
   } finally {

@@ -7,10 +7,14 @@ import { recordedBlocks } from './recorded-blocks.ts'
  * A node of recorded blocks, over HTTP, in a process of its own: what it costs is not the client's. Says its URL and what
  * its chain holds in one line, and at `bench_served` the bytes of its answers since it was asked last.
  */
-const [shared = '', count = '5000'] = process.argv.slice(2)
+const [shared = '', count = '5000', everyMs = '0'] = process.argv.slice(2)
 const chain = loopedBlocks(recordedBlocks(shared), Number(count))
-/** As if more had come after the last one: all that is asked for is final. */
-const head = chain.count - 1
+const began = performance.now()
+/** As if more had come after it: all that is asked for is final. */
+const headNow = () =>
+  everyMs === '0'
+    ? chain.count - 1
+    : Math.min(chain.count - 1, Math.floor((performance.now() - began) / Number(everyMs)))
 let served = 0
 /**
  * By recorded block: the number as which it was asked for last. Transactions come again in each round, and whoever asks
@@ -25,6 +29,7 @@ interface Asked {
 }
 
 function numberOf(tag: unknown): number | null {
+  const head = headNow()
   if (tag === 'latest' || tag === 'finalized' || tag === 'safe') return head
   const number = tag === 'earliest' ? 0 : Number(tag)
   return Number.isInteger(number) && number >= 0 && number <= head ? number : null
@@ -45,7 +50,7 @@ function resultOf({ method, params = [] }: Asked): string | undefined {
     case 'web3_clientVersion':
       return '"stub"'
     case 'eth_blockNumber':
-      return `"0x${head.toString(16)}"`
+      return `"0x${headNow().toString(16)}"`
     case 'eth_getBlockByNumber': {
       const number = numberOf(params[0])
       if (number === null) return 'null'

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
+import { rounded } from '../measure.ts'
+
+/** User and system, of all threads; Linux counts in hundredths. Source: proc(5). */
+function cpuSecondsOf(pid: number | null | undefined): number | null {
+  if (pid === null || pid === undefined || process.platform !== 'linux') return null
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+/** Begins a span over a process; the answer is its share of one core. */
+export function watchShare(pid: number | null | undefined): () => number | null {
+  const [began, before] = [performance.now(), cpuSecondsOf(pid)]
+  return () => {
+    const after = cpuSecondsOf(pid)
+    return before === null || after === null ? null : rounded(((after - before) * 1000) / (performance.now() - began))
+  }
+}
+
+/** The processes that it has begun and that still run. */
+export const childrenOf = (pid: number): readonly number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+
+/** Of the machine: who measures on a busy one says so. */
+export const load = () => ({ loadAverage: rounded(loadavg()[0] ?? 0), cores: cpus().length })
