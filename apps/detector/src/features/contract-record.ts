@@ -1,11 +1,14 @@
 import {
   actorOf,
+  argumentsOfDecoded,
   undoneBy,
   type AbiArgument,
   type Address,
+  type ChainCall,
   type ChainCallOf,
+  type ChainEvent,
   type ChainEventOf,
-  type ChainTransaction,
+  type TraceAddress,
 } from '@tocsin/chain-model'
 import { placeOf, type Place, type PricedTransaction } from './priced-transaction.ts'
 
@@ -18,10 +21,10 @@ interface InContract extends Place {
   readonly actor: Address | null
 }
 
-/** An event of a contract whose ABI a user gave. */
+/** An event of a contract whose ABI a user gave, or of a protocol: then its fields are the arguments. */
 export type ContractEvent = InContract & Omit<ChainEventOf<'contract-event'>, 'address'>
 
-/** A call of such a contract, by a transaction or by another contract. What failed is none. */
+/** A call of such a contract or protocol, by a transaction or by another contract. What failed is none. */
 export type ContractCall = InContract &
   Omit<ChainCallOf<'contract-call'>, 'address'> & {
     /** Among the calls of its transaction. */
@@ -33,39 +36,63 @@ export type RawLog = InContract & Omit<ChainEventOf<'log'>, 'address' | 'type'> 
 
 export type ContractRecord = ContractEvent | ContractCall | RawLog
 
+/** What is decoded by Tocsin itself, and by no user's ABI, names this as the ABI that explains it. */
+const ownAbi = 'tocsin'
+
 /**
- * What the transaction says of users' contracts: calls in the order of execution, then events. Computed once for a
- * transaction, however many rules look at it.
+ * What the transaction says of users' contracts, and of protocols that Tocsin knows: calls in the order of execution, then
+ * events. `isAsked` says of which types, so that of a block's many transfers none is looked at where no rule is about them.
  */
-export function contractRecordsOf(priced: Pick<PricedTransaction, 'transaction'>): readonly ContractRecord[] {
-  const known = recordsSeen.get(priced.transaction)
-  if (known !== undefined) return known
-  const records = computeRecords(priced.transaction)
-  recordsSeen.set(priced.transaction, records)
-  return records
-}
-
-const recordsSeen = new WeakMap<ChainTransaction, readonly ContractRecord[]>()
-
-function computeRecords(transaction: ChainTransaction): readonly ContractRecord[] {
+export function contractRecordsOf(
+  { transaction }: Pick<PricedTransaction, 'transaction'>,
+  isAsked: (type: ChainEvent['type'] | ChainCall['type']) => boolean = () => true,
+): readonly ContractRecord[] {
   if (transaction.status === 'failed') return []
   const place = placeOf(transaction)
-  const isUndone = undoneBy(transaction.frames ?? [])
+  let isUndone: ((traceAddress: TraceAddress) => boolean) | undefined
   return [
     ...(transaction.calls ?? []).flatMap((call, position): readonly ContractCall[] => {
-      if (call.type !== 'contract-call' || (call.traceAddress !== null && isUndone(call.traceAddress))) return []
-      const actor =
-        call.traceAddress === null ? transaction.from : actorOf(transaction, { frame: call.traceAddress }).address
-      return [{ ...place, ordinal: `call-${position}`, position, actor, ...call }]
+      if (!isAsked(call.type)) return []
+      const { traceAddress, caller, address, value, rest } = call
+      isUndone ??= undoneBy(transaction.frames ?? [])
+      if (traceAddress !== null && isUndone(traceAddress)) return []
+      const actor = traceAddress === null ? transaction.from : actorOf(transaction, { frame: traceAddress }).address
+      const at = { ...place, ordinal: `call-${position}`, position, actor, traceAddress, caller, address, value, rest }
+      return [{ type: 'contract-call', ...at, ...explainedCall(call) }]
     }),
     ...transaction.events.flatMap((event, position): readonly ContractRecord[] => {
-      const told = { ...place, ordinal: `${position}` }
-      const actor = () => actorOf(transaction, { event: position }).address
-      if (event.type === 'contract-event') return [{ ...told, actor: actor(), ...event }]
-      return event.type === 'log' ? [{ ...told, actor: actor(), ...event, type: 'raw-log' }] : []
+      if (!isAsked(event.type)) return []
+      const { logIndex, address } = event
+      const actor = actorOf(transaction, { event: position }).address
+      const at = { ...place, ordinal: `${position}`, actor, logIndex, address }
+      return event.type === 'log'
+        ? [{ type: 'raw-log', ...at, topics: event.topics, data: event.data }]
+        : [{ type: 'contract-event', ...at, ...explainedEvent(event) }]
     }),
   ]
 }
+
+type Explained = Pick<ContractEvent, 'abi' | 'signature' | 'arguments'>
+
+const explainedEvent = (event: Exclude<ChainEvent, { readonly type: 'log' }>): Explained =>
+  event.type === 'contract-event'
+    ? explanationOf(event)
+    : decodedAs(event.type, argumentsOfDecoded(event, 'event') ?? [])
+
+const explainedCall = (call: ChainCall): Explained =>
+  call.type === 'contract-call' ? explanationOf(call) : decodedAs(call.type, argumentsOfDecoded(call, 'call') ?? [])
+
+const explanationOf = ({ abi, signature, arguments: args }: Explained): Explained => ({
+  abi,
+  signature,
+  arguments: args,
+})
+
+const decodedAs = (type: string, args: AbiArgument[]): Explained => ({
+  abi: ownAbi,
+  signature: `${type}(${args.map((argument) => argument.type).join(',')})`,
+  arguments: args,
+})
 
 export const isContractRecord = (reference: { readonly type: string }): reference is ContractRecord =>
   reference.type === 'contract-event' || reference.type === 'contract-call' || reference.type === 'raw-log'

@@ -1,7 +1,8 @@
+import { decodedCalls, decodedEvents, type DecodedField } from '@tocsin/chain-model'
 import { nearest } from '@tocsin/service-kit'
 import { misfitsOf, type Kind, type Path } from './condition.ts'
 import { kindOfType, missing, recordFields } from './record-value.ts'
-import { isTopic, pathsAsked, type RuleParameters } from './rule-parameters.ts'
+import { decodedTypeOf, isTopic, pathsAsked, type RuleParameters } from './rule-parameters.ts'
 
 /** An input of an event or a function, or a component of a tuple, as an ABI declares it. */
 export interface AbiInput {
@@ -41,12 +42,20 @@ export function abiProblems(
   // Raw logs have no arguments, and need no ABI.
   if (isTopic(event)) return []
   const [name, asked] = event === null ? (['call', call ?? ''] as const) : (['event', event] as const)
+  const type = decodedTypeOf(asked)
+  if (type !== null) {
+    const fields = (event === null ? decodedCalls : decodedEvents).get(type) ?? []
+    return itemProblems(rule, { signature: asked, inputs: fields.map(inputOf) })
+  }
   const items = (of: 'event' | 'call') => abis.flatMap((abi) => (of === 'event' ? abi.events : abi.functions))
   const meant = items(name).filter(({ signature }) => signature === asked || signature.startsWith(`${asked}(`))
   if (meant.length === 0) return [{ name, reason: unknownTarget(name, asked, items, abis.length) }]
   if (meant.every(({ isTyped }) => isTyped === true))
     return [
-      { name, reason: `Tocsin decodes ${asked} itself, for its detectors; a rule reads only what an ABI explains.` },
+      {
+        name,
+        reason: `Tocsin decodes ${asked} itself, under a type of its own: a rule names that, such as tocsin.erc20-transfer.`,
+      },
     ]
   const problems = new Map<string, { readonly name: string; readonly reason: string }>()
   for (const item of meant.filter(({ isTyped }) => isTyped !== true))
@@ -56,6 +65,16 @@ export function abiProblems(
       problems.set(`${problem.name} ${problem.reason}`, { ...problem, reason: `${problem.reason}${of}` })
     }
   return [...problems.values()]
+}
+
+/** A field of what Tocsin decodes, as an ABI would declare it. */
+function inputOf({ name, type }: DecodedField): AbiInput {
+  const kind = kindOfType(type)
+  if (kind === null) {
+    const item = inputOf({ name: '', type: type.slice(0, -2) })
+    return { name, type, is: { kind: 'array', of: item.is, length: null } }
+  }
+  return { name, type, is: { kind: kind === 'number' ? 'int' : kind === 'text' ? 'string' : kind } }
 }
 
 function unknownTarget(

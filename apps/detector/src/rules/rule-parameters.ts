@@ -1,4 +1,5 @@
-import { severities } from '@tocsin/chain-model'
+import { decodedCalls, decodedEvents, severities } from '@tocsin/chain-model'
+import { nearest } from '@tocsin/service-kit'
 import { days } from '@tocsin/stream-core'
 import {
   addresses,
@@ -43,6 +44,8 @@ const path = (doc: string, value: string) =>
 
 const identifier = /^[A-Za-z_$][\w$]*$/
 const signature = /^[A-Za-z_$][\w$]*\([A-Za-z0-9,()[\]]*\)$/
+/** Of what Tocsin decodes itself, apart from functions of users that are called alike. */
+const decodedType = /^tocsin\.([a-z0-9-]+)$/
 const hash = /^0x[0-9a-fA-F]{64}$/
 
 const target = (doc: string, expected: string, shapes: readonly RegExp[]) =>
@@ -71,13 +74,13 @@ const longest = 200
 export const ruleParameters = {
   event: target(
     'the event: its name, its signature, or the first topic of logs that no ABI explains',
-    'a name such as Withdrawal, a signature such as Withdrawal(address,uint256), or a first topic (0x and 64 hex digits)',
-    [identifier, signature, hash],
+    'a name such as Withdrawal, a signature such as Withdrawal(address,uint256), a type that Tocsin decodes such as tocsin.erc20-transfer, or a first topic (0x and 64 hex digits)',
+    [identifier, signature, decodedType, hash],
   ),
   call: target(
     'instead of an event the function that is called: its name or signature',
-    'a name such as withdraw, or a signature such as withdraw(address,uint256)',
-    [identifier, signature],
+    'a name such as withdraw, a signature such as withdraw(address,uint256), or a type that Tocsin decodes such as tocsin.approve',
+    [identifier, signature, decodedType],
   ),
   contract: optional(addresses({ default: [], doc: 'the contracts that it is of; none: any' })),
   where: condition('what of its arguments must hold'),
@@ -136,7 +139,17 @@ export function contradictionsIn(rule: RuleParameters): readonly { readonly name
   const { event, call, within, count: times, sum, over, absentFor } = rule
   const problems: { readonly name: string; readonly reason: string }[] = []
   const refuse = (name: string, reason: string) => problems.push({ name, reason })
+  const refuseUnknownType = (name: string, asked: string | null, known: ReadonlyMap<string, unknown>) => {
+    const type = asked === null ? null : decodedTypeOf(asked)
+    if (type === null || known.has(type)) return
+    const near = nearest(type, [...known.keys()])
+    const hint =
+      near === undefined ? 'docs/schemas/transactions-record.json has all types.' : `did you mean tocsin.${near}?`
+    refuse(name, `Tocsin decodes no ${type}; ${hint}`)
+  }
   if (event === null && call === null) refuse('event', 'is missing: name an event, or a function with call.')
+  refuseUnknownType('event', event, decodedEvents)
+  refuseUnknownType('call', call, decodedCalls)
   if (event !== null && call !== null) refuse('call', 'a rule is about an event or about a call, not about both.')
   for (const { parameter, path: asked } of pathsAsked(rule)) {
     const [first] = asked.steps
@@ -180,6 +193,9 @@ export function pathsAsked(rule: RuleParameters): readonly { readonly parameter:
     ...(sum === null ? [] : [{ parameter: 'sum', path: sum }]),
   ]
 }
+
+/** The type of what Tocsin decodes itself, `erc20-transfer` of `tocsin.erc20-transfer`; null: it is a user's. */
+export const decodedTypeOf = (asked: string): string | null => decodedType.exec(asked)?.[1] ?? null
 
 /** Logs that nothing decodes have no arguments. */
 export const isTopic = (event: string | null): boolean => event !== null && hash.test(event)

@@ -99,6 +99,7 @@ describe('parseRules', () => {
         where: `order.maker == 0x${'ab'.repeat(20)} and order.prices[1] > 5 and note == 0x${'cd'.repeat(32)}`,
       },
       { event: 'Withdrawal', keyBy: 'owner', within: '1 h', sum: 'amount', over: 5 },
+      { event: 'tocsin.erc20-transfer', where: 'value > 1 and from != to', keyBy: 'to' },
       { call: 'withdraw', where: '$value > 0', keyBy: '$caller', absentFor: '1 d' },
       { event: `0x${'AB'.repeat(32)}`, within: 0, count: 2, keyBy: '$actor' },
     ])
@@ -115,6 +116,8 @@ describe('parseRules', () => {
         { event: 'Withdrawal(uint256)' },
         { event: 'Nothing' },
         { event: 'Transfer', where: 'amount > 1' },
+        { event: 'tocsin.erc20-transfr' },
+        { event: 'tocsin.erc20-transfer', where: 'valu > 1 and from > 5' },
         { event: 'Withdrawal', where: 'amuont > 1 and owner == 5', keyBy: 'onwer' },
         { event: 'Withdrawal', where: 'amount == "5"' },
         { event: 'Withdrawal', within: '1 h', sum: 'owner', over: 1 },
@@ -133,7 +136,10 @@ describe('parseRules', () => {
         "rules.json, rule mine, call: Withdrawal is an event: write event for call.",
         "rules.json, rule mine, event: no ABI has the event Withdrawal(uint256); did you mean Withdrawal(address,uint256)?",
         "rules.json, rule mine, event: no ABI has the event Nothing; there are Withdrawal, Filled, Transfer, Moved.",
-        "rules.json, rule mine, event: Tocsin decodes Transfer itself, for its detectors; a rule reads only what an ABI explains.",
+        "rules.json, rule mine, event: Tocsin decodes Transfer itself, under a type of its own: a rule names that, such as tocsin.erc20-transfer.",
+        "rules.json, rule mine, event: Tocsin decodes no erc20-transfr; did you mean tocsin.erc20-transfer?",
+        "rules.json, rule mine, where: valu in tocsin.erc20-transfer: there is no valu; did you mean value?",
+        "rules.json, rule mine, where: > compares numbers, not from (an address) in tocsin.erc20-transfer.",
         "rules.json, rule mine, where: amuont in Withdrawal(address,uint256): there is no amuont; did you mean amount?",
         "rules.json, rule mine, keyBy: onwer in Withdrawal(address,uint256): there is no onwer; did you mean owner?",
         "rules.json, rule mine, where: owner (an address) is not compared with 5 (a number) in Withdrawal(address,uint256).",
@@ -193,7 +199,7 @@ describe('parseRules', () => {
         "rules.json, rule mine, where: there is no $actro; did you mean $actor?",
         "rules.json, rule mine, keyBy: $caller is of calls: an event has none.",
         "rules.json, rule mine, where: amount: a log that nothing decodes has no arguments; name the event, and give its ABI with --abi.",
-        "rules.json, rule mine, event: expected a name such as Withdrawal, a signature such as Withdrawal(address,uint256), or a first topic (0x and 64 hex digits) (this is none), but got "A B".",
+        "rules.json, rule mine, event: expected a name such as Withdrawal, a signature such as Withdrawal(address,uint256), a type that Tocsin decodes such as tocsin.erc20-transfer, or a first topic (0x and 64 hex digits) (this is none), but got "A B".",
       ]
     `)
     expect([

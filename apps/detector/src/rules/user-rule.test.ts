@@ -1,7 +1,16 @@
 import type { AbiArgument, Alert, ChainTransaction } from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
 import { detectorDriver, timeOf } from '../../testing/detector-driver.ts'
-import { address, contractCall, contractEvent, hashOf, transaction } from '../../testing/scripted-chain.ts'
+import {
+  address,
+  contractCall,
+  contractEvent,
+  dai,
+  hashOf,
+  transaction,
+  transfer,
+  usdc,
+} from '../../testing/scripted-chain.ts'
 import { recordedTransactions } from '../recorded-transactions.ts'
 import { verifyAlert } from '../verify-alert.ts'
 
@@ -240,6 +249,47 @@ describe('userRule', () => {
     expect(found(driver)).toEqual([[vault, `${hashOf('raw')}/0`]])
     expect(driver.alerts()[0]?.evidence[0]).toMatchObject({ type: 'raw-log', topics, data: '0x1234', actor: eve })
     expectProven(driver.alerts(), included)
+  })
+
+  test('behavior: what Tocsin decodes itself, by its type and fields, beside a user’s function that is called alike', () => {
+    const rule = {
+      event: 'tocsin.erc20-transfer',
+      contract: usdc.address,
+      where: 'value > 2500 and to != $actor',
+      keyBy: 'to',
+    }
+    const driver = driverWith(rule)
+    const moves = (name: string, amount: bigint) =>
+      transaction({ name, from: ann, events: [transfer(usdc, eve, other, amount), transfer(dai, eve, other, 9999n)] })
+    const included = [...driver.block(1, moves('equal', 2500n)), ...driver.block(2, moves('above', 2501n))]
+    expect(found(driver)).toEqual([[other, `${hashOf('above')}/0`]])
+    expect(driver.alerts()[0]?.evidence[0]).toMatchObject({
+      ...{ type: 'contract-event', abi: 'tocsin', signature: 'erc20-transfer(address,address,int256)' },
+      arguments: [
+        { name: 'from', value: eve },
+        { name: 'to', value: other },
+        { name: 'value', value: '2501' },
+      ],
+    })
+    expectProven(driver.alerts(), included)
+    const calls = (of: object) => {
+      const calling = driverWith(of)
+      const own = {
+        type: 'transfer' as const,
+        traceAddress: [],
+        caller: eve,
+        address: usdc.address,
+        value: 0n,
+        rest: 0,
+      }
+      const theirs = contractCall({ caller: eve, to: vault }, 'transfer', ['uint256 shares', '9'])
+      calling.block(1, transaction({ name: 'calls', from: eve, calls: [{ ...own, to: other, amount: 9n }, theirs] }))
+      return found(calling)
+    }
+    expect(calls({ call: 'tocsin.transfer', where: 'amount == 9' })).toEqual([
+      [usdc.address, `${hashOf('calls')}/call-0`],
+    ])
+    expect(calls({ call: 'transfer', where: 'shares == 9' })).toEqual([[vault, `${hashOf('calls')}/call-1`]])
   })
 
   test('behavior: a reverted block takes its alert back, counts and absences too; included again it is the same', () => {

@@ -12,13 +12,14 @@ import {
 } from '../detector.ts'
 import { displayAddress, displayName, displayTime } from '../display.ts'
 import { argumentsOf, contractRecordsOf, isContractRecord, type ContractRecord } from '../features/contract-record.ts'
+import type { PricedTransaction } from '../features/priced-transaction.ts'
 import { trailingFindings, windowBounds } from '../features/trailing-window.ts'
 import { occurrenceOf } from '../features/transfer.ts'
 import type { ParameterProblem } from '../parameters.ts'
 import { textKey, valueCodec } from '../value-codec.ts'
 import { holds, pathsOf } from './condition.ts'
 import { nameOf, RuleEvaluationError, valueAt } from './record-value.ts'
-import { contradictionsIn, ruleParameters, type RuleParameters } from './rule-parameters.ts'
+import { contradictionsIn, decodedTypeOf, isTopic, ruleParameters, type RuleParameters } from './rule-parameters.ts'
 
 /** What a rule says, as its file and its alerts have it. */
 export type RuleDefinition = Readonly<Record<string, unknown>>
@@ -40,7 +41,7 @@ export function userRule(name: string, definition: RuleDefinition): Detector {
     findings: (streams, rule) => findingsOf(name, rule, streams),
     judge,
     leftOut: (transaction, { key }, rule) =>
-      contractRecordsOf(transaction).filter((record) => isMatch(rule, record) && keyOf(record, rule) === key),
+      recordsAsked(rule, transaction).filter((record) => isMatch(rule, record) && keyOf(record, rule) === key),
     contradictions,
   })
   return {
@@ -67,6 +68,14 @@ function summaryOf({ title, event, call, where, keyBy, within, count, sum, over,
   return `${much}${by} within ${said(within)}.`
 }
 
+/** Records of the types that the rule may be about. */
+function recordsAsked({ event, call }: RuleParameters, transaction: Pick<PricedTransaction, 'transaction'>) {
+  const asked = event ?? call ?? ''
+  const abiType = event === null ? 'contract-call' : isTopic(event) ? 'log' : 'contract-event'
+  const wanted = decodedTypeOf(asked) ?? abiType
+  return contractRecordsOf(transaction, (type) => type === wanted)
+}
+
 /** @throws {RuleEvaluationError} the record has not what the rule asks. */
 const isMatch = (rule: RuleParameters, record: ContractRecord): boolean =>
   isAbout(rule, record) && (rule.where === null || holds(rule.where.is, (path) => valueAt(record, path)) === true)
@@ -80,14 +89,15 @@ function keyOf(record: ContractRecord, { keyBy }: RuleParameters): string | null
 function isAbout({ event, call, contract }: RuleParameters, record: ContractRecord): boolean {
   if (contract !== null && !contract.includes(record.address)) return false
   if (record.type === 'raw-log') return event !== null && record.topics[0] === event
-  const asked = record.type === 'contract-event' ? event : call
+  const target = record.type === 'contract-event' ? event : call
+  const asked = target && (decodedTypeOf(target) ?? target)
   return asked !== null && (asked === record.signature || record.signature.startsWith(`${asked}(`))
 }
 
 function findingsOf(id: string, rule: RuleParameters, { transactions, tally }: DetectorStreams): DataStream<Finding> {
   const keyed = (record: ContractRecord): string => keyOf(record, rule) ?? '' // without a key it is none of the matches
   const matches = transactions.flatMap((transaction) =>
-    contractRecordsOf(transaction).filter((record) => {
+    recordsAsked(rule, transaction).filter((record) => {
       if (!isMatch(rule, record)) return false
       const hasKey = keyOf(record, rule) !== null
       if (!hasKey) tally.suppressed(id, 'no-key')
@@ -278,7 +288,7 @@ function contradictions({ key, references }: Finding, rule: RuleParameters, reco
   if (rule.absentFor === null || last === undefined) return []
   let isLater = false
   for (const transaction of recording.between(last.timestamp, last.timestamp + rule.absentFor))
-    for (const record of contractRecordsOf({ transaction })) {
+    for (const record of recordsAsked(rule, { transaction })) {
       if (isLater && isMatch(rule, record) && keyOf(record, rule) === key)
         return [`Another came, in ${record.transactionHash}.`]
       isLater ||= record.transactionHash === last.transactionHash && record.ordinal === last.ordinal
