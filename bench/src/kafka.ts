@@ -211,13 +211,14 @@ On a Kafka broker, under exactly-once:
   pipeline    \`tocsin detect\` with all detectors, over blocks ten times a second: from when a block was due to when the
               alerts that it makes fire can be read, committed
   idle        a job of two stages without input
-  idle-pipeline  \`tocsin ingest\`, \`detect\` and \`serve\` with PostgreSQL, at a node with a block every 12 s
+  idle-pipeline  \`tocsin ingest\`, \`detect\` and \`serve\` with PostgreSQL, at a quiet node
 
   --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
   --rates LIST       events a second (default 100,1000,10000)
   --stages LIST      of latency (default 1,2)
   --seconds N        of each measure (default 10; to see little use of a core take more)
   --commit-interval MS  of latency (default 25)
+  --block-every S    of idle-pipeline (default 0: the node has no new one)
   --lines N          of throughput (default 300000)
   --passes N         of throughput, of each guarantee (default 3)
   --only MEASURE     one of these
@@ -238,6 +239,7 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
       stages: { type: 'string', default: '1,2' },
       seconds: { type: 'string', default: '10' },
       'commit-interval': { type: 'string', default: '25' },
+      'block-every': { type: 'string', default: '0' },
       lines: { type: 'string', default: '300000' },
       passes: { type: 'string', default: '3' },
       only: { type: 'string' },
@@ -257,8 +259,10 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
     Number(values.passes),
   ]
   const { only } = values
+  const blockEvery = Number(values['block-every'])
   if (
     !stages.every((value) => value === 1 || value === 2) ||
+    !(Number.isInteger(blockEvery) && blockEvery >= 0) ||
     ![...rates, seconds, commitIntervalMs, lines, passes].every((value) => Number.isInteger(value) && value > 0) ||
     !(only === undefined || measures.includes(only))
   )
@@ -276,7 +280,7 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
   }
   try {
     if (is('idle')) yield told(await idle(cluster, folder, seconds))
-    if (is('idle-pipeline')) yield told(await idlePipeline(cluster, folder, seconds))
+    if (is('idle-pipeline')) yield told(await idlePipeline(cluster, folder, seconds, blockEvery))
     if (is('pipeline'))
       for (const perSecond of rates) yield told(await pipeline(cluster, folder, { perSecond, seconds }))
     if (is('latency')) {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { readEnvironment } from '@tocsin/service-kit'
@@ -8,17 +9,16 @@ import type { Cluster } from './cluster.ts'
 import { childrenOf, load, watchShare } from './cpu-share.ts'
 
 const readyMs = 60_000
-/** What a start has left to do. */
-const settleMs = 10_000
-const secondsABlock = 12
+/** What a start has left to do, with the garbage that it made. */
+const settleMs = 20_000
 /** More than come while it is measured. */
 const blocks = 5_000
 
 /**
- * The three processes with their default settings, at a node of recorded mainnet blocks that has a new one every 12 s, and
+ * The three processes with their default settings, at a node of recorded mainnet blocks that has a new one every `secondsABlock`, or none if that is 0, and
  * PostgreSQL, which `tocsin serve` has begun: the share of a core that each takes.
  */
-export async function idlePipeline(cluster: Cluster, folder: string, seconds: number) {
+export async function idlePipeline(cluster: Cluster, folder: string, seconds: number, secondsABlock: number) {
   const prefix = `idle-pipeline-${Date.now()}`
   const shared = readEnvironment()['TOCSIN_SHARED'] ?? '../shared'
   const node = await startStubNode(shared, blocks, secondsABlock * 1000)
@@ -40,8 +40,9 @@ export async function idlePipeline(cluster: Cluster, folder: string, seconds: nu
     const serve = await start(['serve', '--port', '0'], /serving/)
     await setTimeout(settleMs)
     const shares = [ingest, detect, serve].map(watchShare)
+    const [postmaster = ''] = (await readFile(join(folder, prefix, 'postgres/postmaster.pid'), 'utf8')).split('\n')
     // It ends one process and begins another now and then: those that run throughout count.
-    const postgres = childrenOf(serve ?? 0).flatMap((pid) => [pid, ...childrenOf(pid)])
+    const postgres = [Number(postmaster), ...childrenOf(Number(postmaster))]
     const postgresShares = postgres.map(watchShare)
     const brokerShare = watchShare(cluster.pid)
     await setTimeout(1000 * seconds)
