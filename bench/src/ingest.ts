@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { readEnvironment } from '@tocsin/service-kit'
+import { createProgressBar, readEnvironment } from '@tocsin/service-kit'
+import { perThousand, quarters, watchUsage } from './ingest/client-usage.ts'
 import type { IngestRun } from './ingest/ingest-process.ts'
 import { findPeers, type InstalledPeer } from './ingest/peers.ts'
 import { startStubNode, type StubNode } from './ingest/stub-node.ts'
@@ -18,8 +19,8 @@ const help = `Usage: npm run bench -- ingest [options]
 Recorded mainnet blocks, served by a local node over and over again as one chain, into the log: ours with all hashes
 and roots verified, and beside it in the same run ethereum-etl and @subsquid/evm-processor on the same node.
 
-  --blocks N         of ours (default 5000)
-  --peer-blocks N    of each peer (default 500): what counts is the rate
+  --blocks N         of each client (default 5000)
+  --peer-blocks N    of each peer, where that is to be another number
   --passes N         of each, in turn (default 1)
   --verify LIST      on, off or on,off: whether hashes and roots are recomputed (default on)
   --log LIST         embedded, kafka or embedded,kafka (default embedded)
@@ -28,8 +29,9 @@ and roots verified, and beside it in the same run ethereum-etl and @subsquid/evm
   --install-peers    installs those that are missing there, from PyPI and npm
   --help             this text
 
-One JSON line a measure on stdout, and one for people on stderr. A core's rate is blocks by CPU seconds of the client
-alone, user and system of all its threads.
+One JSON line a measure on stdout, and one for people on stderr, where a bar shows how many blocks the node has served.
+A core's rate is blocks by CPU seconds of the client alone, user and system of all its threads. On Linux CPU and memory are
+told for each 1,000 blocks too, and the mean of what is held over the first and the last quarter.
 `
 
 const entryOf = (name: string): readonly string[] => [
@@ -47,65 +49,63 @@ interface Took {
   readonly peakRssMiB: number
 }
 
-/** Every 1,000 blocks, since the start. */
-type Stage = Pick<Took, 'blocks' | 'seconds' | 'cpuSeconds'> & { readonly rssMiB: number }
-
-/** Reads a client's lines until it ends. @throws with its code where it fails. */
-async function outcomeOf(
-  child: ChildProcess,
-  name: string,
-  lastLine: () => string = () => '',
-): Promise<{ took: Took; stages: readonly Stage[] }> {
+/** Waits for a client, with a bar of the blocks that the node has served it. @throws with its code where it fails. */
+async function answerOf(client: string, child: ChildProcess, node: StubNode, blocks: number) {
   const lines: string[] = []
-  const { stdout } = child
-  if (stdout === null) throw new Error('assertion: its output is a pipe')
+  const { stdout, stderr } = child
+  if (stdout === null || child.pid === undefined) throw new Error(`${client} did not start.`)
   createInterface({ input: stdout }).on('line', (line) => lines.push(line))
+  let said = ''
+  stderr?.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString('utf8')}`.slice(-2_000)))
+  const bar = createProgressBar({
+    ...{ stream: process.stderr, now: () => performance.now() },
+    ...{ label: client, unit: 'blocks' },
+  })
+  const served = async () => (await node.served()).blocks
+  const usage = watchUsage(child.pid, served, (done) => bar.update({ done, total: blocks }))
   const [code] = (await once(child, 'close')) as [number | null]
-  const told = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Took | Stage)
-  const took = told.find((one): one is Took => 'peakRssMiB' in one)
-  if (code !== 0 || took === undefined) throw new Error(`${name} ended with code ${code}: ${lastLine().slice(0, 300)}`)
-  return { took, stages: told.filter((one): one is Stage => 'rssMiB' in one) }
-}
-
-function answerOf(took: Took, bytes: number) {
-  const { blocks, events, seconds, cpuSeconds } = took
+  const samples = await usage()
+  bar.end()
+  const took = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Took)[0]
+  if (code !== 0 || took === undefined)
+    throw new Error(`${client} ended with code ${code}: ${said.trimEnd().split('\n').at(-1)?.slice(0, 300) ?? ''}`)
+  if (took.blocks < blocks) throw new Error(`${client} wrote ${took.blocks} of ${blocks} blocks.`)
+  const { seconds, cpuSeconds, events } = took
+  const { bytes } = await node.served()
   return {
     ...took,
     megabytes: rounded(bytes / 1e6),
-    blocksPerSecond: rounded(blocks / seconds),
+    blocksPerSecond: rounded(took.blocks / seconds),
     eventsPerSecond: Math.round(events / seconds),
     megabytesPerSecond: rounded(bytes / 1e6 / seconds),
-    blocksPerCpuSecond: rounded(blocks / cpuSeconds),
-    cpuSecondsPerThousandBlocks: rounded((1_000 * cpuSeconds) / blocks),
+    blocksPerCpuSecond: rounded(took.blocks / cpuSeconds),
+    cpuSecondsPerThousandBlocks: rounded((1_000 * cpuSeconds) / took.blocks),
+    meanRssMiBOfQuarters: quarters(samples),
+    thousands: perThousand(samples),
   }
 }
 
 async function ours(node: StubNode, run: Omit<IngestRun, 'url'>) {
-  await node.served()
+  await node.begin()
   const argument = JSON.stringify({ ...run, url: node.url } satisfies IngestRun)
   const words = [...entryOf('ingest-process'), argument]
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const { took, stages } = await outcomeOf(child, 'tocsin')
   const log = 'folder' in run.log ? 'embedded' : 'kafka'
-  const memory = stages.map(({ blocks, rssMiB }) => ({ blocks, rssMiB }))
   const client = run.verify === 'on' ? 'tocsin' : 'tocsin without recomputed hashes'
-  return { client, log, ...answerOf(took, await node.served()), memory }
+  return { client, log, ...(await answerOf(client, child, node, run.blocks)) }
 }
 
 async function peers(node: StubNode, peer: InstalledPeer, blocks: number, folder: string) {
-  await node.served()
+  await node.begin()
   const [program, ...args] = peer.command(peer.folder)
   const words = [...args, node.url, `${blocks}`, join(folder, 'peer.ndjson'), `${node.sizes.length}`]
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], cwd: peer.folder })
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString('utf8')}`.slice(-2_000)))
-  const { took } = await outcomeOf(child, peer.name, () =>
-    said.trimEnd().slice(said.lastIndexOf('\n', said.length - 2) + 1),
-  )
-  if (took.blocks !== blocks) throw new Error(`${peer.name} wrote ${took.blocks} of ${blocks} blocks.`)
   const { name, installed, licence, differs } = peer
-  return { client: name, installed, licence, differs, ...answerOf(took, await node.served()) }
+  return { client: name, installed, licence, differs, ...(await answerOf(name, child, node, blocks)) }
 }
+
+/** So many blocks the node has beyond those that are asked for: subsquid takes a block as final under another. */
+const confirmations = 1
 
 /** `npm run bench -- ingest [--install-peers]`. */
 export async function* ingest(args: readonly string[]): AsyncGenerator {
@@ -113,7 +113,7 @@ export async function* ingest(args: readonly string[]): AsyncGenerator {
     args: [...args],
     options: {
       blocks: { type: 'string', default: '5000' },
-      'peer-blocks': { type: 'string', default: '500' },
+      'peer-blocks': { type: 'string' },
       passes: { type: 'string', default: '1' },
       verify: { type: 'string', default: 'on' },
       log: { type: 'string', default: 'embedded' },
@@ -127,7 +127,8 @@ export async function* ingest(args: readonly string[]): AsyncGenerator {
     process.stdout.write(help)
     return
   }
-  const [blocks, peerBlocks, passes] = [Number(values.blocks), Number(values['peer-blocks']), Number(values.passes)]
+  const [blocks, passes] = [Number(values.blocks), Number(values.passes)]
+  const peerBlocks = Number(values['peer-blocks'] ?? blocks)
   const logs = values.log.split(',')
   const verify = values.verify.split(',').filter((one) => one === 'on' || one === 'off')
   const isWhole = [blocks, peerBlocks, passes].every((value) => Number.isInteger(value) && value > 0)
@@ -140,7 +141,10 @@ export async function* ingest(args: readonly string[]): AsyncGenerator {
     else say(`${peer.name}: ${peer.installed}`)
   }
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-ingest-'))
-  const node = await startStubNode(readEnvironment()['TOCSIN_SHARED'] ?? '../shared', Math.max(blocks, peerBlocks))
+  const node = await startStubNode(
+    readEnvironment()['TOCSIN_SHARED'] ?? '../shared',
+    Math.max(blocks, peerBlocks) + confirmations,
+  )
   const cluster = logs.includes('kafka') ? await openCluster(values.kafka) : null
   const rates = new Map<string, number[]>()
   const told = <Answer extends { client: string; log?: string; blocksPerCpuSecond: number; blocksPerSecond: number }>(

@@ -14,7 +14,7 @@ export interface IngestRun {
   readonly log: { readonly folder: string } | { readonly brokers: readonly string[] }
 }
 
-/** Ingests from the node until its head is in the log, and tells every 1,000 blocks, and at the end, what it took. */
+/** Ingests from the node until its head is in the log, and tells at the end what it took. */
 const run = JSON.parse(process.argv[2] ?? '') as IngestRun
 const log =
   'folder' in run.log
@@ -39,30 +39,18 @@ const sample = async (name: string): Promise<number> => {
   const line = (await metrics.exposition()).split('\n').find((one) => one.startsWith(`${name}{`))
   return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ')))
 }
-const tell = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`)
-let told = 0
-for (let blocks = 0; blocks < run.blocks;) {
+while ((await sample('tocsin_ingestor_blocks_total')) < run.blocks) {
   if (failure !== undefined) throw failure
   await setTimeout(50)
-  blocks = await sample('tocsin_ingestor_blocks_total')
-  if (blocks < told + 1_000) continue
-  told = blocks - (blocks % 1_000)
-  const { user, system } = process.cpuUsage(before)
-  const rssMiB = Math.round(process.memoryUsage.rss() / 2 ** 20)
-  tell({
-    blocks,
-    seconds: rounded((performance.now() - began) / 1000),
-    cpuSeconds: rounded((user + system) / 1e6),
-    rssMiB,
-  })
 }
 const { user, system } = process.cpuUsage(before)
 const seconds = (performance.now() - began) / 1000
 const [blocks, events] = [await sample('tocsin_ingestor_blocks_total'), await sample('tocsin_ingestor_events_total')]
-tell({
-  ...{ end: true, blocks, events, seconds: rounded(seconds), cpuSeconds: rounded((user + system) / 1e6) },
+const took = {
+  ...{ blocks, events, seconds: rounded(seconds), cpuSeconds: rounded((user + system) / 1e6) },
   peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
-})
+}
+process.stdout.write(`${JSON.stringify(took)}\n`)
 ending.abort()
 await running.done.catch(() => {})
 await log.close()

@@ -5,7 +5,8 @@ import { recordedBlocks } from './recorded-blocks.ts'
 
 /**
  * A node of recorded blocks, over HTTP, in a process of its own: what it costs is not the client's. Says its URL and what
- * its chain holds in one line, and at `bench_served` the bytes of its answers since it was asked last.
+ * its chain holds in one line, and at `bench_served` the bytes of its answers, and how many blocks it has given whole, since
+ * `bench_begin`.
  */
 const [shared = '', count = '5000', everyMs = '0'] = process.argv.slice(2)
 const chain = loopedBlocks(recordedBlocks(shared), Number(count))
@@ -15,7 +16,8 @@ const headNow = () =>
   everyMs === '0'
     ? chain.count - 1
     : Math.min(chain.count - 1, Math.floor((performance.now() - began) / Number(everyMs)))
-let served = 0
+let bytes = 0
+let blocks = 0
 /**
  * By recorded block: the number as which it was asked for last. Transactions come again in each round, and whoever asks
  * for a receipt by the hash means the round at hand.
@@ -40,6 +42,11 @@ function receiptOf(hash: string): string | undefined {
   return index === undefined ? undefined : chain.receipt(hash, asked.get(index) ?? index)
 }
 
+function blockOf(number: number, isWhole: boolean): string {
+  if (isWhole) blocks = Math.max(blocks, number + 1)
+  return chain.block(number, isWhole)
+}
+
 /** The result as JSON text; undefined: there is no such method. */
 function resultOf({ method, params = [] }: Asked): string | undefined {
   switch (method) {
@@ -55,11 +62,11 @@ function resultOf({ method, params = [] }: Asked): string | undefined {
       const number = numberOf(params[0])
       if (number === null) return 'null'
       asked.set(number % chain.sizes.length, number)
-      return chain.block(number, params[1] === true)
+      return blockOf(number, params[1] === true)
     }
     case 'eth_getBlockByHash': {
       const number = chain.numberOf(String(params[0]))
-      return number === undefined ? 'null' : chain.block(number, params[1] === true)
+      return number === undefined ? 'null' : blockOf(number, params[1] === true)
     }
     case 'eth_getBlockReceipts': {
       const number = chain.numberOf(String(params[0])) ?? numberOf(params[0])
@@ -72,11 +79,12 @@ function resultOf({ method, params = [] }: Asked): string | undefined {
       const isDecimals = (call?.data ?? call?.input)?.startsWith('0x313ce567') === true
       return isDecimals ? `"0x${'12'.padStart(64, '0')}"` : '"0x"'
     }
-    case 'bench_served': {
-      const bytes = served
-      served = 0
-      return String(bytes)
-    }
+    case 'bench_begin':
+      bytes = 0
+      blocks = 0
+      return 'null'
+    case 'bench_served':
+      return JSON.stringify({ bytes, blocks })
     default:
       return undefined
   }
@@ -97,7 +105,7 @@ const server = createServer((request, response) => {
     const requests = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Asked | readonly Asked[]
     const text = Array.isArray(requests) ? `[${requests.map(answer).join(',')}]` : answer(requests as Asked)
     const body = Buffer.from(text)
-    served += body.length
+    bytes += body.length
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
   })
 })

@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url'
 export interface StubNode {
   readonly url: string
   readonly sizes: readonly { readonly transactions: number; readonly logs: number }[]
-  /** The bytes of its answers since this was asked last. */
-  served(): Promise<number>
+  /** Begins to count anew. */
+  begin(): Promise<void>
+  /** The bytes of its answers since then, and how many blocks it has given whole. */
+  served(): Promise<{ readonly bytes: number; readonly blocks: number }>
   close(): Promise<void>
 }
 
@@ -24,14 +26,17 @@ export async function startStubNode(shared: string, blocks: number, everyMs = 0)
     once(child, 'exit').then(() => Promise.reject(new Error('The node of recorded blocks ended.'))),
   ])) as [string]
   const { url, sizes } = JSON.parse(line) as Pick<StubNode, 'url' | 'sizes'>
+  const ask = async (method: string): Promise<unknown> => {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [] })
+    return ((await (await fetch(url, { method: 'POST', body })).json()) as { readonly result: unknown }).result
+  }
   return {
     url,
     sizes,
-    async served() {
-      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'bench_served', params: [] })
-      const answer = (await (await fetch(url, { method: 'POST', body })).json()) as { readonly result: number }
-      return answer.result
+    async begin() {
+      await ask('bench_begin')
     },
+    served: async () => (await ask('bench_served')) as Awaited<ReturnType<StubNode['served']>>, // of our own process
     async close() {
       child.kill('SIGTERM')
       if (child.exitCode === null) await once(child, 'exit')

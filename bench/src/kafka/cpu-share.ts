@@ -1,15 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { rounded } from '../measure.ts'
-
-/** User and system, of all threads; Linux counts in hundredths. Source: proc(5). */
-function cpuSecondsOf(pid: number | null | undefined): number | null {
-  if (pid === null || pid === undefined || process.platform !== 'linux') return null
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
+import { cpuSecondsOf } from '../process-usage.ts'
 
 /** Begins a span over a process; the answer is its share of one core. */
 export function watchShare(pid: number | null | undefined): () => number | null {
