@@ -62,7 +62,7 @@ async function answerOf(client: string, child: ChildProcess, node: StubNode, blo
     ...{ label: client, unit: 'blocks' },
   })
   const served = async () => (await node.served()).blocks
-  const usage = watchUsage(child.pid, served, (done) => bar.update({ done, total: blocks }))
+  const usage = watchUsage(child.pid, served, (done) => bar.update({ done: Math.min(done, blocks), total: blocks }))
   const [code] = (await once(child, 'close')) as [number | null]
   const samples = await usage()
   bar.end()
