@@ -2,7 +2,7 @@ import type { Codec } from '../codec.ts'
 import type { JoinContext, JoinFunction } from '../join-function.ts'
 import { byteStringsOf } from '../state/key-encoding.ts'
 import { JoinTable } from '../state/join-table.ts'
-import type { Waiting } from '../state/waiting-elements.ts'
+import type { WaitingElements } from '../state/waiting-elements.ts'
 import { minTimestamp, requireTimestamp, type DurationMs, type Timestamp } from '../time.ts'
 import type { KeySelector } from './keyed-process.ts'
 import type { CreateOperator, Receiver } from './operator.ts'
@@ -58,20 +58,22 @@ export const intervalJoinOperator =
       output: (tag, value) => context.side(tag.id).emit(value, pair.timestamp),
     }
     // A loop for each side rather than a function that each pair is handed to: an element may meet dozens.
-    const meetRights = (own: Left, others: readonly Waiting<Right>[], first: number, to: Timestamp): void => {
-      for (let index = first; index < others.length; index += 1) {
-        const other = others[index]
-        if (other === undefined || other.time > to) return
-        pair.rightTimestamp = other.time
-        join(own, other.value, pair)
+    const meetRights = (own: Left, others: WaitingElements<Right>, first: number, to: Timestamp): void => {
+      const { times, values } = others
+      for (let index = first; index < times.length; index += 1) {
+        const time = times[index]
+        if (time === undefined || time > to) return
+        pair.rightTimestamp = time
+        join(own, values[index] as Right, pair) // columns of one length
       }
     }
-    const meetLefts = (own: Right, others: readonly Waiting<Left>[], first: number, to: Timestamp): void => {
-      for (let index = first; index < others.length; index += 1) {
-        const other = others[index]
-        if (other === undefined || other.time > to) return
-        pair.leftTimestamp = other.time
-        join(other.value, own, pair)
+    const meetLefts = (own: Right, others: WaitingElements<Left>, first: number, to: Timestamp): void => {
+      const { times, values } = others
+      for (let index = first; index < times.length; index += 1) {
+        const time = times[index]
+        if (time === undefined || time > to) return
+        pair.leftTimestamp = time
+        join(values[index] as Left, own, pair) // columns of one length
       }
     }
 
@@ -86,7 +88,7 @@ export const intervalJoinOperator =
       readonly to: DurationMs
       readonly lateTag: string | null
       /** Those of the partners that stand from index `first` on up to the time `to`. */
-      readonly meet: (own: Own, partners: readonly Waiting<Other>[], first: number, to: Timestamp) => void
+      readonly meet: (own: Own, partners: WaitingElements<Other>, first: number, to: Timestamp) => void
     }): Receiver => ({
       process(value, timestamp) {
         const undoPosition = undo.position
@@ -107,7 +109,7 @@ export const intervalJoinOperator =
           pair.rightTimestamp = timestamp
           // Partners that are past may still be there: they leave many at once.
           const first = others.indexFrom(Math.max(timestamp + at.from, watermark - at.rest + 1))
-          at.meet(element, others.list, first, timestamp + at.to)
+          at.meet(element, others, first, timestamp + at.to)
         } catch (error) {
           context.fail(error, undoPosition, outputPosition)
         }

@@ -180,7 +180,7 @@ class Bench {
   look(key: string): Looked {
     const elements = this.#table.beside(this.#others(key))
     const isThatInMemory = elements === this.#table.of(key)
-    const found = elements?.list.slice(elements.indexFrom(-Infinity)).map(({ time, value }) => [time, value]) ?? []
+    const found = [...(elements ?? [])].map(({ time, value }) => [time, value])
     return {
       found: { elements: found, keys: this.#table.size, isThatInMemory },
       expected: { elements: inOrder(this.#now, key), keys: keysOf(this.#now).length, isThatInMemory: true },

@@ -145,7 +145,7 @@ export class JoinTable<T> implements CheckpointedTable {
     const arrival = this.#nextArrival++
     this.#undo.record(this, row, arrival, time)
     const before = row.size
-    row.add({ time, arrival, value })
+    row.add(time, arrival, value)
     this.#resized(row, before)
     const expiry = this.#expiryOf(time)
     if (row.expiry === expiry) return row
@@ -170,10 +170,10 @@ export class JoinTable<T> implements CheckpointedTable {
     const before = row.size
     const left = row.takeUpTo(due.time - this.#rest)
     const max = this.#undo.hasEpochs ? elementsAChange : Infinity
-    for (let at = 0; at < left.length; at += max) {
+    for (const part of left.inParts(max)) {
       // Each has a name of its own: in an epoch a key may be looked at for the same time again.
       this.#departures += 1
-      this.#undo.record(this, row, `${this.#departures}`, left.slice(at, at + max))
+      this.#undo.record(this, row, `${this.#departures}`, part)
     }
     this.#resized(row, before)
     return true
@@ -306,7 +306,7 @@ export class JoinTable<T> implements CheckpointedTable {
     if (bytes === null) throw new Error('assertion: a change of a join table has bytes')
     if (bytes.length === integerBytes) return integerKey.decode(bytes)
     const page = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const left: Waiting<T>[] = []
+    const left = new WaitingElements<T>()
     for (let at = 0; at < page.length;) {
       const [time, arrival] = [at, at + integerBytes].map((from) =>
         integerKey.decode(page.subarray(from, from + integerBytes)),
@@ -314,7 +314,7 @@ export class JoinTable<T> implements CheckpointedTable {
       const valueAt = at + 2 * integerBytes + 4
       at = valueAt + page.readUInt32BE(valueAt - 4)
       const [value] = decodeVersioned(this.#codec, page.subarray(valueAt, at), this.name)
-      left.push({ time: time as number, arrival: arrival as number, value: value as T }) // as written above
+      left.add(time as number, arrival as number, value as T) // as written above
     }
     return left
   }
@@ -342,7 +342,7 @@ export class JoinTable<T> implements CheckpointedTable {
     row.isDropped = true
     this.#rows.delete(row.key)
   }
-  #noteLeft(row: Row<T>, elements: readonly Waiting<T>[]): void {
+  #noteLeft(row: Row<T>, elements: WaitingElements<T>): void {
     let left = this.#left.get(row)
     if (left === undefined) this.#left.set(row, (left = new WaitingElements()))
     for (const element of elements) if (element.arrival < this.#dueArrival) left.insert(element)
@@ -453,7 +453,7 @@ export class JoinTable<T> implements CheckpointedTable {
       from: elements[0]?.time ?? Infinity,
       firsts: firsts.map((first) => integerSubKeys.fromBytes(first)),
     })
-    for (const element of elements) row.add(element)
+    for (const { time, arrival, value } of elements) row.add(time, arrival, value)
     this.#rows.set(key, row)
     this.#elements += row.size
     this.#cold -= 1
@@ -479,7 +479,7 @@ export class JoinTable<T> implements CheckpointedTable {
 const integerBytes = 8
 
 /** Of what is recorded: elements that left, or the time of one that came. */
-const isLeft = <T>(previous: unknown): previous is readonly Waiting<T>[] => typeof previous === 'object'
+const isLeft = <T>(previous: unknown): previous is WaitingElements<T> => typeof previous === 'object'
 
 const noBytes = new Uint8Array()
 const cellOf = (key: ByteString, start: Timestamp | null, value: Uint8Array | null): EncodedCell => ({
@@ -510,10 +510,11 @@ class RowThen<T> {
   }
 
   get first(): Waiting<T> | undefined {
-    const { list } = this.#row
-    let index = this.#row.indexFrom(this.#leftUpTo + 1)
-    while (list[index] !== undefined && !this.#hadCome(list[index])) index += 1
-    return this.#left?.first ?? list[index]
+    const row = this.#row
+    let index = row.indexFrom(this.#leftUpTo + 1)
+    let element = row.at(index)
+    while (element !== undefined && !this.#hadCome(element)) element = row.at((index += 1))
+    return this.#left?.first ?? element
   }
   /** Of those in `[from, to)` the first, as many times as a page holds, those of a time together. */
   page(from: Timestamp, to: Timestamp): PagePart<T> {
@@ -534,16 +535,15 @@ class RowThen<T> {
       if (this.#hadCome(element)) yield element
     }
   }
-  #hadCome(element: Waiting<T> | undefined): boolean {
-    return element !== undefined && element.arrival < this.#arrival
+  #hadCome(element: Waiting<T>): boolean {
+    return element.arrival < this.#arrival
   }
 }
 
 /** In `[from, to)`. */
 function* between<T>(elements: WaitingElements<T>, from: Timestamp, to: Timestamp): Generator<Waiting<T>> {
-  const { list } = elements
   for (let index = elements.indexFrom(from); ; index += 1) {
-    const element = list[index]
+    const element = elements.at(index)
     if (element === undefined || element.time >= to) return
     yield element
   }
