@@ -19,6 +19,15 @@ const parameters = {
   'running-total': { over: '1000', coolDown: '1 min' },
 }
 
+/** Of each kind one: a user's rules are detectors like the others. They speak seldom, since an alert is what a revert costs. */
+const ofUsdc = { event: 'tocsin.erc20-transfer', contract: usdc.address }
+const rules = [
+  { ...ofUsdc, name: 'each', where: 'value > 100_000e6', keyBy: 'to' },
+  { ...ofUsdc, name: 'count', within: '1 min', count: 6 },
+  { ...ofUsdc, name: 'sum', within: '1 min', sum: 'value', over: '500_000e6' },
+  { ...ofUsdc, name: 'absence', absentFor: '60 s' },
+]
+
 /**
  * Recorded mainnet blocks as one chain of more than 64, a slot apart: single ones of many years, then 51 consecutive
  * ones. Of each the first transactions that move a token with a price.
@@ -46,7 +55,7 @@ export function runDetectorReorgStorm(options: ReorgStormOptions): ReorgStormRep
     })),
   )
   const newChain = (): StormedChain => {
-    const driver = detectorDriver([], parameters)
+    const driver = detectorDriver([], parameters, { rules })
     driver.price(tick(usdc, '1'), tick('native', '2000'))
     driver.pricesUntil()
     let sequence = 0
@@ -77,6 +86,7 @@ export function runDetectorReorgStorm(options: ReorgStormOptions): ReorgStormRep
       },
     }
   }
-  const sinks = configureDetectors([], parameters).map(({ id }) => `${id}-sink`)
+  const names = [...configureDetectors([], parameters).map(({ id }) => id), ...rules.map(({ name }) => name)]
+  const sinks = names.map((name) => `${name}-sink`)
   return verifyReorgStorm({ heights: blocks.length, sinks, newChain }, options)
 }
