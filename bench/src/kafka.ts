@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openKafkaLog, type EventLog } from '@tocsin/event-log'
 import { openKafkaLogOver, type DeliveryGuarantee } from '@tocsin/event-log/testing'
+import { measureTakeover } from '@tocsin/test/takeover'
 import { generateLines } from './generate.ts'
 import { bytesOf, textOf } from './jobs/bench-job.ts'
 import { topicsOf, type CountingJob, type TimedEvent } from './kafka/counting-job.ts'
@@ -22,6 +23,8 @@ import { StreamCoreBench } from './stream-core.ts'
 
 const tickMs = 5
 const wallets = 1_000
+/** Events a second, while processes come and go. */
+const takeoverRate = 2_000
 
 class JobProcess {
   readonly child: ChildProcess
@@ -211,7 +214,10 @@ On a Kafka broker, under exactly-once:
   pipeline    \`tocsin detect\` with all detectors, over blocks ten times a second: from when a block was due to when the
               alerts that it makes fire can be read, committed
   idle        a job of two stages without input
-  idle-pipeline  \`tocsin ingest\`, \`detect\` and \`serve\` with PostgreSQL, at a quiet node
+  idle-pipeline  \`tocsin ingest\`, \`detect\` and \`serve\` with PostgreSQL, at a quiet node of the recorded blocks that
+              TOCSIN_SHARED names. Only if asked for
+  takeover    a job of two processes with a standby each, a million keys, 2,000 events a second: how long nothing comes out
+              after SIGTERM and after kill -9, at session timeouts of 2 and 6 s. Only if asked for: it takes minutes
 
   --kafka BOOTSTRAP  the cluster (default: a broker of our own, by Java and Maven)
   --rates LIST       events a second (default 100,1000,10000)
@@ -221,13 +227,14 @@ On a Kafka broker, under exactly-once:
   --block-every S    of idle-pipeline (default 0: the node has no new one)
   --lines N          of throughput (default 300000)
   --passes N         of throughput, of each guarantee (default 3)
+  --keys N           of takeover (default 1000000)
   --only MEASURE     one of these
   --help             this text
 
 One JSON line a measure on stdout, with the machine's load beside it, and one for people on stderr.
 `
 
-const measures = ['latency', 'pipeline', 'throughput', 'idle', 'idle-pipeline']
+const measures = ['latency', 'pipeline', 'throughput', 'idle', 'idle-pipeline', 'takeover']
 
 /** `npm run bench -- kafka [--kafka BOOTSTRAP] [--only MEASURE]`. */
 export async function* kafka(args: readonly string[]): AsyncGenerator {
@@ -242,6 +249,7 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
       'block-every': { type: 'string', default: '0' },
       lines: { type: 'string', default: '300000' },
       passes: { type: 'string', default: '3' },
+      keys: { type: 'string', default: '1000000' },
       only: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -252,18 +260,21 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
   }
   const rates = values.rates.split(',').map(Number)
   const stages = values.stages.split(',').map(Number)
-  const [seconds, commitIntervalMs, lines, passes] = [
+  const [seconds, commitIntervalMs, lines, passes, keys] = [
     Number(values.seconds),
     Number(values['commit-interval']),
     Number(values.lines),
     Number(values.passes),
+    Number(values.keys),
   ]
   const { only } = values
   const blockEvery = Number(values['block-every'])
   if (
     !stages.every((value) => value === 1 || value === 2) ||
     !(Number.isInteger(blockEvery) && blockEvery >= 0) ||
-    ![...rates, seconds, commitIntervalMs, lines, passes].every((value) => Number.isInteger(value) && value > 0) ||
+    ![...rates, seconds, commitIntervalMs, lines, passes, keys].every(
+      (value) => Number.isInteger(value) && value > 0,
+    ) ||
     !(only === undefined || measures.includes(only))
   )
     throw new Error(`Whole numbers and a known measure are needed.\n\n${help}`)
@@ -280,7 +291,7 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
   }
   try {
     if (is('idle')) yield told(await idle(cluster, folder, seconds))
-    if (is('idle-pipeline')) yield told(await idlePipeline(cluster, folder, seconds, blockEvery))
+    if (only === 'idle-pipeline') yield told(await idlePipeline(cluster, folder, seconds, blockEvery))
     if (is('pipeline'))
       for (const perSecond of rates) yield told(await pipeline(cluster, folder, { perSecond, seconds }))
     if (is('latency')) {
@@ -289,6 +300,12 @@ export async function* kafka(args: readonly string[]): AsyncGenerator {
           yield told(
             await latency(cluster, folder, { stages: count === 1 ? 1 : 2, perSecond, seconds, commitIntervalMs }),
           )
+    }
+    if (only === 'takeover') {
+      for (const sessionTimeoutMs of [2_000, 6_000]) {
+        const report = await measureTakeover(cluster.bootstrap, sessionTimeoutMs, { keys, rate: takeoverRate })
+        yield told({ measure: 'takeover', ...report, ...load() })
+      }
     }
     if (is('throughput')) for await (const answer of throughput(cluster, folder, lines, passes)) yield told(answer)
   } finally {

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { type KafkaEventLog, openKafkaLog, type Producer } from '@tocsin/event-log'
 import type { ShardEvent } from '@tocsin/stream-core'
 import type { CountInput } from './count-job.ts'
+import { root } from '../source-files.ts'
 
 export interface CountClusterOptions {
   readonly bootstrap: string
@@ -48,7 +49,7 @@ export interface CountProcess {
 }
 
 const inputs = 4
-const entry = join(import.meta.dirname, 'count-process.ts')
+const entry = join(root, 'test/kafka-broker/count-process.ts')
 
 /** The counting job in real processes on a real broker, its input and what comes out. */
 export class CountCluster {

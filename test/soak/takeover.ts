@@ -20,10 +20,23 @@ const patienceMs = 300_000
 const handOverLimitMs = 500
 const takeoverSlackMs = 1000
 
-/**
- * Two processes with a standby each over so many keys, under load: how long nothing comes out after kill -9 of one, at
- * each session timeout, and after SIGTERM. @returns whether all held, the counts of every key too
- */
+/** How long nothing came out after SIGTERM of a process, and after kill -9. */
+export interface TakeoverReport {
+  readonly sessionTimeoutMs: number
+  readonly keys: number
+  readonly rate: number
+  readonly handOverMs: number
+  readonly takeoverMs: number
+  /** What the successor took to open each shard. */
+  readonly openedMs: readonly number[]
+  readonly keysWithWrongCounts: number
+}
+
+/** Whether it is as the issue asks, and the counts of every key are right. */
+const holds = ({ sessionTimeoutMs, handOverMs, takeoverMs, keysWithWrongCounts }: TakeoverReport): boolean =>
+  keysWithWrongCounts === 0 && handOverMs < handOverLimitMs && takeoverMs <= sessionTimeoutMs + takeoverSlackMs
+
+/** As {@link measureTakeover}, at each session timeout, on a broker of its own. @returns whether all held */
 export async function soakTakeover(options: TakeoverOptions): Promise<boolean> {
   const broker = await startKafkaBroker()
   if ('missing' in broker) {
@@ -33,7 +46,14 @@ export async function soakTakeover(options: TakeoverOptions): Promise<boolean> {
   try {
     let held = true
     for (const sessionTimeoutMs of options.sessionTimeoutsMs) {
-      held = (await measure(broker.bootstrap, sessionTimeoutMs, options)) && held
+      const report = await measureTakeover(broker.bootstrap, sessionTimeoutMs, options)
+      const { keys, rate, handOverMs, takeoverMs, openedMs, keysWithWrongCounts } = report
+      process.stdout.write(
+        `session timeout ${sessionTimeoutMs} ms, ${keys} keys, ${rate} events/s: hand-over ${handOverMs} ms, ` +
+          `takeover ${takeoverMs} ms (shards opened in ${openedMs.join(' and ')} ms), ` +
+          `${keysWithWrongCounts} keys with wrong counts\n`,
+      )
+      held = holds(report) && held
     }
     return held
   } finally {
@@ -41,7 +61,12 @@ export async function soakTakeover(options: TakeoverOptions): Promise<boolean> {
   }
 }
 
-const measure = async (bootstrap: string, sessionTimeoutMs: number, { keys, rate }: TakeoverOptions) => {
+/** Two processes with a standby each over so many keys, under load; one is told to stop, and then one is killed. */
+export async function measureTakeover(
+  bootstrap: string,
+  sessionTimeoutMs: number,
+  { keys, rate }: Pick<TakeoverOptions, 'keys' | 'rate'>,
+): Promise<TakeoverReport> {
   const name = `takeover-${sessionTimeoutMs}-${process.pid}`
   const cluster = await CountCluster.open({ bootstrap, name, shards, sessionTimeoutMs })
   const over = new AbortController()
@@ -77,15 +102,11 @@ const measure = async (bootstrap: string, sessionTimeoutMs: number, { keys, rate
     over.abort()
     await feeding
     await until(() => cluster.isComplete)
-    const wrong = cluster.differences().length
-    const took = joining.events.flatMap((event) =>
+    const keysWithWrongCounts = cluster.differences().length
+    const openedMs = joining.events.flatMap((event) =>
       event.type === 'taken' && event.at > killed ? [Math.round(event.tookMs)] : [],
     )
-    process.stdout.write(
-      `session timeout ${sessionTimeoutMs} ms, ${keys} keys, ${rate} events/s: hand-over ${handOverMs} ms, ` +
-        `takeover ${takeoverMs} ms (shards opened in ${took.join(' and ')} ms), ${wrong} keys with wrong counts\n`,
-    )
-    return wrong === 0 && handOverMs < handOverLimitMs && takeoverMs <= sessionTimeoutMs + takeoverSlackMs
+    return { sessionTimeoutMs, keys, rate, handOverMs, takeoverMs, openedMs, keysWithWrongCounts }
   } finally {
     over.abort()
     await feeding.catch(() => undefined)
