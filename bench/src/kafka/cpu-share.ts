@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { rounded } from '../measure.ts'
 import { cpuSecondsOf } from '../process-usage.ts'
 
-/** Begins a span over a process; the answer is its share of one core. */
+/** Begins a span over a process; the answer is its share of one core, null where it has ended. */
 export function watchShare(pid: number | null | undefined): () => number | null {
   const [began, before] = [performance.now(), cpuSecondsOf(pid)]
   return () => {
+    if (pid === null || pid === undefined || !existsSync(`/proc/${pid}`)) return null
     const after = cpuSecondsOf(pid)
     return before === null || after === null ? null : rounded(((after - before) * 1000) / (performance.now() - began))
   }
