@@ -34,21 +34,11 @@ export class JsonWriter {
   }
 
   value(value: unknown): void {
-    switch (typeof value) {
-      case 'string':
-        this.#string(value)
-        return
-      case 'bigint':
-        this.#string(value.toString())
-        return
-      case 'object':
-        if (value === null) this.#plain('null')
-        else if (Array.isArray(value)) this.#list(value)
-        else this.#object(value as Readonly<Record<string, unknown>>) // an object that is no list
-        return
-      default:
-        this.#plain(JSON.stringify(value) ?? 'null')
-    }
+    if (typeof value === 'string') this.#string(value)
+    else if (typeof value === 'bigint') this.#string(value.toString())
+    else if (typeof value !== 'object' || value === null) this.#plain(JSON.stringify(value) ?? 'null')
+    else if (Array.isArray(value)) this.#list(value)
+    else this.#object(value as Readonly<Record<string, unknown>>) // an object that is no list
   }
 
   #list(items: readonly unknown[]): void {
