@@ -69,5 +69,7 @@ describe('asBytes', () => {
     for (const text of wrong)
       expect(refusal(() => asBytes(`0x${text}`, 'data'))).toMatch(/^data: data should be bytes of hex/)
     expect(refusal(() => asBytes(digits, 'data'))).toMatch(/^data: /)
+    for (const bits of [16, 17, 18, 19])
+      expect(refusal(() => asBytes(`0x${'0'.repeat(2 ** bits - 3)}\u0131`, 'data'))).toMatch(/^data: /)
   })
 })

@@ -121,6 +121,7 @@ function isLongLowerCaseHex(value: unknown): value is Hex {
   if (typeof value !== 'string' || value.length < leastLong || value.length > mostLong) return false
   if (value.length % 2 === 1 || !value.startsWith('0x')) return false
   const end = copied.write(value, 0) // as UTF-8: of any other character no byte is a digit
+  if (end !== value.length) return false // such a one had no room
   let areAll = 1
   for (let at = 2; at < end; at++) areAll &= isLowerCaseDigit[copiedBytes[at] ?? 0] ?? 0
   return areAll === 1
