@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { httpTransport, retryAfterMs } from './http-transport.ts'
@@ -59,7 +59,8 @@ describe('httpTransport', () => {
 
   test('behavior: an answer may be compressed, and have characters beyond ASCII', async () => {
     const text = '{"jsonrpc":"2.0","id":1,"result":"naïve 牛"}'
-    const bodies = { identity: Buffer.from(text), gzip: gzipSync(text), br: brotliCompressSync(text) }
+    const [plain, gzipped] = [Buffer.from(text), gzipSync(text)]
+    const bodies = { '': plain, identity: plain, gzip: gzipped, 'X-GZip': gzipped, br: brotliCompressSync(text) }
     for (const [encoding, body] of Object.entries(bodies)) {
       const at = await served((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(body))
       const reply = await httpTransport(`http://${at}`).exchange([request], signal)
@@ -75,6 +76,46 @@ describe('httpTransport', () => {
     await expect(httpTransport(`http://${cut}`).exchange([request], signal)).rejects.toThrow(TransportError)
     const other = await served((_, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('{}'))
     await expect(httpTransport(`http://${other}`).exchange([request], signal)).rejects.toThrow(/compressed by zstd/)
+  })
+
+  test('behavior: a refusal without words keeps its status, compressed or not', async () => {
+    const at = await served((_, response) => response.writeHead(429, { 'content-encoding': 'gzip' }).end())
+    expect(await httpTransport(`http://${at}`).exchange([request], signal)).toMatchObject({ status: 429 })
+  })
+
+  test('behavior: it asks again where a connection that was kept open is closed unheard', async () => {
+    const sockets: Socket[] = []
+    let requests = 0
+    const server = createTcpServer((socket) => {
+      sockets.push(socket)
+      socket.on('data', () => {
+        requests += 1
+        if (requests === 2) socket.destroy()
+        else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}')
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    closing.push(
+      () => sockets.forEach((socket) => socket.destroy()),
+      () => server.close(),
+    )
+    const transport = httpTransport(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) // it listens on TCP
+    await transport.exchange([request], signal)
+    expect(await transport.exchange([request], signal)).toMatchObject({ body: {} })
+    expect([sockets.length, requests]).toEqual([2, 3])
+  })
+
+  test('error: an answer of another protocol, or that sends elsewhere, is told at once and without a key', async () => {
+    const other = await served((_, response) => {
+      response.writeHead(101, { connection: 'upgrade', upgrade: 'websocket' }).end()
+    })
+    await expect(httpTransport(`http://${other}`).exchange([request], signal)).rejects.toThrow(/without an answer/)
+    const moved = await served((_, response) => {
+      response.writeHead(308, { location: 'https://node.example/v3/key' }).end()
+    })
+    await expect(httpTransport(`http://${moved}`).exchange([request], signal)).rejects.toThrow(
+      /^it redirects to https:\/\/node\.example \(HTTP status 308\): give the URL that answers$/,
+    )
   })
 
   test('error: given up while nobody answers, it throws what the signal says', async () => {
