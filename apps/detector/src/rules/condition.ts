@@ -1,3 +1,5 @@
+import { RuleEvaluationError } from './record-value.ts'
+
 /**
  * The language of a rule's `where`: comparisons of what a record says, joined by `and`, `or`, `not` and parentheses.
  *
@@ -314,6 +316,7 @@ const textOfScalar = (operand: Operand): string =>
 /**
  * Whether the condition holds of a record: `valueAt` tells what it says at a path. Null: it cannot be said, because the
  * record does not tell what is asked (Kleene's logic, as in SQL: what is unknown is neither so nor otherwise).
+ * @throws {RuleEvaluationError} what it says is compared with what it cannot be.
  */
 export function holds(condition: Condition, valueAt: (path: Path) => Scalar): boolean | null {
   switch (condition.type) {
@@ -330,18 +333,29 @@ export function holds(condition: Condition, valueAt: (path: Path) => Scalar): bo
       return part === null ? null : !part
     }
     case 'compare': {
-      const [left, right] = [condition.left, condition.right].map((one) => (one.type === 'path' ? valueAt(one) : one))
-      return left === undefined || right === undefined ? null : compare(condition.operator, left.value, right.value)
+      const { operator, left, right } = condition
+      return compare(operator, sideOf(left, valueAt), sideOf(right, valueAt))
     }
     case 'in': {
-      const { value } = condition.left.type === 'path' ? valueAt(condition.left) : condition.left
-      return value === null ? null : condition.list.some((one) => one.value === value)
+      const left = sideOf(condition.left, valueAt)
+      const isOne = condition.list.map((one) => compare('==', left, { ...one, operand: one }))
+      return left.value === null ? null : isOne.includes(true)
     }
   }
 }
 
-function compare(operator: Operator, left: Scalar['value'], right: Scalar['value']): boolean | null {
+const sideOf = (operand: Operand, valueAt: (path: Path) => Scalar): Side & Scalar => ({
+  ...(operand.type === 'path' ? valueAt(operand) : operand),
+  operand,
+})
+
+function compare(operator: Operator, { value: left, ...a }: Side & Scalar, { value: right, ...b }: Side & Scalar) {
   if (left === null || right === null) return null
+  // Told at the start where the ABI is known. Elsewhere it would be as if the record differed, in silence.
+  if (a.kind !== b.kind || isOrder(operator)) {
+    const reason = misfitOf(operator, a, b)
+    if (reason !== null) throw new RuleEvaluationError(`${reason}.`)
+  }
   switch (operator) {
     case '==':
       return left === right

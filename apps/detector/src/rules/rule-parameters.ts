@@ -178,6 +178,8 @@ export function contradictionsIn(rule: RuleParameters): readonly { readonly name
     refuse('within', 'says a span of time, and neither count nor sum says of what.')
   if (times !== null && sum !== null) refuse('sum', 'a rule counts or sums, not both: write two rules.')
   if (sum !== null && over === null) refuse('over', 'is missing: what the sum may come to.')
+  if (over !== null && over < 0n)
+    refuse('over', 'is below 0, where every sum begins: it would be exceeded before anything came.')
   if (sum === null && over !== null) refuse('sum', 'is missing: which argument is added up.')
   if (absentFor !== null && within !== null)
     refuse('absentFor', 'a rule is about what comes or about what does not, not about both: write two rules.')

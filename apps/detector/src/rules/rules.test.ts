@@ -172,6 +172,7 @@ describe('parseRules', () => {
         { event: 'A', within: '1 h' },
         { event: 'A', within: '1 h', sum: 'x' },
         { event: 'A', over: '5' },
+        { event: 'A', within: '1 h', sum: 'x', over: -1 },
         { event: 'A', within: '1 h', count: 2, sum: 'x', over: 5 },
         { event: 'A', within: '1 h', count: 2, absentFor: '1 h' },
         { event: 'A', severity: 'bad', contract: '0x12', count: 0, over: '1.5', title: 'a\nb' },
@@ -189,6 +190,7 @@ describe('parseRules', () => {
         "rules.json, rule mine, within: says a span of time, and neither count nor sum says of what.",
         "rules.json, rule mine, over: is missing: what the sum may come to.",
         "rules.json, rule mine, sum: is missing: which argument is added up.",
+        "rules.json, rule mine, over: is below 0, where every sum begins: it would be exceeded before anything came.",
         "rules.json, rule mine, sum: a rule counts or sums, not both: write two rules.",
         "rules.json, rule mine, absentFor: a rule is about what comes or about what does not, not about both: write two rules.",
         "rules.json, rule mine, contract: expected an address (0x and 40 hex digits), or a list of them ("0x12" is no address: 0x and 40 hex digits.), but got "0x12".",
@@ -214,6 +216,7 @@ describe('parseRules', () => {
         ],
         null,
       ),
+      ...problems(null, null, '\uFEFF[]'), // an editor's mark of the byte order is no mistake
       ...problems({ rule: [] }, null),
       ...problems({ rules: [], more: 1 }, null),
       ...problems(null, null, '{ rules'),

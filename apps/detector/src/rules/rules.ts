@@ -61,7 +61,7 @@ const isObject = (value: unknown): value is Json => typeof value === 'object' &&
 function entriesOf(text: string): readonly unknown[] | string {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = JSON.parse(text.replace(/^\uFEFF/, '')) // some editors begin with a mark of the byte order
   } catch (error) {
     return `it is no JSON (${error instanceof Error ? error.message : String(error)}).`
   }

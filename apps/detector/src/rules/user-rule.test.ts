@@ -109,6 +109,31 @@ describe('userRule', () => {
     }
   })
 
+  test('behavior: a key that is text of a stranger is shown as what it is', () => {
+    const noted = (name: string) =>
+      transaction({ name, from: ann, events: [contractEvent(vault, 'Noted', ['string note', 'gift\u202e\n\u0007'])] })
+    const each = { event: 'Noted', keyBy: 'note' }
+    const told = [{}, { within: '1 min', count: 1 }, { absentFor: '1 s' }].flatMap((more) => {
+      const driver = driverWith({ ...each, ...more })
+      driver.block(1, noted('a'))
+      driver.block(2)
+      return driver.alerts().map(({ title, sentence }) => `${title} ${sentence}`)
+    })
+    expect(told).toHaveLength(3)
+    for (const words of told) {
+      expect(words).toMatch(/gift\?\?\? \(altered\)/)
+      expect(words).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    }
+  })
+
+  test('error: what is compared with another kind is a dead letter, where no ABI told so at the start', () => {
+    for (const where of ['amount == "2501"', 'owner > 5', 'amount in [0x12]', 'amount > owner']) {
+      const driver = driverWith({ event: 'Withdrawal', where })
+      driver.block(1, withdraws('a', eve, 2501n))
+      expect([found(driver), letters(driver)]).toEqual([[], [['DETECTOR_RULE_EVALUATION', expect.any(String)]]])
+    }
+  })
+
   test('behavior: so many within a span, both ends in, by key; once until they are fewer again', () => {
     const driver = driverWith({ event: 'Withdrawal(address,uint256)', keyBy: 'owner', within: '60 s', count: 3 })
     const at = (block: number, ms: number, name: string, owner = eve) =>

@@ -208,7 +208,7 @@ function tellAbsence(
     title: `no ${nameOf(last)} for ${span}`,
     sentence:
       `${sayRecord(last)} Until ${displayTime(until)}, ${span} later, ` +
-      `there was no other of ${key}${conditionOf(rule)}.`,
+      `there was no other of ${displayValue(key)}${conditionOf(rule)}.`,
     thresholds: [{ parameter: 'absentFor', limit: `${absentFor}`, observed: `${absentFor}` }],
   }
 }
@@ -237,7 +237,7 @@ function tellWindow(
     eventTime: end,
     title: `${told} within ${span}`,
     sentence:
-      `${finding.key}: ${told}${conditionOf(rule)} within the ${span} from ${displayTime(start)} to ${displayTime(end)}; ` +
+      `${displayValue(finding.key)}: ${told}${conditionOf(rule)} within the ${span} from ${displayTime(start)} to ${displayTime(end)}; ` +
       `${sum === null ? `${limit} or more raise` : `more than ${limit} raises`} the alarm. ${sayRecord(last)}` +
       (lost === undefined ? '' : ` ${lost} earlier ones are not counted.`),
     thresholds: [{ parameter: sum === null ? 'count' : 'over', limit, observed: `${total}` }],

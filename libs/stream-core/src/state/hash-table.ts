@@ -42,7 +42,7 @@ export class HashTable<T> {
     if (wasThere) this.#size -= 1
     return wasThere
   }
-  /** In no order that says anything. */
+  /** In no order that says anything. Of no use once something changes: a key that is deleted moves others. */
   *entries(): Generator<[string, T]> {
     for (const shard of this.#shards) yield* shard.entries()
   }
