@@ -1,14 +1,18 @@
 import type { EventLog, NewRecord, Producer, TopicPartition } from '@tocsin/event-log'
-import type { StateStore, StoreWrite } from '../state/state-store.ts'
+import type { Rest, StateStore, StoreWrite } from '../state/state-store.ts'
 import { CheckpointReplica, joinMeta, splitMeta } from './checkpoint-replica.ts'
 import { CheckpointRecordWriter, type ChangedCell } from './checkpoint-record.ts'
 
 /** A record of the topic; a cell that is larger has one to itself. Brokers take 1 MiB unless they are told otherwise. */
-const recordBytes = 512 << 10
-/** Of records that go out in one transaction. */
-const appendBytes = 4 << 20
+const recordBytes = 128 << 10
+/** Of records that go out in one transaction: to write them holds the event loop for some milliseconds. */
+const appendBytes = 512 << 10
+/** What the client does to write them, about. */
+const appendMsAMebibyte = 10
 /** The topic is written anew when the increments outgrow the snapshot by so much. */
 const slackBytes = 8 << 20
+
+const restless: Rest = () => Promise.resolve()
 
 export interface CheckpointTopic extends TopicPartition {
   /** Of this task's checkpoints alone, beside that of its commits: both are fenced by the next owner. */
@@ -53,6 +57,7 @@ export const openReplicatedStore = async (
     begins: 'snapshot' | 'increment',
     cells: AsyncIterable<ChangedCell> | Iterable<Uint8Array>,
     meta: Uint8Array,
+    rest: Rest,
   ): Promise<void> => {
     let pending: Uint8Array[] = []
     let pendingBytes = 0
@@ -64,9 +69,11 @@ export const openReplicatedStore = async (
       bytes += record.length
       if (pendingBytes < appendBytes) return
       const full = pending
+      const workedMs = (appendMsAMebibyte * pendingBytes) / 2 ** 20
       pending = []
       pendingBytes = 0
       await append(full)
+      await rest(workedMs)
     }
     const writer = new CheckpointRecordWriter()
     if (Symbol.asyncIterator in cells) {
@@ -88,16 +95,16 @@ export const openReplicatedStore = async (
   }
 
   /** With the topic written, so that one who restores from it is never behind what its owner has trimmed elsewhere. */
-  const commit = async (records: readonly Uint8Array[], write: StoreWrite, meta: Uint8Array) => {
+  const commit = async (records: readonly Uint8Array[], write: StoreWrite, meta: Uint8Array, rest: Rest) => {
     if (trimBelow > 0) {
       await log.trim(place, trimBelow)
       trimBelow = 0
     }
-    await publish('increment', records, meta)
+    await publish('increment', records, meta, rest)
     await write.commit(joinMeta(replica.head, meta))
     const { offset, snapshotBytes, incrementBytes } = replica.head
     if (incrementBytes <= snapshotBytes + slackBytes) return
-    await publish('snapshot', local.cells(), meta)
+    await publish('snapshot', local.cells(), meta, rest)
     await local.begin().commit(joinMeta(replica.head, meta))
     trimBelow = offset
   }
@@ -111,7 +118,7 @@ export const openReplicatedStore = async (
     if (!replica.head.isWhole && meta !== undefined) {
       // Where nothing was told before there is nothing to repeat.
       const { beginning } = await log.offsets(place)
-      await publish(beginning === 0 ? 'increment' : 'snapshot', local.cells(), meta)
+      await publish(beginning === 0 ? 'increment' : 'snapshot', local.cells(), meta, restless)
       await local.begin().commit(joinMeta(replica.head, meta))
     }
   } catch (error) {
@@ -138,9 +145,9 @@ export const openReplicatedStore = async (
           writer.add({ table, key, sub, value })
           if (writer.bytes >= recordBytes) endRecord()
         },
-        commit: (meta) => {
+        commit: (meta, rest = restless) => {
           if (writer.bytes > 0) endRecord()
-          return commit(records, write, meta)
+          return commit(records, write, meta, rest)
         },
         abandon: () => write.abandon(),
       }

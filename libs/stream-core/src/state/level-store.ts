@@ -114,7 +114,7 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
       const prefix =
         ofTable === undefined ? cellPart : prefixOf(ofTable) + joinParts(ofKey === undefined ? [] : [ofKey])
       const range = { gte: fromByteString(prefix), lt: endOf(prefix) }
-      for await (const [name, value] of level.iterator({ ...range, highWaterMarkBytes: 1 << 20 })) {
+      for await (const [name, value] of level.iterator({ ...range, highWaterMarkBytes: 1 << 18 })) {
         const [, table = '', key = '', sub = null] = splitParts(toByteString(name))
         yield { table: Buffer.from(table, 'latin1').toString('utf8'), key, sub, value }
       }

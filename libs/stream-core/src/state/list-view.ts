@@ -59,15 +59,16 @@ export const listCodec = <T>(item: Codec<T>): Codec<ListView<T>> => {
   }
   return {
     version: item.version,
-    encode: (list) =>
-      Buffer.concat(
-        list.toArray().flatMap((value) => {
-          const bytes = item.encode(value)
-          const length = Buffer.alloc(4)
-          length.writeUInt32BE(bytes.length)
-          return [length, bytes]
-        }),
-      ),
+    encode: (list) => {
+      const parts = list.toArray().map((value) => item.encode(value))
+      const written = Buffer.allocUnsafe(parts.reduce((sum, part) => sum + 4 + part.length, 0))
+      let at = 0
+      for (const part of parts) {
+        written.set(part, written.writeUInt32BE(part.length, at))
+        at += 4 + part.length
+      }
+      return written
+    },
     decode: (bytes) => read(bytes, (part) => item.decode(part)),
     ...(item.migrate && { migrate: (bytes, version) => read(bytes, (part) => migrated(item, part, version)) }),
   }

@@ -6,12 +6,15 @@ export interface StoredCell {
   readonly value: Uint8Array
 }
 
+/** Waits after so many ms of work, so that others have the event loop; for how long is decided by who is written for. */
+export type Rest = (workedMs: number) => Promise<void>
+
 /** A checkpoint being put together: nothing of it shows in the store before `commit`, and then all of it does. */
 export interface StoreWrite {
   /** Sets a cell; null deletes it. Takes some microseconds and does no I/O. */
   put(table: string, key: string, sub: string | null, value: Uint8Array | null): void
-  /** One atomic, durable write. If it fails, its cells may be written again by a later one without harm. */
-  commit(meta: Uint8Array): Promise<void>
+  /** One atomic, durable write; where it takes work of this thread, with a `rest` after each piece. If it fails, its cells may be written again by a later one without harm. */
+  commit(meta: Uint8Array, rest?: Rest): Promise<void>
   /** It will not be committed. */
   abandon(): void
 }

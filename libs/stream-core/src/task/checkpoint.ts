@@ -1,8 +1,7 @@
 import type { CheckpointedTable } from '../state/checkpointed-table.ts'
 import { stateCells } from '../state/state-cells.ts'
-import type { StateStore, StoredCell } from '../state/state-store.ts'
+import type { Rest, StateStore, StoredCell } from '../state/state-store.ts'
 import { StateMismatchError } from './errors.ts'
-import type { EventLoop } from './event-loop.ts'
 import { Slice } from './slice.ts'
 import type { StoredTableInfo } from './task-tables.ts'
 import { nameOfNode } from '../topology.ts'
@@ -41,7 +40,7 @@ export interface CheckpointOptions {
   readonly task: Task
   readonly store: StateStore
   readonly starts: readonly number[]
-  readonly eventLoop: EventLoop
+  readonly rest: Rest
   /** A monotonic clock in ms. */
   readonly clock: () => number
   /** How long it may hold the event loop at once. Default 2 ms. */
@@ -54,15 +53,16 @@ export interface CheckpointOptions {
  * has them. Only one at a time.
  */
 export const writeCheckpoint = async (options: CheckpointOptions): Promise<CheckpointReport> => {
-  const { task, store, starts, eventLoop, clock, sliceMs = 2 } = options
+  const { task, store, starts, rest, clock, sliceMs = 2 } = options
   const began = clock()
   const slice = new Slice(clock, { units: Infinity, ms: sliceMs })
   let longestSliceMs = 0
   let sliceBegan = clock()
   slice.begin()
   const turn = async () => {
-    longestSliceMs = Math.max(longestSliceMs, clock() - sliceBegan)
-    await eventLoop.turn()
+    const workedMs = clock() - sliceBegan
+    longestSliceMs = Math.max(longestSliceMs, workedMs)
+    await rest(workedMs)
     sliceBegan = clock()
     slice.begin()
   }
@@ -88,7 +88,7 @@ export const writeCheckpoint = async (options: CheckpointOptions): Promise<Check
     // State that its operator has not asked for since the restore lies in the store as it did.
     const infos = new Map(Object.entries(task.restoredTables))
     for (const [name, { layout, sizeInCheckpoint: size }] of tables) infos.set(name, { layout, size })
-    await write.commit(encodeMeta(task, { starts, snapshot, tables: infos }))
+    await write.commit(encodeMeta(task, { starts, snapshot, tables: infos }), rest)
     isDurable = true
   } finally {
     if (!isDurable) write.abandon()

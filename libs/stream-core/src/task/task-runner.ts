@@ -44,6 +44,8 @@ const defaults = {
   checkpointAtEnd: true,
 }
 const maxPendingOutputs = 10_000
+/** At most this part of the time goes into a checkpoint while the fold goes on: it must not fall behind meanwhile. */
+const checkpointShare = 0.25
 /** So many checkpoints at most, where there would be one, when state needs room. */
 const earlyCheckpoints = 10
 const pollWaitMs = 100
@@ -191,6 +193,8 @@ export class TaskRunner {
   /** The checkpoint that is being written while the fold goes on; it never rejects. */
   #checkpointing: Promise<CheckpointOutcome> | null = null
   #checkpointOutcome: CheckpointOutcome | null = null
+  /** Aborted when it is waited for: from then on it takes what time there is. */
+  #checkpointHurry = new AbortController()
   #divergences = 0
   #progressAt = -Infinity
   #isInDoubt = false
@@ -439,6 +443,7 @@ export class TaskRunner {
 
   async close(): Promise<void> {
     this.#requests?.close()
+    this.#checkpointHurry.abort()
     await this.#checkpointing
     try {
       await this.#reader.close()
@@ -466,6 +471,7 @@ export class TaskRunner {
       this.#time.spendOn('idle')
       this.#setStatus('stopped')
     } catch (error) {
+      this.#checkpointHurry.abort()
       await this.#checkpointing
       this.#checkpointing = null
       this.#time.spendOn('idle')
@@ -564,6 +570,7 @@ export class TaskRunner {
     if (this.#task.isInStep) return
     await this.#spillUndo()
     const needsRoom = this.#budget.keep(this.#task.tables, this.#task.steps, this.#checkpointSteps)
+    if (needsRoom) this.#checkpointHurry.abort()
     if (this.#isReplaying) return
     const { pending, pendingSince } = this.#commits
     const isDue = pendingSince !== null && now >= this.#pace.dueAt(pendingSince, isBehind)
@@ -619,16 +626,23 @@ export class TaskRunner {
     if (this.#commits.lastSteps < steps) await this.#commit(signal)
     this.#neededOfExchanges = this.#task.neededOfExchanges
     this.#answersInCheckpoint = this.#task.checkpointableAnswers
+    this.#checkpointHurry = new AbortController()
     this.#checkpointing = writeCheckpoint({
       task: this.#task,
       store,
       starts: this.#starts,
-      eventLoop: this.#eventLoop,
+      rest: this.#restOfCheckpoint,
       clock,
     }).then(
       (report) => (this.#checkpointOutcome = { report }),
       (error: unknown) => (this.#checkpointOutcome = { error }),
     )
+  }
+
+  readonly #restOfCheckpoint = (workedMs: number): Promise<void> => {
+    const { signal } = this.#checkpointHurry
+    if (signal.aborted) return this.#eventLoop.turn()
+    return this.#eventLoop.wait(workedMs * (1 / checkpointShare - 1), signal)
   }
 
   /** What cannot be written stays in memory, and is tried again. */
@@ -645,6 +659,7 @@ export class TaskRunner {
 
   /** Waits for the checkpoint that is being written, if there is one, and says how it went. */
   async #endCheckpoint(signal: AbortSignal): Promise<void> {
+    this.#checkpointHurry.abort()
     const outcome = await this.#checkpointing
     this.#checkpointing = this.#checkpointOutcome = null
     if (outcome === null) return
