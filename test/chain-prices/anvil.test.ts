@@ -11,11 +11,9 @@ import {
   type TransactionsRecord,
 } from '@tocsin/chain-model'
 import { openTestChain, type TestChain } from '@tocsin/demo'
-import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
-import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
-import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
 import { afterEach, expect, test } from 'vitest'
 import { until } from '../bad-input/expectations.ts'
+import { followTestChain, recordsOf } from '../followed-chain.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -42,15 +40,6 @@ function oracleCode(): Hex {
 
 const oracle = parseAddress(`0x${'0c'.repeat(20)}`)
 
-async function recordsOf(log: EventLog, chainId: number): Promise<readonly TransactionsRecord[]> {
-  const at = { topic: transactionsTopic('tocsin', chainId), partition: 0 }
-  const { beginning, end } = await log.offsets(at)
-  const all: TransactionsRecord[] = []
-  for await (const { records } of readRange(log, { ...at, offset: beginning }, end))
-    all.push(...records.map(({ value }) => transactionsCodec.decode(value)))
-  return all
-}
-
 /** The prices of the blocks that stand, by number, and how many were reverted with their blocks. */
 function pricesThatStand(records: readonly TransactionsRecord[]) {
   const standing = new Map<number, { readonly hash: string | null; readonly prices: readonly PriceTick[] }>()
@@ -69,35 +58,18 @@ function pricesThatStand(records: readonly TransactionsRecord[]) {
 }
 
 async function follow(chain: TestChain, folder: string) {
-  const log = await openEmbeddedLog(join(folder, 'log'))
-  const { ingestor: config } = loadSettings(
-    { ingestor: ingestorSettings },
-    {
-      env: {},
-      flags: {
-        ...{ rpc: [chain.rpcUrl], from: '0', 'poll-interval': '20ms' },
-        'chain-prices': join(folder, 'feeds.ndjson'),
-      },
-    },
-  )
-  const ending = new AbortController()
-  const deps = { log, logger: silentLogger, metrics: createMetrics(), prefix: 'tocsin' }
-  const running = startIngestor(chainsOf(config), deps, ending.signal)
-  let stopped: Promise<void> | undefined
-  const stop = () =>
-    (stopped ??= (async () => {
-      ending.abort()
-      await running.done
-      await log.close()
-    })())
+  const { log, stop } = await followTestChain(chain, join(folder, 'log'), {
+    'chain-prices': join(folder, 'feeds.ndjson'),
+  })
   closing.push(stop)
+  const told = async () =>
+    pricesThatStand(await recordsOf(log, transactionsTopic('tocsin', chain.chainId), transactionsCodec))
   const isAtHead = async () => {
     const head = await chain.chain.head()
-    const holds = async () =>
-      pricesThatStand(await recordsOf(log, chain.chainId)).standing.get(head.number)?.hash === head.hash
+    const holds = async () => (await told()).standing.get(head.number)?.hash === head.hash
     await until('the head is in the log', holds)
   }
-  return { log, stop, isAtHead, told: async () => pricesThatStand(await recordsOf(log, chain.chainId)) }
+  return { stop, isAtHead, told }
 }
 
 test('prices of Chainlink and of Uniswap pools are those of the contracts at each block, through a reorg and a restart', async () => {

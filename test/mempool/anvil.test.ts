@@ -8,30 +8,20 @@ import {
   transactionsCodec,
   transactionsTopic,
   type Hash,
-  type JsonCodec,
   type MempoolRecord,
   type TransactionsRecord,
 } from '@tocsin/chain-model'
 import { openTestChain, type TestChain } from '@tocsin/demo'
-import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
-import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
-import { createMetrics, loadSettings, silentLogger } from '@tocsin/service-kit'
+import type { EventLog } from '@tocsin/event-log'
 import { afterEach, describe, expect, test } from 'vitest'
 import { until } from '../bad-input/expectations.ts'
+import { followTestChain, recordsOf } from '../followed-chain.ts'
 import { sampleOf } from '../prometheus-text.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
-
-async function read<T>(log: EventLog, topic: string, codec: JsonCodec<T>): Promise<readonly T[]> {
-  const { beginning, end } = await log.offsets({ topic, partition: 0 })
-  const values: T[] = []
-  for await (const { records } of readRange(log, { topic, partition: 0, offset: beginning }, end))
-    values.push(...records.map(({ value }) => codec.decode(value)))
-  return values
-}
 
 /** The states that each transaction went through, by hash. */
 function storiesOf(records: readonly MempoolRecord[]): ReadonlyMap<Hash, readonly string[]> {
@@ -70,46 +60,22 @@ interface Watched {
 }
 
 async function watch(chain: TestChain, folder: string, how: 'subscribe' | 'poll'): Promise<Watched> {
-  const log = await openEmbeddedLog(folder)
+  const { log, metrics, stop } = await followTestChain(chain, folder, {
+    'finality-depth': '32',
+    mempool: how,
+    'mempool-rpc': how === 'poll' ? chain.rpcUrl : chain.rpcUrl.replace('http', 'ws'),
+    'mempool-poll-interval': '100ms',
+    'mempool-drop-after': '600ms',
+  })
   const topics = [transactionsTopic('tocsin', chain.chainId), mempoolTopic('tocsin', chain.chainId)]
   await log.createTopics(topics.map((topic) => ({ topic, partitions: 1 })))
-  const metrics = createMetrics()
-  const ending = new AbortController()
-  const { ingestor: config } = loadSettings(
-    { ingestor: ingestorSettings },
-    {
-      env: {},
-      flags: {
-        rpc: [chain.rpcUrl],
-        from: '0',
-        'poll-interval': '20ms',
-        'finality-depth': '32',
-        mempool: how,
-        'mempool-rpc': how === 'poll' ? chain.rpcUrl : chain.rpcUrl.replace('http', 'ws'),
-        'mempool-poll-interval': '100ms',
-        'mempool-drop-after': '600ms',
-      },
-    },
-  )
-  const running = startIngestor(
-    chainsOf(config),
-    { log, logger: silentLogger, metrics, prefix: 'tocsin' },
-    ending.signal,
-  )
-  let stopped: Promise<void> | undefined
-  const stop = () =>
-    (stopped ??= (async () => {
-      ending.abort()
-      await running.done
-      await log.close()
-    })())
   closing.push(stop)
   return {
     log,
     stop,
     states: async (state) => sampleOf(await metrics.exposition(), 'tocsin_ingestor_mempool_states_total', state) ?? 0,
-    stories: async () => storiesOf(await read(log, mempoolTopic('tocsin', chain.chainId), mempoolCodec)),
-    ledger: async () => ledgerOf(await read(log, transactionsTopic('tocsin', chain.chainId), transactionsCodec)),
+    stories: async () => storiesOf(await recordsOf(log, mempoolTopic('tocsin', chain.chainId), mempoolCodec)),
+    ledger: async () => ledgerOf(await recordsOf(log, transactionsTopic('tocsin', chain.chainId), transactionsCodec)),
   }
 }
 
@@ -151,7 +117,7 @@ describe.each(['subscribe', 'poll'] as const)('the mempool of anvil, by %s', (ho
     await isAtHead()
     await until('the mempool is followed', async () => {
       const topic = mempoolTopic('tocsin', chain.chainId)
-      return (await read(watched.log, topic, mempoolCodec)).length > 0
+      return (await recordsOf(watched.log, topic, mempoolCodec)).length > 0
     })
 
     // Replaced by another call, which is mined.

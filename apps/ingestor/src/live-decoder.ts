@@ -2,6 +2,7 @@ import type { Hash } from '@tocsin/chain-model'
 import { maxCallsInFlight, maxLearnedFacts } from './config.ts'
 import type { TaughtFact } from './decode/contract-fact.ts'
 import { decodeBlock, listedContext, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
+import { codesKnown } from './decode/proxy-code.ts'
 import { LearnedFacts } from './decode/learned-facts.ts'
 import { chainFacts } from './knowledge/chains.ts'
 import { contractsOf, readContracts, type Contracts } from './knowledge/contract-facts.ts'
@@ -12,7 +13,7 @@ import type { TimedBlock } from './sources/recording-source.ts'
 export interface Decoding {
   /** What it tells of contracts itself. */
   readonly taught: readonly TaughtFact[]
-  /** The contracts of which calls could tell more: see {@link contractsOf}. */
+  /** The contracts of which their state could tell more: see {@link contractsOf}. */
   readonly named: Contracts
 }
 
@@ -47,14 +48,15 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
     if (hash === null) return decoding
     // Twice at most: the first round may name tokens of pools that only then are known.
     for (let round = 0; round < 2; round++) {
-      const { tokens, pools } = decoding.named
+      const { tokens, pools, proxies } = decoding.named
       const wanted = {
         tokens: tokens.filter((each) => context.token(each) === undefined && !learned.get('no-token', each)),
         pools: pools.filter(
           (each) => context.facts.get('pool', each)?.proven !== true && !learned.get('no-pool', each),
         ),
+        proxies: proxies.filter((each) => codesKnown(each, context.facts) === undefined),
       }
-      if (wanted.tokens.length === 0 && wanted.pools.length === 0) break
+      if (Object.values(wanted).every((contracts) => contracts.length === 0)) break
       const told = await readContracts(
         wanted,
         { source, blockHash: hash, factories: chain.factories, maxCallsInFlight },
@@ -64,7 +66,8 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
       for (const each of told.mute.pools) learned.learn(number, 'no-pool', each, true)
       for (const info of told.tokens) learned.learn(number, 'token', info.address, info)
       for (const [pool, sides] of told.pools) learned.learn(number, 'pool', pool, { ...sides, proven: true })
-      if (told.tokens.length === 0 && told.pools.size === 0) break
+      for (const [contract, code] of told.proxies) learned.learn(number, 'proxy', contract, code)
+      if (told.tokens.length === 0 && told.pools.size === 0 && told.proxies.size === 0) break
       decoding = await decode()
       learned.adopt(number, decoding.taught)
     }

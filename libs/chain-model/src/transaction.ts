@@ -26,6 +26,21 @@ export type TokenInfo = Readonly<z.output<typeof tokenInfoSchema>>
 /** A pool that a listed factory has made: its events mean what they say. Of any other contract nobody vouches for that. */
 export const poolInfoSchema = z.object({ address: addressSchema, factory: addressSchema })
 
+/**
+ * Whose code a contract runs, as its storage, its own code or its events have told: asked for where a user's ABI of that
+ * code could explain what the contract did.
+ */
+export const proxyInfoSchema = z.object({
+  address: addressSchema,
+  /** One; of a diamond its facets, those that were cut last first. Null: not known, as no node had the block's state. */
+  implementations: z.array(addressSchema).nullable(),
+  /** Who is asked for the implementation. */
+  beacon: addressSchema.nullable(),
+  /** By ERC-1967; null where there is none, or it is not known. */
+  admin: addressSchema.nullable(),
+})
+export type ProxyInfo = Readonly<z.output<typeof proxyInfoSchema>>
+
 /** A label that held for an address named in the transaction, at its block's time. */
 export const transactionLabelSchema = z.object({ address: addressSchema, class: labelClassSchema, source: z.string() })
 
@@ -84,6 +99,11 @@ export const chainTransactionSchema = z.object({
   tokens: z.array(tokenInfoSchema),
   /** Of the pools whose events these are, those that a listed factory made, sorted by address; null in records of before. */
   pools: z.array(poolInfoSchema).nullable().default(null),
+  /**
+   * Of the contracts without an ABI of their own to which users' ABIs might apply, those that run another's code and those
+   * of which that is not known, sorted by address. Only where `frames` is null, which else tell it; absent: none.
+   */
+  proxies: z.array(proxyInfoSchema).optional(),
   /** Labels of addresses that the transaction names, sorted by address and class. */
   labels: z.array(transactionLabelSchema),
 })

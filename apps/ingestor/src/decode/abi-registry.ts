@@ -136,6 +136,8 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
   // What no ABI has need not be asked of the code that its contract runs: most logs of a chain are of this kind.
   const topics = new Set<Hash>()
   let hasAnonymous = false
+  /** What the ABIs of single contracts can explain: for nothing else it matters whose code a contract runs. */
+  const ofCode = { topics: new Set<Hash>(), selectors: new Set<Hex>() }
   for (const abi of abis) {
     if (abi.chainId !== null && abi.chainId !== chainId) continue
     let contract = any
@@ -148,6 +150,9 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
     for (const { topic0 } of abi.events)
       if (topic0 === null) hasAnonymous = true
       else topics.add(topic0)
+    if (abi.address === null) continue
+    for (const { selector } of abi.functions) ofCode.selectors.add(selector)
+    for (const { topic0 } of abi.events) if (topic0 !== null) ofCode.topics.add(topic0)
   }
 
   const eventBy = (contract: Contract, log: SourceLog) => {
@@ -159,10 +164,14 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
 
   const running = (codesOf: CodesOf): AbiRegistry => {
     /** What the first of the contract's ABIs says that says anything. */
-    function first<Said>(address: Address, ask: (contract: Contract) => Said | undefined): Said | undefined {
+    function first<Said>(
+      address: Address,
+      mayBeOfCode: boolean,
+      ask: (contract: Contract) => Said | undefined,
+    ): Said | undefined {
       const own = contracts.get(address)
       const said = own && ask(own)
-      if (said !== undefined || contracts.size === 0) return said ?? ask(any)
+      if (said !== undefined || !mayBeOfCode) return said ?? ask(any)
       for (const code of codesOf(address)) {
         const contract = contracts.get(code)
         const saidOfCode = contract && ask(contract)
@@ -174,7 +183,9 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
       event(log) {
         const [topic0] = log.topics
         if (!hasAnonymous && (topic0 === undefined || !topics.has(topic0))) return undefined
-        const found = first(log.address, (contract) => eventBy(contract, log))
+        // Of anonymous events only those of single contracts are known.
+        const mayBeOfCode = hasAnonymous || (topic0 !== undefined && ofCode.topics.has(topic0))
+        const found = first(log.address, mayBeOfCode, (contract) => eventBy(contract, log))
         if (found === undefined) return undefined
         const [{ abi, signature }, args] = found
         return { type: 'contract-event', logIndex: log.logIndex, address: log.address, abi, signature, arguments: args }
@@ -182,7 +193,7 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
       claimed: ({ address, topics: [topic0, ...more] }) =>
         topic0 === undefined || !topics.has(topic0)
           ? undefined
-          : first(address, (contract) => {
+          : first(address, ofCode.topics.has(topic0), (contract) => {
               // Of an ABI for any contract another number of topics is another contract's event of that name.
               const claims = (layout: EventLayout) => contract !== any || layout.topics === more.length + 1
               return contract.events.get(topic0)?.find(claims)?.signature
@@ -197,7 +208,7 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
           return from.fits ? { arguments: args, rest: from.rest } : null
         }
         const by = (contract: Contract) => onlyOne(contract.functions.get(selector) ?? [], read)
-        const found = first(made.address, by)
+        const found = first(made.address, ofCode.selectors.has(selector), by)
         if (found === undefined) return undefined
         const [{ abi, signature }, { rest, arguments: args }] = found
         const { traceAddress, caller, address, value } = made

@@ -6,11 +6,11 @@ import type { SourceBlock, SourceTransaction } from '../sources/source-block.ts'
 import { abiRegistry, type AbiRegistry, type ListedAbi } from './abi-registry.ts'
 import { TaughtFacts, type FactKey, type FactLookup, type TaughtFact } from './contract-fact.ts'
 import { undecodedAs } from './decode-log.ts'
-import { codesRunIn, type CodesOf } from './execution.ts'
+import { codesRunIn } from './execution.ts'
 import { decodeTransaction, type DecodeContext } from './decode-transaction.ts'
 import { LearnedFacts, supersedes } from './learned-facts.ts'
 import { poolsCreatedBy } from './pool-tokens.ts'
-import { codesKnown, teachProxies } from './proxy-code.ts'
+import { lookedUpCodes, proxiesAmong, teachProxies, type LookedUpCodes } from './proxy-code.ts'
 
 /** A block decoded: its transactions and its seal, which lacks only its place in the ledger. */
 export interface DecodedBlock {
@@ -73,11 +73,14 @@ export function decodeBlock(
   const about = { chainId, token, labels, pools, factories, vouchers }
   const undecoded: Record<string, number> = {}
   const transactions = block.transactions.map((tx) => {
-    let running = abis?.running(codesIn(tx, facts)) ?? null
+    let codes = codesIn(tx, facts)
+    let running = abis?.running(codes.codesOf) ?? null
     let decoded = decodeTransaction(at, tx, { ...about, abis: running })
-    if (abis !== null && teachProxies(decoded.events, facts, (code) => abis.explains(code))) {
+    const isTaught = teachProxies(decoded.events, facts, abis === null ? null : (code) => abis.explains(code))
+    if (abis !== null && isTaught) {
       // What a proxy emits while it is upgraded is of the code before or after.
-      running = abis.running(codesIn(tx, before, facts))
+      codes = codesIn(tx, before, facts)
+      running = abis.running(codes.codesOf)
       decoded = decodeTransaction(at, tx, { ...about, abis: running })
     }
     for (const event of decoded.events) {
@@ -89,7 +92,8 @@ export function decodeBlock(
       const fresh = { token0, token1, proven: factory === null || isListed, ...(isListed ? { factory } : {}) }
       if (supersedes(fresh, pools.get(address))) facts.teach('pool', address, fresh)
     }
-    return decoded
+    const proxies = proxiesAmong(codes.contracts, facts)
+    return proxies.length === 0 ? decoded : { ...decoded, proxies }
   })
   const decoded: DecodedBlock = {
     transactions,
@@ -107,11 +111,8 @@ export function decodeBlock(
 }
 
 /** The codes that contracts ran in the transaction, as its frames tell; those known, where it has none. */
-function codesIn({ frames }: SourceTransaction, ...known: readonly FactLookup[]): CodesOf {
-  if (frames !== null) return codesRunIn(frames)
-  const codes = known.map(codesKnown)
-  return (contract) => [...new Set(codes.flatMap((codesOf) => codesOf(contract)))]
-}
+const codesIn = ({ frames }: SourceTransaction, ...known: readonly FactLookup[]): LookedUpCodes =>
+  frames === null ? lookedUpCodes(...known) : { codesOf: codesRunIn(frames), contracts: new Set() }
 
 /** Decodes the blocks of one chain in order; what it learns of pools and proxies holds for the blocks after. */
 export function blockDecoder(

@@ -1,15 +1,21 @@
-import { parseAddress, parseHash, type Hex } from '@tocsin/chain-model'
+import { parseAddress, parseHash, type Address, type Hex } from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
 import { readContracts, readPool } from './contract-facts.ts'
 
-const [token, pool] = [parseAddress(`0x${'1'.repeat(40)}`), parseAddress(`0x${'2'.repeat(40)}`)]
+const [token, pool, proxy] = ['1', '2', '5'].map((digit) => parseAddress(`0x${digit.repeat(40)}`)) as [
+  Address,
+  Address,
+  Address,
+]
 const word = (digit: string): Hex => `0x${digit.repeat(40).padStart(64, '0')}`
+
+const three = parseAddress(`0x${'3'.repeat(40)}`)
 
 const read = (answer: Hex | null | undefined) =>
   readContracts(
-    { tokens: [token], pools: [pool] },
+    { tokens: [token], pools: [pool], proxies: [proxy] },
     {
-      source: { call: async () => answer },
+      source: { call: async () => answer, storage: async () => answer ?? undefined, code: async () => '0x' },
       blockHash: parseHash(`0x${'a'.repeat(64)}`),
       factories: new Set(),
       maxCallsInFlight: 2,
@@ -18,23 +24,24 @@ const read = (answer: Hex | null | undefined) =>
   )
 
 describe('readContracts', () => {
-  test('default: decimals of a token, both tokens of a pool', async () => {
+  test('default: decimals of a token, both tokens of a pool, whose code a contract runs', async () => {
     expect(await read(`0x${'6'.padStart(64, '0')}`)).toMatchObject({ tokens: [{ address: token, decimals: 6 }] })
     expect(await read(word('3'))).toEqual({
       tokens: [], // its decimals would be too many
-      pools: new Map([
-        [pool, { token0: parseAddress(`0x${'3'.repeat(40)}`), token1: parseAddress(`0x${'3'.repeat(40)}`) }],
-      ]),
+      pools: new Map([[pool, { token0: three, token1: three }]]),
+      proxies: new Map([[proxy, { codes: [three], beacon: null, admin: three }]]),
       mute: { tokens: [token], pools: [] },
     })
   })
 
   test('behavior: what answers nothing is mute', async () => {
-    expect(await read(null)).toEqual({ tokens: [], pools: new Map(), mute: { tokens: [token], pools: [pool] } })
+    const mute = { tokens: [token], pools: [pool] }
+    expect(await read(null)).toEqual({ tokens: [], pools: new Map(), proxies: new Map(), mute })
   })
 
   test('behavior: where the state of the block is gone nothing is said of it', async () => {
-    expect(await read(undefined)).toEqual({ tokens: [], pools: new Map(), mute: { tokens: [], pools: [] } })
+    const mute = { tokens: [], pools: [] }
+    expect(await read(undefined)).toEqual({ tokens: [], pools: new Map(), proxies: new Map(), mute })
   })
 })
 

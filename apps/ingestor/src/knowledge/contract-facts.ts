@@ -2,22 +2,31 @@ import type { Address, Hash, Hex, TokenInfo } from '@tocsin/chain-model'
 import type { DecodedBlock } from '../decode/decode-block.ts'
 import { isPoolEvent, type KnownPool } from '../decode/pool-tokens.ts'
 import type { ChainSource } from '../sources/chain-source.ts'
+import type { ProxyCode } from '../decode/proxy-code.ts'
 import { isConfusable } from './confusable.ts'
+import { readProxy, type ContractState } from './read-proxy.ts'
 import { tamedText } from './tamed-text.ts'
 
-/** The contracts of a block of which calls could tell more: tokens with their decimals, pools with their tokens. */
+/**
+ * The contracts of a block of which their state could tell more: tokens with their decimals, pools with their tokens,
+ * contracts that a user's ABI might explain with the code that they run.
+ */
 export function contractsOf(block: DecodedBlock): Contracts {
   const tokens = new Set<Address>()
   const pools = new Set<Address>()
-  for (const event of block.transactions.flatMap(({ events }) => events)) {
-    if (event.type === 'erc20-transfer' || event.type === 'erc20-approval') tokens.add(event.address)
-    if (isPoolEvent(event)) pools.add(event.address)
+  const proxies = new Set<Address>()
+  for (const transaction of block.transactions) {
+    for (const event of transaction.events) {
+      if (event.type === 'erc20-transfer' || event.type === 'erc20-approval') tokens.add(event.address)
+      if (isPoolEvent(event)) pools.add(event.address)
+    }
+    for (const { address, implementations } of transaction.proxies ?? [])
+      if (implementations === null) proxies.add(address)
   }
-  return { tokens: [...tokens], pools: [...pools] }
+  return { tokens: [...tokens], pools: [...pools], proxies: [...proxies] }
 }
 
-/** Calls a contract at the block and answers what it returns; null where it reverts or is no contract. */
-type Call = (to: Address, data: Hex) => Promise<Hex | null>
+type Call = ContractState['call']
 
 const selectors = {
   decimals: '0x313ce567',
@@ -96,14 +105,17 @@ export function symbolOf(answer: Hex | null): string | null {
 export interface Contracts {
   readonly tokens: readonly Address[]
   readonly pools: readonly Address[]
+  readonly proxies: readonly Address[]
 }
 
 /** What contracts told of themselves. */
 export interface ToldFacts {
   readonly tokens: readonly TokenInfo[]
   readonly pools: ReadonlyMap<Address, Omit<KnownPool, 'proven'>>
+  /** Of each contract that was asked whose code it runs, and of its beacon. */
+  readonly proxies: ReadonlyMap<Address, ProxyCode>
   /** Those that have nothing to say that counts. Neither here nor there: a node that dropped the state of the block. */
-  readonly mute: Contracts
+  readonly mute: Omit<Contracts, 'proxies'>
 }
 
 /** Asks each of these at the block, so many at once. @throws what asking throws */
@@ -115,7 +127,7 @@ export async function readContracts(
     factories,
     maxCallsInFlight,
   }: {
-    readonly source: Pick<ChainSource, 'call'>
+    readonly source: Pick<ChainSource, 'call' | 'storage' | 'code'>
     readonly blockHash: Hash
     readonly factories: ReadonlySet<Address>
     readonly maxCallsInFlight: number
@@ -124,29 +136,61 @@ export async function readContracts(
 ): Promise<ToldFacts> {
   const tokens: TokenInfo[] = []
   const pools = new Map<Address, Omit<KnownPool, 'proven'>>()
+  const proxies = new Map<Address, ProxyCode>()
   const mute = { tokens: [] as Address[], pools: [] as Address[] }
   async function asked<Found>(
     address: Address,
-    read: (address: Address, call: Call) => Promise<Found | null>,
+    read: (address: Address, state: ContractState) => Promise<Found | null>,
     found: (it: Found) => void,
     silent: Address[],
   ): Promise<void> {
     let isAnswered = true
-    const it = await read(address, async (to, data) => {
-      const answer = await source.call({ blockHash, to, data }, signal)
+    const told = (answer: Hex | null | undefined): Hex | null => {
       if (answer === undefined) isAnswered = false
       return answer ?? null
+    }
+    const it = await read(address, {
+      call: async (to, data) => told(await source.call({ blockHash, to, data }, signal)),
+      storage: async (of, slot) => told(await source.storage({ blockHash, address: of, slot }, signal)),
+      code: async (of) => told(await source.code({ blockHash, address: of }, signal)),
     })
-    if (it !== null) found(it)
     // A node that dropped the state of this block will know it at a newer one.
-    else if (isAnswered) silent.push(address)
+    if (!isAnswered) return
+    if (it !== null) found(it)
+    else silent.push(address)
   }
-  const readListed = (address: Address, call: Call) => readPool(address, call, factories)
   const jobs = [
-    ...wanted.tokens.map((each) => () => asked(each, readToken, (token) => tokens.push(token), mute.tokens)),
-    ...wanted.pools.map((each) => () => asked(each, readListed, (pool) => pools.set(each, pool), mute.pools)),
+    ...wanted.tokens.map(
+      (each) => () =>
+        asked(
+          each,
+          (token, { call }) => readToken(token, call),
+          (token) => tokens.push(token),
+          mute.tokens,
+        ),
+    ),
+    ...wanted.pools.map(
+      (each) => () =>
+        asked(
+          each,
+          (pool, { call }) => readPool(pool, call, factories),
+          (pool) => pools.set(each, pool),
+          mute.pools,
+        ),
+    ),
+    ...wanted.proxies.map(
+      (each) => () =>
+        asked(
+          each,
+          readProxy,
+          (codes) => {
+            for (const [contract, code] of codes) proxies.set(contract, code)
+          },
+          [],
+        ),
+    ),
   ]
   for (let at = 0; at < jobs.length; at += maxCallsInFlight)
     await Promise.all(jobs.slice(at, at + maxCallsInFlight).map((job) => job()))
-  return { tokens, pools, mute }
+  return { tokens, pools, proxies, mute }
 }

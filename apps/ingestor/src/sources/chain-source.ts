@@ -35,6 +35,13 @@ export interface ChainSource {
     at: { readonly blockHash: Hash; readonly to: Address; readonly data: Hex },
     signal: AbortSignal,
   ): Promise<Hex | null | undefined>
+  /** The word in a slot of a contract's storage at the block; undefined where no node can say. */
+  storage(
+    at: { readonly blockHash: Hash; readonly address: Address; readonly slot: Hash },
+    signal: AbortSignal,
+  ): Promise<Hex | undefined>
+  /** A contract's code at the block, `0x` where there is none; undefined where no node can say. */
+  code(at: { readonly blockHash: Hash; readonly address: Address }, signal: AbortSignal): Promise<Hex | undefined>
   /** Whether an endpoint other than `besides` has this block on its chain; null where no other one answers. */
   confirms(header: BlockHeader, besides: string, signal: AbortSignal): Promise<boolean | null>
   /**

@@ -1,3 +1,4 @@
+import type { Hash } from '@tocsin/chain-model'
 import { EndpointAnswerError, PrunedHistoryError, WrongChainError } from '../verify/endpoint-answer-error.ts'
 import { proving, verifyBlock, type VerifiedBlock } from '../verify/verify-block.ts'
 import { verifyLogs, verifyReceipts, verifyTraces } from '../verify/verify-receipts.ts'
@@ -46,6 +47,7 @@ export function jsonRpcSource(options: JsonRpcSourceOptions): EndpointSource {
   const open = new AbortController()
   let chainCheck: Promise<void> | undefined
   let prunedTold = false
+  const missingTold = new Set<string>()
   let receiptsMethod: 'block' | 'each' | 'logs' = 'block'
   let tracesMethod: 'trace_block' | 'debug_traceBlockByHash' | 'none' =
     options.traces === 'none' ? 'none' : 'trace_block'
@@ -195,6 +197,32 @@ export function jsonRpcSource(options: JsonRpcSourceOptions): EndpointSource {
     }
   }
 
+  function stateGone(): undefined {
+    if (!prunedTold) notice('has no state of old blocks: what contracts would tell is left unknown.')
+    prunedTold = true
+  }
+
+  /** Bytes of the state at a block; undefined where the node no longer has them, or gives none of the kind. */
+  const state = (
+    method: string,
+    params: readonly unknown[],
+    { blockHash, atMost = Infinity }: { readonly blockHash: Hash; readonly atMost?: number },
+    signal: AbortSignal,
+  ) =>
+    judged(signal, async () => {
+      const answer = await request(method, [...params, { blockHash }], signal)
+      if (isPrunedState(answer)) return stateGone()
+      if (isMissingMethod(answer)) {
+        if (!missingTold.has(method)) notice(`has no ${method}: whose code a proxy runs is left unknown.`)
+        missingTold.add(method)
+        return undefined
+      }
+      return proving(name, blockHash, (fail) => {
+        const bytes = asBytes(expectResult(answer, method, blockHash), method)
+        return bytes.length > 2 + 2 * atMost ? fail(method, `it has more than ${atMost} bytes`) : bytes
+      })
+    })
+
   return {
     chainId,
     name,
@@ -258,13 +286,15 @@ export function jsonRpcSource(options: JsonRpcSourceOptions): EndpointSource {
         if (answer.type === 'result') return proving(name, blockHash, () => asBytes(answer.result, 'eth_call'))
         if (answer.code === 3 || /revert|invalid opcode|out of gas|stack|invalid jump/i.test(answer.message))
           return null
-        if (isPrunedState(answer)) {
-          if (!prunedTold) notice('has no state of old blocks: what a call would tell is left unknown.')
-          prunedTold = true
-          return undefined
-        }
+        if (isPrunedState(answer)) return stateGone()
         return proving(name, blockHash, (fail) => fail('eth_call', answer.message))
       }),
+    async storage({ blockHash, address, slot }, signal) {
+      const word = await state('eth_getStorageAt', [address, slot], { blockHash, atMost: 32 }, signal)
+      // Some nodes leave the zeros in front out.
+      return word === undefined ? undefined : `0x${word.slice(2).padStart(64, '0')}`
+    },
+    code: ({ blockHash, address }, signal) => state('eth_getCode', [address], { blockHash }, signal),
     onHead: (listener) => endpoint.subscribe(['newHeads'], listener) ?? (() => {}),
     close: () => {
       open.abort()

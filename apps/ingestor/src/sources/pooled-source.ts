@@ -1,3 +1,4 @@
+import type { Hex } from '@tocsin/chain-model'
 import type { ChainLink } from '../ledger/advance.ts'
 import type { Clock } from '../rpc/clock.ts'
 import { Latency } from '../rpc/latency.ts'
@@ -132,6 +133,18 @@ export function pooledSource({ chainId, sources, clock, observe }: PooledSourceO
     return asked.finally(() => over.abort(isAnswered))
   }
 
+  /** That a call reverts is an answer; that the state is gone asks the next. */
+  async function askState<T extends Hex | null>(
+    attempt: (source: EndpointSource, signal: AbortSignal) => Promise<T | undefined>,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
+    const boxed = async (source: EndpointSource, within: AbortSignal) => {
+      const answer = await attempt(source, within)
+      return answer === undefined ? null : { answer }
+    }
+    return (await ask('call', inOrder(), boxed, signal))?.answer
+  }
+
   /** Whether endpoints in quarantine are back on the chain; looked up beside everything else. */
   function paroles(): void {
     for (const member of members) {
@@ -179,14 +192,9 @@ export function pooledSource({ chainId, sources, clock, observe }: PooledSourceO
     headerByHash: (hash, signal) =>
       ask('header', inOrder(), (source, within) => source.headerByHash(hash, within), signal),
     block: (header, signal) => ask('block', forBlocks(), (source, within) => source.block(header, within), signal),
-    async call(at, signal) {
-      // That it reverts is an answer; that the state is gone asks the next.
-      const attempt = async (source: EndpointSource, within: AbortSignal) => {
-        const answer = await source.call(at, within)
-        return answer === undefined ? null : { answer }
-      }
-      return (await ask('call', inOrder(), attempt, signal))?.answer
-    },
+    call: (at, signal) => askState((source, within) => source.call(at, within), signal),
+    storage: (at, signal) => askState((source, within) => source.storage(at, within), signal),
+    code: (at, signal) => askState((source, within) => source.code(at, within), signal),
     async confirms(header: BlockHeader, besides, signal) {
       const others = members.filter(({ source }) => source.name !== besides)
       const answers = await Promise.allSettled(

@@ -36,6 +36,8 @@ const genesis: BlockHeader = {
   timestamp: 1_700_000_000_000,
 }
 
+const emptySlot = `0x${'0'.repeat(64)}` as const
+
 export function scriptedSource(options: { readonly chainId: number; readonly name?: string }): ScriptedSource {
   const { chainId, name = 'scripted node' } = options
   const known = new Map<Hash, BlockHeader>([[genesis.hash, genesis]])
@@ -129,6 +131,8 @@ export function scriptedSource(options: { readonly chainId: number; readonly nam
         signal,
       ),
     call: (_, signal) => answer('call', () => null, signal),
+    storage: (_, signal) => answer('storage', () => emptySlot, signal),
+    code: (_, signal) => answer('code', () => '0x' as const, signal),
     confirms: (header, _, signal) => answer('confirms', () => second(header), signal),
     distrust: (_, until) => {
       distrusted.push(until)
