@@ -1,8 +1,8 @@
-import type { JsonCodec } from '@tocsin/chain-model'
+import { transactionsTopic, type JsonCodec } from '@tocsin/chain-model'
 import type { TestChain } from '@tocsin/demo'
 import { openEmbeddedLog, readRange, type EventLog } from '@tocsin/event-log'
 import { chainsOf, ingestorSettings, startIngestor } from '@tocsin/ingestor'
-import { createMetrics, loadSettings, silentLogger, type Logger, type Metrics } from '@tocsin/service-kit'
+import { createMetrics, loadSettings, silentLogger, type Metrics } from '@tocsin/service-kit'
 
 /** An ingestor that follows a local chain into a log of its own. */
 export interface FollowedChain {
@@ -14,19 +14,24 @@ export interface FollowedChain {
 
 /** Follows the chain from block 0, unless the flags say otherwise, with the prefix `tocsin`. */
 export async function followTestChain(
-  chain: Pick<TestChain, 'rpcUrl'>,
+  chain: Pick<TestChain, 'rpcUrl' | 'chainId'>,
   folder: string,
   flags: Readonly<Record<string, string | readonly string[]>> = {},
-  logger: Logger = silentLogger,
 ): Promise<FollowedChain> {
   const log = await openEmbeddedLog(folder)
+  // Before the first block is in it, so that it can be read at any time.
+  await log.createTopics([{ topic: transactionsTopic('tocsin', chain.chainId), partitions: 1 }])
   const metrics = createMetrics()
   const { ingestor: config } = loadSettings(
     { ingestor: ingestorSettings },
     { env: {}, flags: { rpc: [chain.rpcUrl], from: '0', 'poll-interval': '20ms', ...flags } },
   )
   const ending = new AbortController()
-  const running = startIngestor(chainsOf(config), { log, logger, metrics, prefix: 'tocsin' }, ending.signal)
+  const running = startIngestor(
+    chainsOf(config),
+    { log, logger: silentLogger, metrics, prefix: 'tocsin' },
+    ending.signal,
+  )
   let stopped: Promise<void> | undefined
   const stop = () =>
     (stopped ??= (async () => {

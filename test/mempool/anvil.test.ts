@@ -67,8 +67,7 @@ async function watch(chain: TestChain, folder: string, how: 'subscribe' | 'poll'
     'mempool-poll-interval': '100ms',
     'mempool-drop-after': '600ms',
   })
-  const topics = [transactionsTopic('tocsin', chain.chainId), mempoolTopic('tocsin', chain.chainId)]
-  await log.createTopics(topics.map((topic) => ({ topic, partitions: 1 })))
+  await log.createTopics([{ topic: mempoolTopic('tocsin', chain.chainId), partitions: 1 }])
   closing.push(stop)
   return {
     log,
