@@ -76,7 +76,7 @@ const transactionsOf = async (log: EventLog, chain: TestChain): Promise<readonly
     (record) => record.type === 'transaction',
   )
 
-test('whose code proxies run is read from their storage, their code and their beacon, once, and is kept', async () => {
+test('whose code proxies run is read from their storage, their code and their beacon, once, and is kept, through a reorg and restarts', async () => {
   const { chain, folder } = await openChain()
   const ann = chain.account('ann')
   const [noting, booking] = await deploy(chain, logging('Noted'), logging('Booked'))
@@ -145,5 +145,25 @@ test('whose code proxies run is read from their storage, their code and their be
     [clone, 'Noted(uint256)', [[[noting], null]]],
   ])
   // Nothing but heads and blocks was asked for since: what is known is asked once.
+  expect(await followed.metrics.exposition()).not.toMatch(/method="eth_getStorageAt"/)
+
+  // On another branch another clone stands at the same address: what the lost one told is taken back, for a restart too.
+  const [again] = await deploy(chain, cloning(noting))
+  if (again === undefined) throw new TypeError('Nothing was deployed.')
+  const lost = await chain.mine({ calls: [say(again, 9n)] })
+  expect(await toldAt(followed.log, lost.number)).toEqual([[again, 'Noted(uint256)', [[[noting], null]]]])
+  const anew = { from: ann, to: null, data: cloning(booking), value: 0n, gas: 3_000_000n }
+  const [, onBranch] = await chain.reorg(2, [{ calls: [anew] }, { calls: [say(again, 9n)] }, {}])
+  if (onBranch === undefined) throw new TypeError('No block was mined.')
+  const branch = async () =>
+    (await transactionsOf(followed.log, chain))
+      .filter(({ block }) => block.hash === onBranch.hash)
+      .map(({ to, proxies = [] }) => [to, proxies.map(({ implementations }) => implementations)])
+  await until('the other branch is in the log', async () => (await branch()).length > 0)
+  expect(await branch()).toEqual([[again, [[booking]]]])
+  await followed.stop()
+  const third = await chain.mine({ calls: [say(again, 10n)] })
+  followed = await follow()
+  expect(await toldAt(followed.log, third.number)).toEqual([[again, 'Booked(uint256)', [[[booking], null]]]])
   expect(await followed.metrics.exposition()).not.toMatch(/method="eth_getStorageAt"/)
 }, 60_000)

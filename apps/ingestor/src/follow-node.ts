@@ -87,7 +87,7 @@ export async function followNode(
     },
     both,
   )
-  const decoder = liveDecoder(source, knowledge)
+  const decoder = liveDecoder(source, knowledge, (message) => logger.warn(message))
   const feeds = priceFeeds.filter((feed) => feed.chainId === chainId)
   const pricer =
     feeds.length === 0

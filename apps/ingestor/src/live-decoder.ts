@@ -5,9 +5,10 @@ import { decodeBlock, listedContext, type DecodedBlock, type Knowledge } from '.
 import { codesKnown } from './decode/proxy-code.ts'
 import { LearnedFacts } from './decode/learned-facts.ts'
 import { chainFacts } from './knowledge/chains.ts'
-import { contractsOf, readContracts, type Contracts } from './knowledge/contract-facts.ts'
+import { contractsOf, readContracts, type Contracts, type ToldFacts } from './knowledge/contract-facts.ts'
 import type { ChainSource } from './sources/chain-source.ts'
 import type { TimedBlock } from './sources/recording-source.ts'
+import { WrongChainError } from './verify/endpoint-answer-error.ts'
 
 /** What decoding a block came to, in this thread or in another: what must be known of it to go on. */
 export interface Decoding {
@@ -32,10 +33,62 @@ export interface LiveDecoder {
   ) => Promise<D>
 }
 
-export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDecoder {
+/**
+ * When asking contracts has failed so many times in a row, what could not be had stays unknown: rather that than no block.
+ * It is asked again at the next block that names them.
+ */
+const maxTries = 5
+
+/** `onNotice` is told when what contracts would tell is left unknown, until they answer again. */
+export function liveDecoder(
+  source: Pick<ChainSource, 'chainId' | 'call' | 'storage' | 'code'>,
+  knowledge: Knowledge,
+  onNotice: (message: string) => void = () => {},
+): LiveDecoder {
   const learned = new LearnedFacts(maxLearnedFacts)
   const chain = chainFacts(source.chainId)
   const context = listedContext(chain, knowledge, learned)
+  /** In a row, and of the last of them whether it is told. */
+  let failures = 0
+  let isTold = false
+
+  function tried(number: number, failure: Error | undefined): void {
+    if (failure === undefined) {
+      failures = 0
+      isTold = false
+    } else if (failures + 1 < maxTries) failures++
+    else if (!isTold) {
+      isTold = true
+      onNotice(`some contracts that block ${number} names cannot be asked, and stay unknown: ${failure.message}`)
+    }
+  }
+
+  /** @throws what asking throws, until that has happened so often that each answer which cannot be had is left unknown. */
+  async function ask(wanted: Contracts, at: { number: number; hash: Hash }, signal: AbortSignal): Promise<ToldFacts> {
+    let failure: Error | undefined
+    const orUnknown = <Answer>(asked: Promise<Answer>): Promise<Answer | undefined> =>
+      asked.catch((error: Error) => {
+        failure ??= error
+        if (signal.aborted || failures + 1 < maxTries || !mayBeUnknown(error)) throw error
+        return undefined
+      })
+    try {
+      return await readContracts(
+        wanted,
+        {
+          source: {
+            call: (...asked) => orUnknown(source.call(...asked)),
+            storage: (...asked) => orUnknown(source.storage(...asked)),
+            code: (...asked) => orUnknown(source.code(...asked)),
+          },
+          ...{ blockHash: at.hash, factories: chain.factories, maxCallsInFlight },
+        },
+        signal,
+      )
+    } finally {
+      if (!signal.aborted) tried(at.number, failure)
+    }
+  }
 
   async function settle<D extends Decoding>(
     { number, hash }: { readonly number: number; readonly hash: Hash | null },
@@ -57,11 +110,7 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
         proxies: proxies.filter((each) => codesKnown(each, context.facts) === undefined),
       }
       if (Object.values(wanted).every((contracts) => contracts.length === 0)) break
-      const told = await readContracts(
-        wanted,
-        { source, blockHash: hash, factories: chain.factories, maxCallsInFlight },
-        signal,
-      )
+      const told = await ask(wanted, { number, hash }, signal)
       for (const each of told.mute.tokens) learned.learn(number, 'no-token', each, true)
       for (const each of told.mute.pools) learned.learn(number, 'no-pool', each, true)
       for (const info of told.tokens) learned.learn(number, 'token', info.address, info)
@@ -90,3 +139,7 @@ export function liveDecoder(source: ChainSource, knowledge: Knowledge): LiveDeco
     },
   }
 }
+
+/** Of a node of another chain nothing is taken, and a fault of ours stays one. */
+const mayBeUnknown = (error: Error): boolean =>
+  'handling' in error && error.handling === 'retry' && !(error instanceof WrongChainError)

@@ -181,6 +181,7 @@ describe('startIngestor', () => {
           receipts: 'block',
           traces: 'none',
           finalizedTag: true,
+          state: 'all',
           maxBatch: 1000,
           headsPushed: false,
         } as const

@@ -32,7 +32,7 @@ export const poolInfoSchema = z.object({ address: addressSchema, factory: addres
  */
 export const proxyInfoSchema = z.object({
   address: addressSchema,
-  /** One; of a diamond its facets, those that were cut last first. Null: not known, as no node had the block's state. */
+  /** One; of a diamond its facets, those that were cut last first. Null: not known, as no node gave the block's state, or it is gone at its end. */
   implementations: z.array(addressSchema).nullable(),
   /** Who is asked for the implementation. */
   beacon: addressSchema.nullable(),

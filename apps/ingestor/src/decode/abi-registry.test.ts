@@ -301,15 +301,15 @@ describe('callsOf', () => {
       frameOf('delegatecall', [1, 0], proxy, library), // of code within code it is the proxy's storage still
     ]
     const codes = codesRunIn(frames)
-    expect([proxy, vault, other].map(codes)).toEqual([[vault, library], [], []])
+    expect([proxy, vault, other].map((each) => codes(each, true))).toEqual([[vault, library], [], []])
     const registry = registryOf(abiOf([lend, deposit])).running(codes)
     expect(callsOf({ ...callOf(input, proxy), frames }, registry)).toMatchObject([{ address: proxy, traceAddress: [] }])
     expect(registry.event(logOf(deposit, [ann, 1n, ''], proxy))?.address).toBe(proxy)
     expect(registry.event(logOf(deposit, [ann, 1n, ''], other))).toBeUndefined()
     const asked: Address[] = []
-    const telling = registryOf(abiOf([lend, deposit])).running((contract) => {
+    const telling = registryOf(abiOf([lend, deposit])).running((contract, isNamed) => {
       asked.push(contract)
-      return codes(contract)
+      return codes(contract, isNamed)
     })
     const moved = 'event Moved(address indexed from, uint256 amount)'
     expect(

@@ -166,26 +166,28 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
     /** What the first of the contract's ABIs says that says anything. */
     function first<Said>(
       address: Address,
-      mayBeOfCode: boolean,
+      how: 'named' | 'anonymous' | 'none',
       ask: (contract: Contract) => Said | undefined,
     ): Said | undefined {
       const own = contracts.get(address)
       const said = own && ask(own)
-      if (said !== undefined || !mayBeOfCode) return said ?? ask(any)
-      for (const code of codesOf(address)) {
+      if (said !== undefined || how === 'none') return said ?? ask(any)
+      for (const code of codesOf(address, how === 'named')) {
         const contract = contracts.get(code)
         const saidOfCode = contract && ask(contract)
         if (saidOfCode !== undefined) return saidOfCode
       }
       return ask(any)
     }
+    const named = (topic0: Hash | undefined) => {
+      if (topic0 !== undefined && ofCode.topics.has(topic0)) return 'named'
+      return hasAnonymous ? 'anonymous' : 'none'
+    }
     return {
       event(log) {
         const [topic0] = log.topics
         if (!hasAnonymous && (topic0 === undefined || !topics.has(topic0))) return undefined
-        // Of anonymous events only those of single contracts are known.
-        const mayBeOfCode = hasAnonymous || (topic0 !== undefined && ofCode.topics.has(topic0))
-        const found = first(log.address, mayBeOfCode, (contract) => eventBy(contract, log))
+        const found = first(log.address, named(topic0), (contract) => eventBy(contract, log))
         if (found === undefined) return undefined
         const [{ abi, signature }, args] = found
         return { type: 'contract-event', logIndex: log.logIndex, address: log.address, abi, signature, arguments: args }
@@ -193,7 +195,7 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
       claimed: ({ address, topics: [topic0, ...more] }) =>
         topic0 === undefined || !topics.has(topic0)
           ? undefined
-          : first(address, ofCode.topics.has(topic0), (contract) => {
+          : first(address, ofCode.topics.has(topic0) ? 'named' : 'none', (contract) => {
               // Of an ABI for any contract another number of topics is another contract's event of that name.
               const claims = (layout: EventLayout) => contract !== any || layout.topics === more.length + 1
               return contract.events.get(topic0)?.find(claims)?.signature
@@ -208,7 +210,7 @@ export function abiRegistry(abis: readonly ListedAbi[], chainId: number): AbiReg
           return from.fits ? { arguments: args, rest: from.rest } : null
         }
         const by = (contract: Contract) => onlyOne(contract.functions.get(selector) ?? [], read)
-        const found = first(made.address, ofCode.selectors.has(selector), by)
+        const found = first(made.address, ofCode.selectors.has(selector) ? 'named' : 'none', by)
         if (found === undefined) return undefined
         const [{ abi, signature }, { rest, arguments: args }] = found
         const { traceAddress, caller, address, value } = made

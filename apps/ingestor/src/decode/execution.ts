@@ -33,8 +33,11 @@ export function eachExecution(
   }
 }
 
-/** Whose code a contract may have run, beside its own: an address for each. */
-export type CodesOf = (contract: Address) => readonly Address[]
+/**
+ * Whose code a contract may have run, beside its own: an address for each. `isNamed`: an ABI of a single contract has what
+ * it did by its name; else only an anonymous event of one could be meant.
+ */
+export type CodesOf = (contract: Address, isNamed: boolean) => readonly Address[]
 
 /**
  * The code that contracts ran in these frames by delegatecall, in the order in which they did: as proxies, and of libraries.

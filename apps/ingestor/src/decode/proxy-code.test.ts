@@ -30,34 +30,37 @@ const deposits = logOf(proxy, deposit, 5n)
 const withdraws = logOf(proxy, withdraw, 5n)
 
 /** A chain of one transaction a block; only `vault` and `other` have ABIs. Tells which ABI explained each log. */
-function chain() {
+function chain(ofOther: readonly object[] = []) {
   const learned = new LearnedFacts()
-  const abiOf = (name: string, address: Address, event: string) => {
-    const entry = parseAbiEntry(event)
-    return { name, address, chainId: null, events: entry?.type === 'event' ? [entry] : [], functions: [] }
-  }
-  const abis = [abiOf('Vault', vault, deposit), abiOf('Other', other, withdraw)]
+  const abiOf = (name: string, address: Address, ...events: readonly (string | object)[]) => ({
+    ...{ name, address, chainId: null, functions: [] },
+    events: events.map(parseAbiEntry).filter((entry) => entry?.type === 'event'),
+  })
+  const abis = [abiOf('Vault', vault, deposit), abiOf('Other', other, withdraw, ...ofOther)]
   const decoder = blockDecoder(chainFacts(31337), { tokens: [], labels: [], abis }, learned)
   let number = 0
+  const decoded = (logs: readonly Omit<SourceLog, 'logIndex'>[], frames: readonly SourceFrame[] | null = null) => {
+    const hash = parseHash(id(`block ${++number}`))
+    const { transactions } = decoder.decode({
+      ...{ chainId: 31337, number, hash, parentHash: null, timestamp: number * 1000 },
+      transactions: [
+        {
+          ...{ hash: parseHash(id(`transaction ${number}`)), index: 0, envelope: null, outcome: null, frames },
+          logs: logs.map((log, logIndex) => ({ logIndex, ...log })),
+        },
+      ],
+    })
+    return transactions[0]
+  }
   return {
     learned,
     rewind: (to: number) => {
       learned.rewind(to)
       number = to - 1
     },
-    block: (logs: readonly Omit<SourceLog, 'logIndex'>[], frames: readonly SourceFrame[] | null = null) => {
-      const hash = parseHash(id(`block ${++number}`))
-      const { transactions } = decoder.decode({
-        ...{ chainId: 31337, number, hash, parentHash: null, timestamp: number * 1000 },
-        transactions: [
-          {
-            ...{ hash: parseHash(id(`transaction ${number}`)), index: 0, envelope: null, outcome: null, frames },
-            logs: logs.map((log, logIndex) => ({ logIndex, ...log })),
-          },
-        ],
-      })
-      return transactions[0]?.events.map((event) => (event.type === 'contract-event' ? event.abi : event.type))
-    },
+    block: (...made: Parameters<typeof decoded>) =>
+      decoded(...made)?.events.map((event) => (event.type === 'contract-event' ? event.abi : event.type)),
+    proxies: (...made: Parameters<typeof decoded>) => decoded(...made)?.proxies,
   }
 }
 
@@ -112,6 +115,28 @@ describe('the code of a proxy', () => {
     block([upgraded(proxy, vault)])
     block([upgraded(proxy, strange)])
     expect(block([deposits])).toEqual(['log'])
+  })
+
+  test('behavior: a transaction names whose code it depended on: what is known, and what to ask; not for an anonymous event that any log may be', () => {
+    const { proxies } = chain([
+      { type: 'event', name: 'Odd', inputs: [{ name: 'a', type: 'uint256' }], anonymous: true },
+    ])
+    const unknown = { implementations: null, beacon: null, admin: null }
+    expect(proxies([deposits, withdraws])).toEqual([{ address: proxy, ...unknown }])
+    expect(proxies([asks(proxy, beacon), deposits])).toEqual([{ address: proxy, ...unknown, beacon }])
+    expect(proxies([upgraded(proxy, strange), deposits])).toEqual([
+      { address: proxy, ...unknown, implementations: [strange] },
+    ])
+    expect(proxies([logOf(strange, 'event Unheard(uint256 of)', 5n)])).toBeUndefined()
+    const calls: SourceFrame[] = [
+      {
+        ...{ traceAddress: [], type: 'call', from: strange, to: proxy, value: 0n },
+        selector: '0x',
+        error: null,
+        input: '0x',
+      },
+    ]
+    expect(proxies([deposits], calls), 'frames tell it themselves').toBeUndefined()
   })
 
   test('behavior: where frames tell what was run, that counts', () => {

@@ -26,7 +26,7 @@ export function codesKnown(contract: Address, facts: FactLookup): readonly Addre
 
 export interface LookedUpCodes {
   readonly codesOf: CodesOf
-  /** Whose codes facts were asked for. */
+  /** Whose codes facts were asked for by what an ABI names: any log at all could be an anonymous event. */
   readonly contracts: ReadonlySet<Address>
 }
 
@@ -35,8 +35,8 @@ export function lookedUpCodes(...known: readonly FactLookup[]): LookedUpCodes {
   const contracts = new Set<Address>()
   return {
     contracts,
-    codesOf: (contract) => {
-      contracts.add(contract)
+    codesOf: (contract, isNamed) => {
+      if (isNamed) contracts.add(contract)
       return [...new Set(known.flatMap((facts) => codesKnown(contract, facts) ?? []))]
     },
   }

@@ -15,7 +15,7 @@ const read = (answer: Hex | null | undefined) =>
   readContracts(
     { tokens: [token], pools: [pool], proxies: [proxy] },
     {
-      source: { call: async () => answer, storage: async () => answer ?? undefined, code: async () => '0x' },
+      source: { call: async () => answer, storage: async () => answer ?? undefined, code: async () => '0x6001' },
       blockHash: parseHash(`0x${'a'.repeat(64)}`),
       factories: new Set(),
       maxCallsInFlight: 2,

@@ -87,18 +87,22 @@ describe('readProxy', () => {
     expect(await facets(`${answer(3).slice(0, -64)}${'f'.repeat(64)}` as Hex)).toEqual([])
   })
 
-  test('behavior: a contract without any of it runs its own code; one without code is asked no further', async () => {
+  test('behavior: a contract without any of it runs its own code', async () => {
     expect(await read({})).toEqual({
       told: { [proxy]: { codes: [], beacon: null } },
       asked: ['implementation', 'beacon', 'admin', 'proxiable', 'zeppelinos', 'code', `${proxy} 0x52ef6b2c`],
     })
-    expect((await read({ code: '0x' })).asked).toHaveLength(6)
     expect((await read({ slots: { implementation: `0x${'f'.repeat(64)}` } })).told?.[proxy]?.codes).toEqual([])
   })
 
   test('behavior: where a node cannot say all of it nothing is said', async () => {
     expect((await read({ slots: { admin: null, implementation: word(vault) } })).told).toBeNull()
     expect((await read({ code: null })).told).toBeNull()
+  })
+
+  test('behavior: of a contract that is gone at the end of the block nothing is said, and no more is asked', async () => {
+    const { told, asked } = await read({ code: '0x', slots: { implementation: word(vault) } })
+    expect([told, asked.length]).toEqual([null, 6])
   })
 })
 

@@ -43,7 +43,7 @@ const handsOn = /^5af4(?:3d82803e903d9160[0-9a-f]{2}57fd5bf3|3d5f5f3e5f3d9160[0-
 
 /**
  * Whose code a contract runs, and what its beacon answers, where it has one: a contract without any of it runs its own.
- * Null where no node can say.
+ * Null where no node can say, or nothing is there at the block's end: who acted and is gone may come again as another.
  */
 export async function readProxy(
   address: Address,
@@ -60,7 +60,7 @@ export async function readProxy(
     code(address),
   ])
   const [implementation, ofBeacon, ofAdmin, proxiable, zeppelinos, bytes] = told
-  if (bytes === null || told.includes(null)) return null
+  if (bytes === null || bytes === '0x' || told.includes(null)) return null
   const [beacon, admin] = [addressIn(ofBeacon), addressIn(ofAdmin)]
   const codes = new Map<Address, ProxyCode>()
   const runs = (implementations: readonly Address[], asking: Address | null = null) =>
@@ -73,7 +73,6 @@ export async function readProxy(
   }
   const older = addressIn(proxiable) ?? addressIn(zeppelinos) ?? minimalProxyOf(bytes)
   if (older !== null) return runs([older])
-  if (bytes === '0x') return runs([])
   const facets = addressesIn(await call(address, selectors.facetAddresses))
   return runs(facets.filter((each) => each !== address))
 }

@@ -45,6 +45,18 @@ export const isPrunedState = (answer: RpcAnswer): boolean =>
     answer.message,
   )
 
+/**
+ * The call was executed and failed, which is the contract's answer. geth: code 3 for a revert, the words of its EVM's errors
+ * for the rest (`core/vm/errors.go`); Parity and Nethermind: -32015 "VM execution error"; Hardhat "VM Exception".
+ */
+export const isFailedExecution = (answer: RpcAnswer): boolean =>
+  answer.type === 'error' &&
+  (answer.code === 3 ||
+    answer.code === -32015 ||
+    /revert|vm (?:execution )?(?:error|exception)|invalid opcode|out of gas|gas uint64 overflow|stack (?:underflow|overflow|limit)|invalid jump|write protection|return data out of bounds|max call depth|contract address collision|insufficient balance for transfer|max code size|must not begin with 0xef/i.test(
+      answer.message,
+    ))
+
 /** The node keeps no blocks or receipts so old. Source: EIP-4444 nodes; geth's code 4444 "pruned history unavailable". */
 export const isPrunedHistory = (answer: RpcAnswer): boolean =>
   answer.type === 'error' &&

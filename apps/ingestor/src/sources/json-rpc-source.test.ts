@@ -229,6 +229,93 @@ describe('jsonRpcSource', () => {
     await expect(answering({ code: -32005, message: 'rate limit' })).rejects.toThrow(/less often/)
   })
 
+  const word = {
+    blockHash: parseHash(`0x${'b'.repeat(64)}`),
+    address: parseAddress(`0x${'1'.repeat(40)}`),
+    slot: parseHash(`0x${'5'.repeat(64)}`),
+  }
+  const stateParams: Readonly<Record<string, readonly unknown[]>> = {
+    eth_getStorageAt: [word.address, word.slot, { blockHash: word.blockHash }],
+    eth_getCode: [word.address, { blockHash: word.blockHash }],
+  }
+  const told: Readonly<Record<string, string>> = {
+    eth_getStorageAt: `0x${'c0de'.repeat(10).padStart(64, '0')}`,
+    eth_getCode: '0x6001',
+  }
+
+  test('default: a slot of storage and code are asked for at the block’s hash, also where another is canonical', async () => {
+    const { source, signal } = await start((method, params) => {
+      if (method === 'eth_chainId') return { result: '0x1' }
+      return { result: JSON.stringify(params) === JSON.stringify(stateParams[method]) ? told[method] : '0x' }
+    })
+    expect(await source.storage(word, signal)).toBe(told['eth_getStorageAt'])
+    expect(await source.code(word, signal)).toBe('0x6001')
+  })
+
+  test.for([
+    ['eth_getStorageAt', null],
+    ['eth_getStorageAt', '0x'],
+    ['eth_getStorageAt', `0x${'c0de'.repeat(10)}`],
+    ['eth_getStorageAt', `0x${'0'.repeat(66)}`],
+    ['eth_getStorageAt', 7],
+    ['eth_getCode', null],
+    ['eth_getCode', '0x600'],
+    ['eth_getCode', { code: '0x6001' }],
+  ] as const)(
+    'error: %s that answers %s is the endpoint’s error, never a word of storage',
+    async ([method, result]) => {
+      const { source, refuted, signal } = await start((asked) => ({ result: asked === 'eth_chainId' ? '0x1' : result }))
+      const asking = method === 'eth_getCode' ? source.code(word, signal) : source.storage(word, signal)
+      await expect(asking).rejects.toMatchObject({ code: 'INGEST_ENDPOINT_ANSWER', field: method })
+      expect(refuted).toEqual([method])
+    },
+  )
+
+  test('behavior: of old blocks, and where a node has no such method, storage and code are unknown, said once each; any other error is one', async () => {
+    const { source, node, notices, signal } = await start(() => ({ result: '0x1' }))
+    const answering = (error: { code: number; message: string }) => {
+      node.answers = (method) => (method === 'eth_chainId' ? { result: '0x1' } : { error })
+      return Promise.all([source.storage(word, signal), source.code(word, signal)])
+    }
+    const none = { code: -32601, message: 'the method is not available' }
+    for (let time = 0; time < 2; time++) {
+      expect(await answering({ code: -32000, message: 'historical state 7c1f is not available' })).toEqual([
+        undefined,
+        undefined,
+      ])
+      expect(await answering(none)).toEqual([undefined, undefined])
+    }
+    expect(notices.map((notice) => notice.replace(/^\S+ /, ''))).toEqual([
+      'has no state of old blocks: what contracts would tell is left unknown.',
+      'has no eth_getStorageAt: whose code a proxy runs is left unknown.',
+      'has no eth_getCode: whose code a proxy runs is left unknown.',
+    ])
+    await expect(answering({ code: -32000, message: 'header not found' })).rejects.toThrow(EndpointAnswerError)
+    await expect(answering({ code: -32005, message: 'rate limit' })).rejects.toThrow(/less often/)
+  })
+
+  test('behavior: that a call fails in the EVM is the contract’s answer, whatever words the node has for it', async () => {
+    const { source, node, signal } = await start(() => ({ result: '0x1' }))
+    const call = { blockHash: word.blockHash, to: word.address, data: '0x313ce567' } as const
+    for (const error of [
+      { code: 3, message: 'execution reverted: no' },
+      { code: -32015, message: 'VM execution error.' },
+      ...[
+        'out of gas',
+        'invalid opcode: INVALID',
+        'stack underflow (0 <=> 1)',
+        'invalid jump destination',
+        'write protection',
+        'return data out of bounds',
+        'gas uint64 overflow',
+        'max call depth exceeded',
+      ].map((message) => ({ code: -32000, message })),
+    ]) {
+      node.answers = (method) => (method === 'eth_chainId' ? { result: '0x1' } : { error })
+      expect([error.message, await source.call(call, signal)]).toEqual([error.message, null])
+    }
+  })
+
   test('behavior: where receipts cannot be had at all there are logs, and the status stays unknown; said once', async () => {
     const data = recorded()
     const { source, notices, signal } = await start((method, params) => {

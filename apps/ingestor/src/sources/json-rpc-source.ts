@@ -1,8 +1,15 @@
-import type { Hash } from '@tocsin/chain-model'
+import type { Hash, Hex } from '@tocsin/chain-model'
 import { EndpointAnswerError, PrunedHistoryError, WrongChainError } from '../verify/endpoint-answer-error.ts'
 import { proving, verifyBlock, type VerifiedBlock } from '../verify/verify-block.ts'
 import { verifyLogs, verifyReceipts, verifyTraces } from '../verify/verify-receipts.ts'
-import { isMissingMethod, isPrunedHistory, isPrunedState, isUnknownTag, type RpcAnswer } from '../rpc/json-rpc.ts'
+import {
+  isFailedExecution,
+  isMissingMethod,
+  isPrunedHistory,
+  isPrunedState,
+  isUnknownTag,
+  type RpcAnswer,
+} from '../rpc/json-rpc.ts'
 import type { RpcEndpoint } from '../rpc/rpc-endpoint.ts'
 import { assembleBlock, type BlockParts } from './assemble-block.ts'
 import type { ChainSource } from './chain-source.ts'
@@ -203,25 +210,21 @@ export function jsonRpcSource(options: JsonRpcSourceOptions): EndpointSource {
   }
 
   /** Bytes of the state at a block; undefined where the node no longer has them, or gives none of the kind. */
-  const state = (
+  async function state(
     method: string,
     params: readonly unknown[],
-    { blockHash, atMost = Infinity }: { readonly blockHash: Hash; readonly atMost?: number },
+    blockHash: Hash,
     signal: AbortSignal,
-  ) =>
-    judged(signal, async () => {
-      const answer = await request(method, [...params, { blockHash }], signal)
-      if (isPrunedState(answer)) return stateGone()
-      if (isMissingMethod(answer)) {
-        if (!missingTold.has(method)) notice(`has no ${method}: whose code a proxy runs is left unknown.`)
-        missingTold.add(method)
-        return undefined
-      }
-      return proving(name, blockHash, (fail) => {
-        const bytes = asBytes(expectResult(answer, method, blockHash), method)
-        return bytes.length > 2 + 2 * atMost ? fail(method, `it has more than ${atMost} bytes`) : bytes
-      })
-    })
+  ): Promise<Hex | undefined> {
+    const answer = await request(method, [...params, { blockHash }], signal)
+    if (isPrunedState(answer)) return stateGone()
+    if (isMissingMethod(answer)) {
+      if (!missingTold.has(method)) notice(`has no ${method}: whose code a proxy runs is left unknown.`)
+      missingTold.add(method)
+      return undefined
+    }
+    return proving(name, blockHash, () => asBytes(expectResult(answer, method, blockHash), method))
+  }
 
   return {
     chainId,
@@ -284,17 +287,21 @@ export function jsonRpcSource(options: JsonRpcSourceOptions): EndpointSource {
       judged(signal, async () => {
         const answer = await request('eth_call', [{ to, data }, { blockHash }], signal)
         if (answer.type === 'result') return proving(name, blockHash, () => asBytes(answer.result, 'eth_call'))
-        if (answer.code === 3 || /revert|invalid opcode|out of gas|stack|invalid jump/i.test(answer.message))
-          return null
+        if (isFailedExecution(answer)) return null
         if (isPrunedState(answer)) return stateGone()
         return proving(name, blockHash, (fail) => fail('eth_call', answer.message))
       }),
-    async storage({ blockHash, address, slot }, signal) {
-      const word = await state('eth_getStorageAt', [address, slot], { blockHash, atMost: 32 }, signal)
-      // Some nodes leave the zeros in front out.
-      return word === undefined ? undefined : `0x${word.slice(2).padStart(64, '0')}`
-    },
-    code: ({ blockHash, address }, signal) => state('eth_getCode', [address], { blockHash }, signal),
+    storage: ({ blockHash, address, slot }, signal) =>
+      judged(signal, async () => {
+        const method = 'eth_getStorageAt'
+        const answer = await state(method, [address, slot], blockHash, signal)
+        if (answer === undefined) return undefined
+        // Any word may be a true one: what is cut off would name another contract.
+        return proving(name, blockHash, (fail) =>
+          answer.length === 66 ? answer : fail(method, `it has ${answer.length / 2 - 1} bytes, not 32`),
+        )
+      }),
+    code: ({ blockHash, address }, signal) => judged(signal, () => state('eth_getCode', [address], blockHash, signal)),
     onHead: (listener) => endpoint.subscribe(['newHeads'], listener) ?? (() => {}),
     close: () => {
       open.abort()

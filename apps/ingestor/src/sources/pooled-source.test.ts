@@ -51,6 +51,8 @@ function poolOf(...chains: readonly [ScriptedSource, ...ScriptedSource[]]) {
       headerByHash: (hash, within) => slowly('header', (s) => chain.headerByHash(hash, s), within),
       block: (header, within) => slowly('block', (s) => chain.block(header, s), within),
       call: (call, within) => slowly('call', (s) => chain.call(call, s), within),
+      storage: (slot, within) => slowly('storage', (s) => chain.storage(slot, s), within),
+      code: (of, within) => slowly('code', (s) => chain.code(of, s), within),
     }
   })
   const [first = sources[0], ...others] = sources
@@ -127,6 +129,22 @@ describe('pooledSource', () => {
     const pruned = poolOf({ ...chain, call: async () => undefined }, chain)
     expect(await pruned.run(pruned.pool.call(call, signal))).toBeNull()
     expect(pruned.asked).toEqual(['node 1 call', 'node 2 call'])
+  })
+
+  test('behavior: storage and code are those of the first node that has the state; undefined where none has', async () => {
+    const chain = oneChain()
+    const at = { blockHash: chain.mine().hash, address: parseAddress(`0x${'1'.repeat(40)}`), slot: chain.mine().hash }
+    const none = { ...chain, storage: async () => undefined, code: async () => undefined }
+    const { pool, run, asked, manners } = poolOf(none, chain)
+    expect(await run(pool.storage(at, signal))).toBe(`0x${'0'.repeat(64)}`)
+    expect(await run(pool.code(at, signal))).toBe('0x')
+    expect(asked).toEqual(['node 1 storage', 'node 2 storage', 'node 1 code', 'node 2 code'])
+    const [, archive] = manners
+    if (archive !== undefined) archive.fails = true
+    expect(await run(pool.storage(at, signal))).toBeUndefined()
+    const silent = poolOf(chain, chain)
+    for (const manner of silent.manners) manner.fails = true
+    await expect(silent.run(silent.pool.storage(at, signal))).rejects.toThrow('node 1 does not answer storage: told so')
   })
 
   test('error: where none answers, the error is that of the first', async () => {

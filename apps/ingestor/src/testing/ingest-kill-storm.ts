@@ -66,7 +66,10 @@ export async function runIngestKillStorm(options: {
   mine((kills * blocksAKill) / 2)
   const node = new SimulatedNode({
     chain,
-    abilities: { receipts: 'block', traces: 'none', finalizedTag: false, maxBatch: 1000, headsPushed: false },
+    abilities: {
+      ...{ receipts: 'block', traces: 'none', finalizedTag: false, state: 'all', maxBatch: 1000 },
+      headsPushed: false,
+    },
     random,
     clock: systemClock,
     views: () => views,

@@ -199,6 +199,7 @@ class World {
         receipts: random.oneOf(['block', 'block', 'each', 'logs']),
         traces: random.oneOf(['trace_block', 'debug', 'none']),
         finalizedTag: this.#withTag,
+        state: 'all',
         maxBatch: random.oneOf([1, 3, 20, 1000]),
         headsPushed: random.integer(0, 1) === 1,
       },

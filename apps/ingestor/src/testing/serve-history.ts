@@ -14,7 +14,10 @@ export function serveHistory(chainId: number, blocks: number, manners: Manners =
     canonical.push(chain.mine(chain.at(canonical.at(-1) ?? chain.first.header.hash).header, 12_000).header.hash)
   const node = new SimulatedNode({
     chain,
-    abilities: { receipts: 'block', traces: 'trace_block', finalizedTag: true, maxBatch: 1000, headsPushed: false },
+    abilities: {
+      ...{ receipts: 'block', traces: 'trace_block', finalizedTag: true, state: 'all', maxBatch: 1000 },
+      headsPushed: false,
+    },
     random,
     clock: systemClock,
     views: () => [{ canonical, finalized: blocks }],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseAddress, parseHash, type Hash, type Hex } from '@tocsin/chain-model'
 import type { SeededRandom } from '@tocsin/stream-core/testing'
+import { proxySlots } from '../knowledge/read-proxy.ts'
 import { assembleBlock } from '../sources/assemble-block.ts'
 import {
   asArray,
@@ -86,6 +87,26 @@ export class SimulatedChain {
     if (data === '0x313ce567') return `0x${((number % 30) + 1).toString(16).padStart(64, '0')}`
     if (data === '0x95d89b41') return `0x${Buffer.from(`T${which}at${number}`).toString('hex').padEnd(64, '0')}`
     return null
+  }
+
+  /** A contract's code at any block: every fourth contract hands calls on by EIP-1167, see {@link codeRunBy}. */
+  code(of: string): Hex {
+    const runs = this.codeRunBy(of)
+    return runs?.by === 'code' ? `0x363d3d373d3d3d363d73${runs.code.slice(2)}5af43d82803e903d91602b57fd5bf3` : '0x6001'
+  }
+
+  /** The word in a slot at any block: every fourth contract keeps by ERC-1967 whose code it runs. */
+  storage(of: string, slot: string): Hex {
+    const runs = this.codeRunBy(of)
+    return runs?.by === 'slot' && slot === proxySlots.implementation
+      ? `0x${runs.code.slice(2).padStart(64, '0')}`
+      : zeros(32)
+  }
+
+  /** Whose code a contract runs and how that can be found out; null: its own. */
+  codeRunBy(of: string): { readonly by: 'code' | 'slot'; readonly code: Hex } | null {
+    const which = Number.parseInt(of.slice(-2), 16)
+    return which % 2 === 0 ? { by: which % 4 === 0 ? 'slot' : 'code', code: `0x${'c0de'.repeat(10)}` } : null
   }
 
   at(hash: Hash): SimulatedBlock {

@@ -1,4 +1,4 @@
-import type { Hash } from '@tocsin/chain-model'
+import type { Hash, Hex } from '@tocsin/chain-model'
 import type { SeededRandom } from '@tocsin/stream-core/testing'
 import type { Clock } from '../rpc/clock.ts'
 import type { RpcRequest } from '../rpc/json-rpc.ts'
@@ -49,6 +49,8 @@ export interface Abilities {
   readonly receipts: 'block' | 'each' | 'logs'
   readonly traces: 'trace_block' | 'debug' | 'none'
   readonly finalizedTag: boolean
+  /** `pruned`: the state of every block is dropped; `broken`: there is no word of it but null. */
+  readonly state: 'all' | 'pruned' | 'broken' | 'none'
   /** More calls in one batch are refused with HTTP status 413; 1: batches are no JSON-RPC to it. */
   readonly maxBatch: number
   readonly headsPushed: boolean
@@ -171,6 +173,8 @@ export class SimulatedNode {
         random.oneOf(['header not found', 'Internal error', 'execution timeout', 'request timed out']),
       )
     }
+    const isOfState = /^eth_(?:call|getStorageAt|getCode)$/.test(request.method)
+    if (isOfState && this.#options.abilities.state === 'pruned') return wrong(-32000, 'missing trie node 7c1f (path )')
     const result = this.#result(request)
     if (result === null && request.method === 'eth_call') return wrong(3, 'execution reverted')
     if (result === undefined) return wrong(-32601, `the method ${request.method} does not exist/is not available`)
@@ -205,6 +209,10 @@ export class SimulatedNode {
         ]
         return chain.call(chain.at(blockHash), to, data)
       }
+      case 'eth_getStorageAt':
+        return this.#state(chain.storage(String(asked), String(full)), ['0xc0de', '0x'])
+      case 'eth_getCode':
+        return this.#state(chain.code(String(asked)))
       case 'trace_block':
         return abilities.traces === 'trace_block' ? this.#traces(this.#byNumber(asked)) : undefined
       case 'debug_traceBlockByHash':
@@ -212,6 +220,15 @@ export class SimulatedNode {
       default:
         return undefined
     }
+  }
+
+  /** Of a lie only what it looks like can be seen: without proofs one word is as true as another. */
+  #state(truth: Hex, shorter: readonly Hex[] = []): unknown {
+    const { abilities, random } = this.#options
+    if (abilities.state === 'none') return undefined
+    if (abilities.state === 'broken') return null
+    if (!this.#chance('lie')) return truth
+    return random.oneOf<unknown>(['0xc0d', '0x00zz', 7, {}, truth.slice(2), null, ...shorter])
   }
 
   #byNumber(asked: unknown): SimulatedBlock | undefined {
