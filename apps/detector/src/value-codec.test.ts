@@ -15,7 +15,7 @@ const plainData = fc.letrec((tie) => ({
   ),
 })).value
 
-describe(valueCodec, () => {
+describe('valueCodec', () => {
   const codec = valueCodec<unknown>()
 
   test('default: a bigint lies in JSON as its digits, wherever it is', () => {

@@ -172,7 +172,13 @@ export const testDriver = (topology: Topology, options: TestDriverOptions = {}):
   const advanceWatermark = (watermark: Timestamp) => pushToAll({ type: 'watermark', watermark })
   const checkpoint = async (): Promise<DriverCheckpoint> => {
     const starts = task.inputs.map(() => 0)
-    await writeCheckpoint({ task, store: openMemoryStore(contents), starts, rest: nodeEventLoop.turn, clock: () => 0 })
+    await writeCheckpoint({
+      task,
+      store: openMemoryStore(contents),
+      starts,
+      rest: () => nodeEventLoop.turn(),
+      clock: () => 0,
+    })
     return {
       store: { meta: contents.meta, cells: new Map(contents.cells) },
       ends: logs.map(({ length }) => length),

@@ -3,7 +3,6 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { numberCodec, openJob, StreamBuilder, stringKey, valueState, type SourceRecord } from '../index.ts'
 import { openMemoryStore } from '../state/memory-store.ts'
-import { writeCheckpoint } from './checkpoint.ts'
 
 const wallets = Array.from({ length: 200 }, (_, index) => `wallet ${index}`)
 const seen = valueState('seen', numberCodec)
@@ -35,7 +34,7 @@ const setUp = async () => {
   return { log, pay, topology: builder.build() }
 }
 
-describe(writeCheckpoint, () => {
+describe('writeCheckpoint', () => {
   test('behavior: it leaves the fold three quarters of the time, until somebody waits for it', async () => {
     const { log, pay, topology } = await setUp()
     let now = 0

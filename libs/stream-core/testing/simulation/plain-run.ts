@@ -59,7 +59,8 @@ export const runPlainly = async (
   }
   const contents = newMemoryStoreContents()
   const store = openMemoryStore(contents)
-  const checkpoint = () => writeCheckpoint({ task, store, starts: [], rest: nodeEventLoop.turn, clock: () => 0 })
+  const checkpoint = () =>
+    writeCheckpoint({ task, store, starts: [], rest: () => nodeEventLoop.turn(), clock: () => 0 })
   await checkpoint()
   const savepoint = () =>
     savepointBytes(async (file) => {
