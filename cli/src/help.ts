@@ -20,7 +20,7 @@ export function generalHelp(
     'Tocsin watches EVM chains as they happen and raises the alarm on fraud and anomalies. Every alert proves itself: it',
     'lists the events, the state and the thresholds that made it fire.',
     '',
-    'Usage: tocsin <command> [flags]',
+    'Usage: tocsin <command> [flags], in a checkout: npm run tocsin -- <command> [flags]',
     '',
     ...listed,
     'Examples:',

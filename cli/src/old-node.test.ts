@@ -10,7 +10,7 @@ describe('oldNodeLine', () => {
     for (const version of ['18.20.4', '20.20.2', '22.11.0']) {
       expect(oldNodeLine(version)).toBe(
         `tocsin: Node ${version} is too old: it needs 22.12 or newer. ` +
-          'In a checkout `npm start` and `npx tocsin` use the Node that comes along.',
+          'In a checkout `npm start` and `npm run tocsin` use the Node that comes along.',
       )
     }
   })

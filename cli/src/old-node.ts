@@ -7,6 +7,6 @@ export function oldNodeLine(version: string): string | null {
   if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return null
   return (
     `tocsin: Node ${version} is too old: it needs ${needed.join('.')} or newer. ` +
-    'In a checkout `npm start` and `npx tocsin` use the Node that comes along.'
+    'In a checkout `npm start` and `npm run tocsin` use the Node that comes along.'
   )
 }

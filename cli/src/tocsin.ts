@@ -88,7 +88,7 @@ const groups: readonly { readonly title: string; readonly commands: readonly Lis
     commands: [
       {
         name: 'detectors',
-        summary: 'List the detectors, or one with its parameters, units and defaults.',
+        summary: 'List the detectors and rules of your own, or one with its parameters, units and defaults.',
         load: async () => (await import('./commands/detectors.ts')).detectors,
       },
       {

@@ -10,7 +10,7 @@ export const detectors = defineCommand(
   {
     name: 'detectors',
     runs: 'to-end',
-    summary: 'List the detectors, or one with its parameters, units and defaults.',
+    summary: 'List the detectors and rules of your own, or one with its parameters, units and defaults.',
     about: [
       'Lists what Tocsin looks for. With a NAME: that detector’s parameters, as --param takes them. With --rules also rules of',
       'your own, each held against the ABIs of --abi: every mistake is told, in one line (docs/rules.md).',

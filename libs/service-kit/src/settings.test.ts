@@ -224,6 +224,7 @@ describe('nearest', () => {
   test('default: the name that was meant, or none', () => {
     expect(nearest('recordin', ['recording', 'prices'])).toBe('recording')
     expect(nearest('xyz', ['recording', 'prices'])).toBeUndefined()
+    expect(nearest('prot', ['from', 'port'])).toBe('port')
   })
 })
 
