@@ -18,7 +18,7 @@ export const ingestorSettings = defineSettings({
     setting.url({
       env: 'TOCSIN_RPC_HEADS',
       flag: 'rpc-heads',
-      doc: 'A WebSocket endpoint of the same chain, only to be woken by new heads.',
+      doc: 'A WebSocket endpoint of the same chain, only to be woken by new heads; one of another chain is refused.',
       protocols: ['ws', 'wss'],
       default: null,
     }),

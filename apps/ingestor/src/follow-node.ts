@@ -17,9 +17,10 @@ import { comparedBlocks } from './prices/chain-pricer.ts'
 import { nodeFeeds } from './prices/node-feeds.ts'
 import { readRecentChainPrices } from './prices/recent-chain-prices.ts'
 import { blockPricer, withChainPrices } from './prices/with-chain-prices.ts'
+import { chainHeads } from './rpc/chain-heads.ts'
 import { systemClock, systemWait } from './rpc/clock.ts'
 import { endpointObserver } from './rpc/endpoint-observer.ts'
-import { openTransport } from './rpc/open-endpoints.ts'
+import { openEndpoints } from './rpc/open-endpoints.ts'
 import type { RpcEndpoint } from './rpc/rpc-endpoint.ts'
 import { telling, type ChainHealth } from './source-health.ts'
 import type { ChainSource } from './sources/chain-source.ts'
@@ -54,7 +55,21 @@ export async function followNode(
   )
   const [first, ...others] = sources
   if (first === undefined) throw new NothingToIngestError()
-  const heads = config.rpcHeads === null ? null : openTransport(config.rpcHeads)
+  const [headsOf] = openEndpoints(config.rpcHeads === null ? [] : [config.rpcHeads], {
+    requestTimeoutMs: config.requestTimeout,
+    clock: systemClock,
+  })
+  const heads =
+    headsOf === undefined
+      ? null
+      : chainHeads({
+          endpoint: headsOf,
+          chainId,
+          refused(error) {
+            metrics.failures.inc({ code: error.code })
+            logger.warn(error, { setting: '--rpc-heads', instead: 'the chain is polled' })
+          },
+        })
   const pool = pooledSource({
     chainId,
     sources: [first, ...others],
@@ -71,7 +86,7 @@ export async function followNode(
   const source: ChainSource = {
     ...pool,
     onHead(listener) {
-      const stops = [pool.onHead(listener), heads?.subscribe(['newHeads'], listener) ?? (() => {})]
+      const stops = [pool.onHead(listener), heads?.onHead(listener) ?? (() => {})]
       return () => stops.forEach((stop) => stop())
     },
   }

@@ -253,6 +253,34 @@ describe('startIngestor', () => {
     }
   }, 120_000)
 
+  test('error: heads of another chain are refused in one line, and the chain is followed without', async () => {
+    const [ours, another] = [await serveHistory(31337, 20), await serveHistory(8453, 20)]
+    const log = openSimulatedLog()
+    const metrics = createMetrics()
+    const told: string[] = []
+    const logger = createLogger({ place: 'ingest', write: (line) => told.push(line), now: () => 0 })
+    const chains = chainsWith({
+      ...{ rpc: [ours.httpUrl], 'chain-id': '31337', from: '1', 'rpc-heads': another.webSocketUrl },
+    })
+    const ending = new AbortController()
+    const running = startIngestor(chains, { log, logger, metrics, prefix: 'test' }, ending.signal)
+    const refusals = () => told.filter((line) => line.includes('INGEST_WRONG_CHAIN'))
+    try {
+      await vi.waitFor(() => expect(refusals()).toHaveLength(1), { timeout: 60_000 })
+      await vi.waitFor(async () => expect(await metrics.exposition()).toMatch(/head_block\{chain="31337"\} [1-9]/), {
+        timeout: 60_000,
+      })
+      expect(refusals()).toEqual([
+        expect.stringMatching(
+          /WARN +ingest\S*: .*ws:\/\/\S+ is a node of chain 8453, not of chain 31337\..*--rpc-heads.*\n$/,
+        ),
+      ])
+    } finally {
+      ending.abort()
+      await Promise.allSettled([running.done, ours.close(), another.close()])
+    }
+  }, 120_000)
+
   test('behavior: each chain’s prices go to its own topic; of a file that they share, those that name their chain', async () => {
     const [first, second] = [await serveHistory(31337, 20), await serveHistory(8453, 20)]
     const log = openSimulatedLog()
