@@ -8,6 +8,7 @@ export interface TimestampedValue<T> {
   readonly timestamp: Timestamp
 }
 
+/** What an evictor may know of time when a window fires. Source: Flink's EvictorContext. */
 export interface EvictorContext {
   readonly currentWatermark: Timestamp
   /** As the journaled clock shows it. */
@@ -33,6 +34,7 @@ export interface Evictor<T> {
   ): readonly TimestampedValue<T>[]
 }
 
+/** For the evictors that come along. */
 export interface EvictorOptions {
   /** Whether it evicts before the window function or after it. Default `before`. */
   readonly when?: 'before' | 'after'

@@ -8,6 +8,7 @@ export interface JobGraph {
   readonly edges: readonly JobGraphEdge[]
 }
 
+/** An operator of the topology. */
 export interface JobGraphNode {
   readonly id: number
   readonly uid: string | null
@@ -21,6 +22,7 @@ export interface JobGraphNode {
   readonly subTopologies: readonly string[]
 }
 
+/** What one operator hands to another: ids of nodes. */
 export interface JobGraphEdge {
   readonly from: number
   readonly to: number

@@ -9,6 +9,7 @@ import { TaskRunner, type TaskPace, type TaskProgress } from './task/task-runner
 import type { TaskDeadLetter } from './task/task.ts'
 import type { Topology } from './topology.ts'
 
+/** What a job runs on: its log, its topics, its state, and its pace. */
 export interface JobOptions extends TaskPace {
   readonly topology: Topology
   readonly log: EventLog
@@ -53,6 +54,7 @@ export interface JobProgress extends Omit<TaskProgress, 'status'> {
   }
 }
 
+/** A topology that runs over a log. It runs once at a time; `close` gives its producer and its state free. */
 export interface Job {
   /** Runs until `signal` aborts (then commits and checkpoints cleanly) or an error that stops it. */
   run(signal: AbortSignal): Promise<void>
@@ -72,6 +74,7 @@ export interface Job {
   close(): Promise<void>
 }
 
+/** Of {@link openJob}. */
 export type OpenJob = (options: JobOptions) => Promise<Job>
 
 /**

@@ -3,6 +3,7 @@ import { encodeClock } from './clock.ts'
 import { nodeEventLoop, type EventLoop } from './task/event-loop.ts'
 import type { DurationMs, Timestamp } from './time.ts'
 
+/** Where a clock is written, and how often. */
 export interface JournalClockOptions {
   readonly log: EventLog
   /**

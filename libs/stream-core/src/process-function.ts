@@ -33,6 +33,7 @@ export interface OutputTag<T> {
   /** Never set: it only carries the type. */
   readonly _type?: T
 }
+/** Names a side output: the same id and type where it is written and where it is read. */
 export const outputTag = <T>(id: string): OutputTag<T> => ({ id })
 
 /**
@@ -57,6 +58,10 @@ export interface TimerService {
 /** What a timer waits for: the watermark, or the journaled clock. Source: Flink's TimeDomain. */
 export type TimeDomain = 'event' | 'processing'
 
+/**
+ * What a function has beside its element: the key in hand, its state and timers. Source: Flink's
+ * KeyedProcessFunction.Context.
+ */
 export interface KeyedContext<Key, Out> {
   readonly key: Key
   /** Of the element, or of the timer that fires. */
@@ -102,6 +107,7 @@ export interface BroadcastContext {
   /** One of the descriptors given to `broadcast`. */
   broadcastState<K, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
 }
+/** Likewise, beside keyed state. Source: Flink's KeyedBroadcastProcessFunction.Context. */
 export interface KeyedBroadcastContext<Key, Out> extends BroadcastContext {
   /**
    * Calls `f` with the state of each key that has some of this name, in order of key bytes, as of the broadcast element's

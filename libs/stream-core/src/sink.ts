@@ -10,6 +10,7 @@ export interface Transition {
   readonly revision: number
 }
 
+/** What a sink appends to its topic: bytes as they will lie there. */
 export interface SinkRecord {
   readonly key: Uint8Array | null
   readonly value: Uint8Array

@@ -32,6 +32,7 @@ import {
 } from './window-joined-streams.ts'
 import { windowsOf, type WindowedStream } from './windowed-stream.ts'
 
+/** What a source reads, and how it tells time. */
 export interface SourceOptions<T> {
   readonly topic: string
   readonly codec: SourceCodec<T>
@@ -40,6 +41,7 @@ export interface SourceOptions<T> {
   readonly epochs?: boolean
 }
 
+/** Where outputs with a lifecycle go. */
 export interface SinkOptions<T> {
   readonly topic: string
   readonly codec: SinkCodec<T>
@@ -52,6 +54,7 @@ interface Built {
   readonly uids: Set<string>
 }
 
+/** An operator as it is added to a topology. */
 export type NewNode = Pick<TopologyNode, 'operator' | 'inputs' | 'create'> & Partial<TopologyNode>
 
 const addNode = (built: Built, node: NewNode): number => {
@@ -143,6 +146,7 @@ export class StreamBuilder {
   }
 }
 
+/** Elements of one type on their way. Source: Flink's DataStream. */
 export class DataStream<T> {
   protected readonly built: Built
   /** @internal Of the node whose output this is. */
@@ -263,6 +267,10 @@ export class DataStream<T> {
   }
 }
 
+/**
+ * A stream whose elements belong to keys: what follows has state, timers and windows for each. Source: Flink's
+ * KeyedStream.
+ */
 export class KeyedStream<Key, T> extends DataStream<T> {
   /** @internal */
   readonly selector: KeySelector<Key, T>

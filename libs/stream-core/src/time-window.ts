@@ -13,6 +13,10 @@ export const globalWindow: TimeWindow = Object.freeze({ start: minTimestamp, end
 /** The last timestamp that belongs to a window. Source: Flink's `maxTimestamp()`. */
 export const lastTimestampOf = ({ end }: TimeWindow): Timestamp => Math.min(end - 1, maxTimestamp)
 
+/**
+ * The remainder that is never negative, so that windows before 1970 begin where those after do. Source: Java's
+ * Math.floorMod.
+ */
 export const floorMod = (value: number, modulus: number): number => {
   const remainder = value % modulus
   return remainder < 0 ? remainder + modulus : remainder + 0 // −0 is no time

@@ -3,9 +3,13 @@ export type Timestamp = number
 /** A span of event time in milliseconds. */
 export type DurationMs = number
 
+/** In ms. */
 export const seconds = (n: number): DurationMs => n * 1000
+/** In ms. */
 export const minutes = (n: number): DurationMs => n * 60_000
+/** In ms. */
 export const hours = (n: number): DurationMs => n * 3_600_000
+/** In ms. */
 export const days = (n: number): DurationMs => n * 86_400_000
 
 /** Below every timestamp. Source: Flink's Long.MIN_VALUE watermark. */

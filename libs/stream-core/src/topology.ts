@@ -17,6 +17,7 @@ export interface Topology {
   graph(): JobGraph
 }
 
+/** An operator: what it is called, what it reads, and how it is made. */
 export interface TopologyNode {
   readonly id: number
   readonly uid: string | null
@@ -46,6 +47,7 @@ export interface TopologyEdge {
   readonly codec: Codec<unknown>
 }
 
+/** What a source reads. */
 export interface TopologySource {
   readonly topic: string
   readonly codec: SourceCodec<unknown>
@@ -53,12 +55,14 @@ export interface TopologySource {
   readonly epochs: boolean
 }
 
+/** A topology that cannot run: a uid given twice, a topic read by two sources, a second source with epochs. */
 export class TopologyError extends Error {
   readonly code = 'STREAM_TOPOLOGY'
   readonly handling = 'stop'
   readonly remedy = 'Change the job where the message says; docs/stream-core.md has the rules of a topology.'
 }
 
+/** The uid, or operator and number for those without. */
 export const nameOfNode = ({ uid, operator, id }: TopologyNode): string => uid ?? `${operator}#${id}`
 
 /** What stays together when the topology is cut behind each `keyBy`. */
@@ -146,6 +150,7 @@ export const subTopologiesOf = (nodes: readonly TopologyNode[]): readonly SubTop
     })
 }
 
+/** A line an operator, under the sub-topology that it stands in. Source: Kafka Streams' TopologyDescription. */
 export const describeTopology = (job: string, version: string, nodes: readonly TopologyNode[]): string => {
   const line = (node: TopologyNode): string => {
     const uid = node.uid === null ? '' : ` ${node.uid}`

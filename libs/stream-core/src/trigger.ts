@@ -219,7 +219,9 @@ export const continuousProcessingTimeTrigger = (interval: DurationMs): Trigger =
   }
 }
 
+/** The window's contents go to its function. */
 export const isFire = (result: TriggerResult): boolean => result === 'fire' || result === 'fire-and-purge'
+/** The window's contents are dropped. */
 export const isPurge = (result: TriggerResult): boolean => result === 'purge' || result === 'fire-and-purge'
 
 /** As `trigger`, but what fires is gone afterwards. Source: Flink's PurgingTrigger. */
@@ -236,6 +238,7 @@ export const purgingTrigger = <T>(trigger: Trigger<T>): Trigger<T> => {
   }
 }
 
+/** Source: Flink's ProcessingTimeoutTrigger. */
 export interface ProcessingTimeoutOptions {
   /** Each element begins the time anew; else it runs from the first since the last firing. Default false. */
   readonly resetOnElement?: boolean

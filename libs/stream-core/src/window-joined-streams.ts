@@ -52,6 +52,7 @@ interface JoinedWindows<Left, Right, Self> {
   sideOutputLateData(tag: OutputTag<SidedElement<Left, Right>>): Self
 }
 
+/** Both sides' elements of a key and window, as lists. Source: Flink's CoGroupedStreams. */
 export interface CoGroupedWindows<Key, Left, Right> extends JoinedWindows<
   Left,
   Right,
@@ -60,6 +61,7 @@ export interface CoGroupedWindows<Key, Left, Right> extends JoinedWindows<
   /** The codecs write what a window holds: all its elements. */
   process<Out>(uid: string, codecs: Codecs<Left, Right>, f: CoGroupFunction<Key, Left, Right, Out>): DataStream<Out>
 }
+/** All pairs of a key and window. Source: Flink's JoinedStreams. */
 export interface WindowJoinedStreams<Key, Left, Right> extends JoinedWindows<
   Left,
   Right,

@@ -38,6 +38,7 @@ export type WindowAssigner<T = unknown> =
       readonly assign: (element: T, timestamp: Timestamp) => readonly TimeWindow[]
     }
 
+/** A size, slide, step, gap or offset that gives no windows. */
 export class WindowShapeError extends Error {
   readonly code = 'STREAM_WINDOW_SHAPE'
   readonly handling = 'stop'
@@ -45,6 +46,7 @@ export class WindowShapeError extends Error {
     'Give sizes, slides, steps and gaps in whole ms above 0, an offset smaller than the slide, and a size of whole steps.'
 }
 
+/** The gap of an element is none. */
 export class SessionGapError extends Error {
   readonly code = 'STREAM_SESSION_GAP'
   readonly handling = 'dead-letter'

@@ -15,6 +15,7 @@ import { SavepointError } from '../savepoint/savepoint-error.ts'
 import type { SavepointSummary } from '../savepoint/savepoint-file.ts'
 import { openWorker, type JobWorker } from './worker.ts'
 
+/** Of a job whose tasks all run in this process. */
 export interface DistributedJobOptions extends JobShape {
   /** What it computes; with workers it must come from a module. */
   readonly definition: JobDefinition | JobModule
@@ -34,6 +35,7 @@ export interface DistributedJobProgress extends JobProgress {
   readonly tasks: readonly { readonly subTopology: string; readonly shard: number; readonly progress: JobProgress }[]
 }
 
+/** A job of many tasks; its progress tells them one by one too. */
 export interface DistributedJob extends Job {
   progress(): DistributedJobProgress
 }

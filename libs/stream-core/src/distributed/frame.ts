@@ -33,6 +33,7 @@ export interface Frame {
   readonly progress: Stamp
 }
 
+/** An internal topic holds what no task of this job has written, or a newer build. */
 export class FrameError extends Error {
   readonly code = 'STREAM_FRAME'
   readonly handling = 'stop'

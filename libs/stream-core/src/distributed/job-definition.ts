@@ -25,6 +25,7 @@ interface DefiningModule {
   readonly defineJob: (argument: unknown) => JobDefinition | Promise<JobDefinition>
 }
 
+/** The module that a worker thread was to load makes no job. */
 export class JobModuleError extends Error {
   readonly code = 'STREAM_JOB_MODULE'
   readonly handling = 'stop'

@@ -15,6 +15,7 @@ import { openReplicatedStore, type CheckpointTopic } from './replicated-store.ts
 import { ShardSlot, type ShardEvent } from './shard-slot.ts'
 import { ShardStandby } from './shard-standby.ts'
 
+/** What this process brings to the job; shards, topics and folders are the same in all of them. */
 export interface ShardedJobOptions extends JobShape {
   readonly definition: JobDefinition
   readonly log: EventLog
@@ -48,6 +49,7 @@ export interface ShardedJobProgress extends DistributedJobProgress {
   }
 }
 
+/** This process's part in a job that several share. */
 export interface ShardedJob {
   /**
    * Takes part until `signal` aborts: then each shard ends its step, commits and is let go, and the process leaves the

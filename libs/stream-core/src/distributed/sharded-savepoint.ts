@@ -19,6 +19,7 @@ import { openReplicatedStore } from './replicated-store.ts'
 /** What a sharded job is called, and cut into, in its log. */
 export type ShardedJobPlace = Pick<JobShape, 'shards' | 'maxParallelism' | 'progressTopic' | 'internalTopics'>
 
+/** Of which job, and where to. */
 export interface ShardedSavepointOptions extends ShardedJobPlace {
   readonly log: EventLog
   readonly definition: JobDefinition
@@ -59,6 +60,7 @@ export const takeShardedSavepoint = async (options: ShardedSavepointOptions): Pr
   }
 }
 
+/** Of the savepoint, and of the job to come. */
 export type ShardedRestoreOptions = ShardedJobPlace &
   Omit<RestoreOptions, 'stateFolder' | 'distributed' | 'openStore' | 'progressTopic'>
 

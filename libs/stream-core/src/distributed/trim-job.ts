@@ -23,10 +23,12 @@ export interface Trim extends TopicPartition {
   readonly before: number
 }
 
+/** Of which job; as it was opened. */
 export interface TrimOptions extends Omit<JobTopicsOptions, 'partitions'> {
   readonly log: EventLog
 }
 
+/** A task of the job has no checkpoint: of what it reads nothing may go. */
 export class CheckpointMissingError extends Error {
   readonly code = 'STREAM_CHECKPOINT_MISSING'
   readonly handling = 'stop'

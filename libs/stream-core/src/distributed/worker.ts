@@ -56,6 +56,7 @@ export class WorkerTaskError extends Error {
   }
 }
 
+/** A worker thread ended without a word, as when its memory is not enough. */
 export class WorkerLostError extends Error {
   readonly code = 'STREAM_WORKER_LOST'
   readonly handling = 'retry'

@@ -19,6 +19,7 @@ import { SavepointMatch, type MatchOptions } from './savepoint-match.ts'
 import { SavepointMismatchError } from './savepoint-mismatch-error.ts'
 import { TaskStateWriter } from './task-state-writer.ts'
 
+/** Of the savepoint, and of the job to come. */
 export interface RestoreOptions extends MatchOptions {
   /** The savepoint. */
   readonly file: string
@@ -38,6 +39,7 @@ export interface RestoreOptions extends MatchOptions {
   readonly openStore?: (task: string) => Promise<StateStore>
 }
 
+/** What was restored, and what not. */
 export interface RestoreReport {
   readonly cells: number
   /** State and positions that were left out, as allowed. */

@@ -23,6 +23,7 @@ export interface SavepointHead {
   readonly watermarks: Readonly<Record<string, SavepointWatermark>>
 }
 
+/** Where a partition of a source stands. */
 export interface SavepointInput extends InputSnapshot {
   /** The uid. */
   readonly source: string
@@ -30,6 +31,7 @@ export interface SavepointInput extends InputSnapshot {
   readonly partition: number
 }
 
+/** How far time has come at a node. */
 export interface SavepointWatermark {
   readonly watermark: Timestamp
   readonly isIdle: boolean

@@ -8,14 +8,17 @@ import { isAscii } from './scanned-key.ts'
  */
 export type ByteString = string
 
+/** A key selector gave what its codec cannot hold, such as half a surrogate pair. */
 export class KeyEncodingError extends Error {
   readonly code = 'STREAM_KEY_ENCODING'
   readonly handling = 'dead-letter'
   readonly remedy = 'Key by a value that the key codec can hold, or use another key codec.'
 }
 
+/** Bytes as a text of one char each: what maps and comparisons in memory take. */
 export const toByteString = (bytes: Uint8Array): ByteString =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+/** The bytes again. */
 export const fromByteString = (text: ByteString): Uint8Array => Buffer.from(text, 'latin1')
 
 /** Between the values of a codec and the byte strings that stand for them in memory. */
@@ -107,6 +110,7 @@ export const joinParts = (parts: readonly ByteString[]): ByteString => {
   return joined
 }
 
+/** The byte strings that a key of several parts was joined of. */
 export const splitParts = (text: ByteString): ByteString[] => {
   const parts: ByteString[] = []
   let start = 0

@@ -1,3 +1,4 @@
+/** Two states of an operator share a name, or a TTL or bound cannot be. */
 export class StateDescriptorError extends Error {
   readonly code = 'STREAM_STATE_DESCRIPTOR'
   readonly handling = 'stop'

@@ -30,6 +30,7 @@ export interface TtlOptions {
 /** Without `ttl` state stays until it is cleared. */
 export type StateOptions = Partial<TtlOptions>
 
+/** Of state that holds many: a life and a bound. */
 export interface BoundedStateOptions extends StateOptions {
   /**
    * The most elements or entries of one key; default: no limit. What would exceed it displaces the oldest: of a list the
@@ -39,12 +40,14 @@ export interface BoundedStateOptions extends StateOptions {
   readonly maxEntries?: number
 }
 
+/** Names a state of one value a key; made by {@link valueState}. */
 export interface ValueStateDescriptor<T> {
   readonly kind: 'value'
   readonly name: string
   readonly codec: Codec<T>
   readonly ttl?: TtlOptions
 }
+/** Names a state of a list a key; made by {@link listState}. */
 export interface ListStateDescriptor<T> {
   readonly kind: 'list'
   readonly name: string
@@ -52,6 +55,7 @@ export interface ListStateDescriptor<T> {
   readonly ttl?: TtlOptions
   readonly maxEntries?: number
 }
+/** Names a state of a map a key; made by {@link mapState}. */
 export interface MapStateDescriptor<K, V> {
   readonly kind: 'map'
   readonly name: string
@@ -60,6 +64,7 @@ export interface MapStateDescriptor<K, V> {
   readonly ttl?: TtlOptions
   readonly maxEntries?: number
 }
+/** Names a state that folds what is added into one value a key; made by {@link reducingState}. */
 export interface ReducingStateDescriptor<T> {
   readonly kind: 'reducing'
   readonly name: string
@@ -67,6 +72,7 @@ export interface ReducingStateDescriptor<T> {
   readonly codec: Codec<T>
   readonly ttl?: TtlOptions
 }
+/** Names a state that folds what is added into an accumulator a key; made by {@link aggregatingState}. */
 export interface AggregatingStateDescriptor<In, Acc, Out> {
   readonly kind: 'aggregating'
   readonly name: string
@@ -124,17 +130,22 @@ const lifetime = ({ ttl, update, visibility }: StateOptions): { readonly ttl?: T
 const bound = ({ maxEntries }: BoundedStateOptions): { readonly maxEntries?: number } =>
   maxEntries === undefined ? {} : { maxEntries }
 
+/** One value a key. */
 export const valueState = <T>(name: string, codec: Codec<T>, options: StateOptions = {}): ValueStateDescriptor<T> => ({
   kind: 'value',
   name,
   codec,
   ...lifetime(options),
 })
+/**
+ * A list a key, in the order in which it was added to. @throws {StateDescriptorError} as `valueState`, and for a bound
+ */
 export const listState = <T>(
   name: string,
   codec: Codec<T>,
   options: BoundedStateOptions = {},
 ): ListStateDescriptor<T> => ({ kind: 'list', name, codec, ...lifetime(options), ...bound(options) })
+/** A map a key, iterated in the order of its keys' bytes. */
 export const mapState = <K, V>(
   name: string,
   keyCodec: Codec<K>,
@@ -148,6 +159,7 @@ export const reducingState = <T>(
   codec: Codec<T>,
   options: StateOptions = {},
 ): ReducingStateDescriptor<T> => ({ kind: 'reducing', name, reduce, codec, ...lifetime(options) })
+/** As `reducingState`, with an accumulator of another type; `aggregate` must be pure. */
 export const aggregatingState = <In, Acc, Out>(
   name: string,
   aggregate: AggregateFunction<In, Acc, Out>,

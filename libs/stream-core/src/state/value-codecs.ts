@@ -1,7 +1,9 @@
 import type { Codec } from '../codec.ts'
 import { bigintKey, stringKey } from './key-encoding.ts'
 
+/** UTF-8. @throws {KeyEncodingError} for half a surrogate pair */
 export const stringCodec: Codec<string> = stringKey
+/** Of up to 126 bytes. @throws {KeyEncodingError} beyond */
 export const bigintCodec: Codec<bigint> = bigintKey
 
 /** A double, eight bytes; NaN and −0 come back as they were. */
@@ -15,6 +17,7 @@ export const numberCodec: Codec<number> = {
   decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readDoubleBE(0),
 }
 
+/** A value in state is none that comes back from its bytes as it was, such as a Date or a class of its own. */
 export class StateValueError extends TypeError {
   readonly code = 'STREAM_STATE_VALUE'
   readonly handling = 'stop'

@@ -12,6 +12,7 @@ export class StateCodecMismatchError extends Error {
 /** The codec version of values with the time of their last access; their own codec's version lies within. */
 export const timedVersion = 0x8000
 
+/** Stored state has times beside its values and the declared one has not, or the other way round. */
 export class StateTtlMismatchError extends Error {
   readonly code = 'STREAM_STATE_TTL_MISMATCH'
   readonly handling = 'stop'

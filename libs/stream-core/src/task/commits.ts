@@ -17,6 +17,7 @@ import { markerRecord, readMarkers, type ProgressPosition } from './progress-log
 /** Repeats `work` until it succeeds, with waits between; what cannot be repeated is thrown. */
 export type Retrying = <T>(work: () => Promise<T>) => Promise<T>
 
+/** What a commit took, and what it wrote. */
 export interface CommitReport {
   /** Of the append, with what was repeated. */
   readonly durationMs: number

@@ -5,6 +5,7 @@ export class EpochError extends Error {
   readonly remedy = 'Check what writes the topic: its sealed, reverted and finalized records contradict each other.'
 }
 
+/** A log holds control records of epochs where the topology expects none, or in a topic that cannot have them. */
 export class SourceError extends Error {
   readonly code = 'STREAM_SOURCE'
   readonly handling = 'stop'
