@@ -2,12 +2,17 @@ import { expect, expectTypeOf, test } from 'vitest'
 import {
   aggregatingState,
   bigintCodec,
+  countEvictor,
+  countTrigger,
+  deltaEvictor,
   integerKey,
   jsonStateCodec,
   listState,
   mapState,
+  neverTrigger,
   numberCodec,
   outputTag,
+  purgingTrigger,
   reducingState,
   session,
   StreamBuilder,
@@ -22,6 +27,8 @@ import {
   type PlainSinkCodec,
   type SidedElement,
   type SourceCodec,
+  type TimeDomain,
+  type Trigger,
 } from './index.ts'
 
 /**
@@ -139,8 +146,48 @@ test('default: from source to sink each type follows from the one before', () =>
       })
     },
   })
+  byWallet
+    .window(session((transfer) => Number(transfer.value)))
+    .trigger(purgingTrigger(countTrigger(2)))
+    .evictor(
+      deltaEvictor(5, (first, last) => Number(last.value - first.value)),
+      codecs.left,
+    )
+    .sideOutputLateData(outputTag<Transfer>('too-late'))
+    .process<number>('evicted', codecs.left, (elements, window, key, emit) => {
+      expectTypeOf(elements).toEqualTypeOf<readonly Transfer[]>()
+      expectTypeOf(window.end).toEqualTypeOf<number>()
+      expectTypeOf(key).toEqualTypeOf<string>()
+      emit(elements.length)
+    })
+  const largest = byWallet.window(tumbling(10)).reduce('largest', (a, b) => (a.value > b.value ? a : b), codecs.left)
+  expectTypeOf(largest).toEqualTypeOf<DataStream<Transfer>>()
+  byWallet.connect(byToken).process<string>('connected', {
+    processElement1: (transfer) => expectTypeOf(transfer).toEqualTypeOf<Transfer>(),
+    processElement2: (price) => expectTypeOf(price).toEqualTypeOf<Price>(),
+    onTimer: (_, ctx) => expectTypeOf(ctx.timeDomain).toEqualTypeOf<TimeDomain>(),
+  })
+  const owned = transfers.enrich(
+    'owner',
+    {
+      ...{ requestCodec: stringCodec, answerCodec: numberCodec, timeoutMs: 1 },
+      requestOf: ({ from }) => from,
+      ask: async (address) => {
+        expectTypeOf(address).toEqualTypeOf<string>()
+        return 1
+      },
+    },
+    (transfer, owner, emit: (out: bigint) => void) => {
+      expectTypeOf(owner).toEqualTypeOf<number>()
+      emit(transfer.value)
+    },
+  )
+  expectTypeOf(owned).toEqualTypeOf<DataStream<bigint>>()
   expect(builder.build().nodes.length).toBeGreaterThan(10)
 })
+
+const priceEvictor = deltaEvictor<Price>(5, (first, last) => last.usd - first.usd)
+const priceTrigger: Trigger<Price> = { ...neverTrigger, onElement: ({ usd }) => (usd > 1 ? 'fire' : 'continue') }
 
 /** Never called. */
 export const refused = (): void => {
@@ -202,6 +249,29 @@ export const refused = (): void => {
   valueState('x', numberCodec, { maxEntries: 1 })
   // @ts-expect-error -- there is no such update
   valueState('x', numberCodec, { ttl: 1, update: 'never' })
+  // @ts-expect-error -- a gap by a field that the element has not
+  byWallet.window(session((transfer) => transfer.usd))
+  // @ts-expect-error -- an evictor's codec of other elements
+  byWallet.window(tumbling(10)).evictor(countEvictor(2), codecs.right)
+  // @ts-expect-error -- an evictor of other elements
+  byWallet.window(tumbling(10)).evictor(priceEvictor, codecs.left)
+  // @ts-expect-error -- a trigger of other elements
+  byWallet.window(tumbling(10)).trigger(priceTrigger)
+  // @ts-expect-error -- a window's elements are of the stream's type
+  byWallet.window(tumbling(10)).process<number>('j', codecs.right, () => undefined)
+  // @ts-expect-error -- what is reduced stays of one type
+  byWallet.window(tumbling(10)).reduce('k', (a) => a.value, codecs.left)
+  byWallet.connect(byToken).process<string>('l', {
+    // @ts-expect-error -- a field of the other input
+    processElement1: ({ usd }) => usd,
+    // @ts-expect-error -- likewise
+    processElement2: ({ from }) => from,
+  })
+  const asked = { requestCodec: stringCodec, answerCodec: numberCodec, timeoutMs: 1 }
+  // @ts-expect-error -- a request of another type than its codec's
+  transfers.enrich('m', { ...asked, requestOf: ({ value }) => value, ask: async () => 1 }, () => undefined)
+  // @ts-expect-error -- an answer of another type than its codec's
+  transfers.enrich('n', { ...asked, requestOf: ({ from }) => from, ask: async () => 'x' }, () => undefined)
   // @ts-expect-error -- broadcast state is a map
   byToken.broadcast(total)
   byWallet.connect(byToken.broadcast(partners)).process<string>('i', {
