@@ -250,7 +250,7 @@ export const refused = (): void => {
   // @ts-expect-error -- there is no such update
   valueState('x', numberCodec, { ttl: 1, update: 'never' })
   // @ts-expect-error -- a gap by a field that the element has not
-  byWallet.window(session((transfer) => transfer.usd))
+  byWallet.window(session(({ usd }: Price) => usd))
   // @ts-expect-error -- an evictor's codec of other elements
   byWallet.window(tumbling(10)).evictor(countEvictor(2), codecs.right)
   // @ts-expect-error -- an evictor of other elements
@@ -263,9 +263,9 @@ export const refused = (): void => {
   byWallet.window(tumbling(10)).reduce('k', (a) => a.value, codecs.left)
   byWallet.connect(byToken).process<string>('l', {
     // @ts-expect-error -- a field of the other input
-    processElement1: ({ usd }) => usd,
+    processElement1: ({ usd }) => usd === 1,
     // @ts-expect-error -- likewise
-    processElement2: ({ from }) => from,
+    processElement2: ({ from }) => from === 'a',
   })
   const asked = { requestCodec: stringCodec, answerCodec: numberCodec, timeoutMs: 1 }
   // @ts-expect-error -- a request of another type than its codec's
