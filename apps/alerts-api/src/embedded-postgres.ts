@@ -300,12 +300,15 @@ async function readLock(data: string) {
     : undefined
 }
 
+/** Where a process works; empty if there is none, or only a zombie. */
+const folderOf = (pid: number | string) => readlink(`/proc/${pid}/cwd`).catch(() => '')
+
 /** The processes that work in the folder, as those of its server do; undefined where the system does not tell. */
 async function processesIn(data: string): Promise<readonly number[] | undefined> {
   if (platform() !== 'linux') return undefined
   const real = await realpath(data)
   const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const folders = await Promise.all(numbers.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => '')))
+  const folders = await Promise.all(numbers.map(folderOf))
   return numbers.filter((_, index) => folders[index] === real).map(Number)
 }
 
@@ -316,8 +319,7 @@ async function processesIn(data: string): Promise<readonly number[] | undefined>
 async function isRunning(data: string): Promise<boolean> {
   const lock = await readLock(data)
   if (lock === undefined) return false
-  const processes = await processesIn(data)
-  if (processes !== undefined) return processes.includes(lock.pid)
+  if (platform() === 'linux') return (await folderOf(lock.pid)) === (await realpath(data))
   const { stdout } = await run('ps', ['-o', 'stat=,comm=', '-p', String(lock.pid)]).catch(() => ({ stdout: '' }))
   return /^[^ZX]\S*\s.*postgres/.test(stdout.trim())
 }
