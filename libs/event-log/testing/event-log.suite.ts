@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
@@ -212,6 +213,44 @@ export function eventLogSuite(
       expect(await readTexts(log, { topic, partition: 0, offset: 0 }, 2)).toEqual(['c', 'd'])
       expect(await readTexts(log, { topic, partition: 1, offset: 0 }, 1)).toEqual(['a'])
       expect(await readTexts(log, { topic: other, partition: 0, offset: 0 }, 2)).toEqual(['b', 'e'])
+    })
+
+    test('behavior: to prepare twice, or while an append is under way, is to prepare once', async () => {
+      const { log } = await openLog()
+      const places = [{ topic: await newTopic(log, 1), partition: 0 }] as const
+      const [{ topic }] = places
+      const producer = await log.openProducer(unique('id'))
+      producer.prepare?.(places)
+      producer.prepare?.(places)
+      const first = producer.append([at(topic, 0, 'a')]).then(() => true)
+      do producer.prepare?.(places)
+      while (!(await Promise.race([first, setImmediate(false)])))
+      await producer.append([at(topic, 0, 'b')])
+      expect(await readTexts(log, { topic, partition: 0, offset: 0 }, 2)).toEqual(['a', 'b'])
+    })
+
+    test('behavior: what was prepared and never appended holds back no reader, and not the next owner', async () => {
+      const { log } = await openLog()
+      const [topic, id] = [await newTopic(log, 1), unique('id')]
+      const other = await log.openProducer(unique('id'))
+      const texts: string[] = []
+      const readOn = async (text: string) => {
+        await other.append([at(topic, 0, text)])
+        texts.push(text)
+        expect(await readTexts(log, { topic, partition: 0, offset: 0 }, texts.length)).toEqual(texts)
+      }
+      // As one that was killed: nobody closes it.
+      const killed = await log.openProducer(id)
+      killed.prepare?.([{ topic, partition: 0 }])
+      await readOn('while it is open')
+      const closed = await log.openProducer(id)
+      closed.prepare?.([{ topic, partition: 0 }])
+      await closed.close()
+      await readOn('after it was closed')
+      const owner = await log.openProducer(id)
+      await owner.append([at(topic, 0, 'of the next owner')])
+      texts.push('of the next owner')
+      await readOn('after that')
     })
 
     test('error: what was prepared before another one took over is not appended', async () => {

@@ -81,7 +81,7 @@ export interface CreateMetricsOptions {
 
 /**
  * The delay of the event loop is measured by a timer; each firing wakes the process, at prom-client's 10 ms a hundred times a
- * second: two thirds of what an idle process takes. What it tells includes this, so an idle loop has a "lag" of it.
+ * second: about half of what an idle process takes. What it tells includes this, so an idle loop has a "lag" of it.
  */
 const eventLoopMonitoringPrecision = 100
 
