@@ -27,7 +27,11 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   ethers: ['apps/ingestor/src/decode/abi.ts', 'apps/ingestor/src/decode/eip7702.ts', 'demo/src/*'],
   kafkajs: ['libs/event-log/src/kafka-*'],
   '@node-rs/crc32': ['libs/event-log/src/record-batch.ts', 'libs/event-log/src/kafka-internals.ts'],
-  'classic-level': ['libs/event-log/src/embedded-log.ts', 'libs/stream-core/src/state/level-store.ts'],
+  'classic-level': [
+    'libs/event-log/src/embedded-log.ts',
+    'libs/stream-core/src/state/level-store.ts',
+    'libs/stream-core/src/state/rollback-journal.ts',
+  ],
   pg: ['apps/alerts-api/src/database.ts'],
   'prom-client': ['libs/service-kit/src/metrics.ts'],
   zod: ['libs/chain-model/src/*'],

@@ -110,7 +110,8 @@ export async function soakKills(options: {
     bar.end()
     const hits = report.kills.filter(({ hit }) => hit).length
     process.stdout.write(
-      `SEED=${seed}: held, ${hits} of ${kills} processes killed, ${report.records} records, ${report.outputs} outputs; ` +
+      `SEED=${seed}: held, ${hits} of ${kills} processes killed, ${report.rolledBack} between two parts of a checkpoint, ` +
+        `${report.records} records, ${report.outputs} outputs; ` +
         `ms after the start of the process or the opening of its job: ${moments.join(', ')}\n`,
     )
     return true

@@ -16,6 +16,7 @@ export const interposedStore = (
     const cells: StoreBatch['cells'][number][] = []
     return {
       put: (table, key, sub, value) => void cells.push({ table, key, sub, value }),
+      drain: () => null,
       commit: (meta) =>
         write({ meta, cells }, async (batch) => {
           const begun = store.begin()

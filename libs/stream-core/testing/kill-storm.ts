@@ -11,9 +11,9 @@ import { chainLogs, priceLog, type ChainStep, type PriceStep } from './simulatio
 
 const child = resolve(import.meta.dirname, 'storm-until-killed.ts')
 
-/** When a process was killed: so long after it was started, or after it had opened its job. */
+/** When a process was killed: so long after it was started, had opened its job, or had begun its first checkpoint. */
 export interface Kill {
-  readonly after: 'start' | 'opening'
+  readonly after: keyof typeof longestMs
   readonly ms: number
   /** Whether there was still a process to kill. */
   readonly hit: boolean
@@ -21,6 +21,8 @@ export interface Kill {
 
 export interface KillReport {
   readonly kills: readonly Kill[]
+  /** Processes that found a checkpoint of which only parts had been written, and took it back. */
+  readonly rolledBack: number
   /** Records of the inputs, and of all outputs. */
   readonly records: number
   readonly outputs: number
@@ -29,7 +31,7 @@ export interface KillReport {
 /**
  * Runs a job on the embedded log in a process of its own, kills it with `kill -9` at random moments, also while it starts
  * and recovers, starts it again on the same folder, and at the end holds its output topics and its last checkpoint to
- * those of one that was left alone. The seed decides the history and the moments; what is under way then is the
+ * those of one that was left alone. Most of them write their checkpoints in small parts. The seed decides the history and the moments; what is under way then is the
  * machine's. @throws {BrokenLawError}
  */
 export const runKillStorm = async (options: {
@@ -46,43 +48,61 @@ export const runKillStorm = async (options: {
   await live(calm, file)
   const lifeMs = performance.now() - started
   const kills: Kill[] = []
+  let rolledBack = 0
   for (let n = 0; n < options.kills; n += 1) {
     // Half of the processes die in their start, before or within the recovery.
-    const after = random.fraction() < 0.5 ? 'start' : 'opening'
-    const ms = random.integer(0, after === 'start' ? Math.min(lifeMs, longestStartMs) : longestLifeMs)
-    const hit = await live(killed, file, { after, ms })
+    const after = random.oneOf(['start', 'start', 'opening', 'checkpoint'] as const)
+    const ms = random.integer(0, after === 'start' ? Math.min(lifeMs, longestMs.start) : longestMs[after])
+    const partBytes = after === 'checkpoint' ? smallPartBytes : random.oneOf([smallPartBytes, undefined])
+    const { hit, isRolledBack } = await live(killed, file, { after, ms }, partBytes)
+    if (isRolledBack) rolledBack += 1
     kills.push({ after, ms, hit })
     options.onKill?.({ after, ms, hit })
   }
-  await live(killed, file)
+  if ((await live(killed, file)).isRolledBack) rolledBack += 1
   const [found, expected] = [await leftBy(killed), await leftBy(calm)]
   verifyLines('the outputs after the kills', found.outputs, expected.outputs)
   verifyLines('the checkpoint after the kills', found.state, expected.state)
   await rm(root, { recursive: true, force: true }) // what broke a law stays there to be looked at
-  return { kills, records: lines.length, outputs: expected.outputs.length }
+  return { kills, rolledBack, records: lines.length, outputs: expected.outputs.length }
 }
 
 const stepsAKill = 20
-const longestStartMs = 900
-const longestLifeMs = 60
+const longestMs = { start: 900, opening: 60, checkpoint: 40 } as const
+/** A few cells: a checkpoint of this job then has some ten parts. */
+const smallPartBytes = 200
 
-/** Runs the process to its end, or kills it. @returns whether it was killed */
-const live = (folder: string, history: string, kill?: Pick<Kill, 'after' | 'ms'>): Promise<boolean> =>
+/** Runs the process to its end, or kills it. */
+const live = (
+  folder: string,
+  history: string,
+  kill?: Pick<Kill, 'after' | 'ms'>,
+  partBytes?: number,
+): Promise<{ readonly hit: boolean; readonly isRolledBack: boolean }> =>
   new Promise((ended, failed) => {
-    const args = ['--conditions=@tocsin/source', child, folder, history]
+    const args = [
+      '--conditions=@tocsin/source',
+      child,
+      folder,
+      history,
+      ...(partBytes === undefined ? [] : [`${partBytes}`]),
+    ]
     const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const killSoon = () => setTimeout(() => running.kill('SIGKILL'), kill?.ms)
     if (kill?.after === 'start') killSoon()
-    let isOpen = false
-    running.stdout.on('data', () => {
-      if (kill?.after === 'opening' && !isOpen) killSoon()
-      isOpen = true
+    let told = ''
+    const hasComeTo = (after: Kill['after'] | undefined) =>
+      (after === 'opening' && told.includes('open\n')) || (after === 'checkpoint' && told.includes('checkpoint\n'))
+    running.stdout.on('data', (bytes: Buffer) => {
+      const hadComeTo = hasComeTo(kill?.after)
+      told += bytes.toString()
+      if (!hadComeTo && hasComeTo(kill?.after)) killSoon()
     })
     let errors = ''
     running.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()))
-    running.on('exit', (code, signal) => {
+    running.on('close', (code, signal) => {
       if (code !== 0 && signal !== 'SIGKILL') failed(new Error(`The process failed in ${folder}: ${errors}`))
-      else ended(signal === 'SIGKILL')
+      else ended({ hit: signal === 'SIGKILL', isRolledBack: told.includes('rolled back') })
     })
   })
 

@@ -13,7 +13,7 @@ describe('openJob', () => {
     const hits = report.kills.filter(({ hit }) => hit)
     const moments = hits.map(({ after, ms }) => `${after}+${ms}`).join(' ')
     process.stdout.write(
-      `killed ${hits.length} times, ${report.records} records, ${report.outputs} outputs: ${moments}\n`,
+      `killed ${hits.length} times, ${report.rolledBack} of them between two parts of a checkpoint, ${report.records} records, ${report.outputs} outputs: ${moments}\n`,
     )
     expect(hits.length).toBeGreaterThan(kills * 0.8)
     expect(report.outputs).toBeGreaterThan(kills)

@@ -78,15 +78,75 @@ export const stateStoreSuite = (
 
     test('behavior: nothing of a checkpoint shows before it is committed, nor when it never is', async () => {
       const opened = await store.open()
-      await write(opened, '1', [{ ...at, sub: null, value: 'old' }])
+      const old = [
+        { ...at, sub: null, value: bytes('old') },
+        { ...at, sub: 'a', value: bytes('old') },
+      ]
+      const expectOld = async (of: StateStore) => {
+        expect(textOf(of.read('t/s', 'k', null))).toBe('old')
+        expect(textOf(of.read('t/s', 'k', 'a'))).toBe('old')
+        expect(of.read('t/s', 'l', null)).toBeUndefined()
+        expect(await cellsOf(of)).toEqual(old)
+        expect(textOf(await of.readMeta())).toBe('1')
+      }
+      await write(opened, '1', [
+        { ...at, sub: null, value: 'old' },
+        { ...at, sub: 'a', value: 'old' },
+      ])
       const begun = opened.begin()
       begun.put('t/s', 'k', null, bytes('new'))
+      begun.put('t/s', 'k', 'a', null)
       begun.put('t/s', 'l', null, bytes('new'))
-      expect(textOf(opened.read('t/s', 'k', null))).toBe('old')
-      expect(await cellsOf(opened)).toEqual([{ ...at, sub: null, value: bytes('old') }])
+      begun.put('u/s', 'l', null, bytes('new'))
+      await begun.drain()
+      await expectOld(opened)
+      begun.put('u/s', 'm', null, bytes('new'))
       begun.abandon()
-      expect(textOf(await opened.readMeta())).toBe('1')
-      expect(opened.read('t/s', 'l', null)).toBeUndefined()
+      await expectOld(opened)
+      await opened.close()
+      const again = await store.open()
+      await expectOld(again)
+      const abandoned = again.begin()
+      for (const key of 'klmn') abandoned.put('t/s', key, null, bytes('newer'))
+      await abandoned.drain()
+      abandoned.abandon()
+      await write(again, '2', [{ ...at, sub: 'b', value: 'next' }])
+      expect(await cellsOf(again)).toEqual([...old, { ...at, sub: 'b', value: bytes('next') }])
+      expect(textOf(await again.readMeta())).toBe('2')
+      await again.close()
+    })
+
+    test('behavior: who reads cells reads one checkpoint, also if others are begun, given up and committed meanwhile', async () => {
+      const opened = await store.open()
+      const keys = ['a', 'b', 'c', 'd']
+      const first = opened.begin()
+      for (const key of keys) first.put('t/s', key, null, Buffer.alloc(1 << 20, 'old')) // none reads so far ahead
+      await first.commit(bytes('1'))
+      const begin = (value: string) => {
+        const checkpoint = opened.begin()
+        for (const key of [...keys, 'e']) checkpoint.put('t/s', key, null, bytes(value))
+        return checkpoint
+      }
+      const given = begin('given up')
+      await given.drain()
+      const reading = opened.cells()[Symbol.asyncIterator]()
+      const read: string[] = []
+      const readOn = async () => {
+        const { done, value } = await reading.next()
+        if (done !== true) read.push(`${value.key} ${textOf(value.value.subarray(0, 3))}`)
+        return done !== true
+      }
+      await readOn()
+      given.abandon()
+      const next = begin('new')
+      await next.drain()
+      await readOn()
+      await next.commit(bytes('2'))
+      while (await readOn());
+      expect(read).toEqual(['a old', 'b old', 'c old', 'd old'])
+      expect((await cellsOf(opened)).map(({ key, value }) => `${key} ${textOf(value)}`)).toEqual(
+        [...keys, 'e'].map((key) => `${key} new`),
+      )
       await opened.close()
     })
 

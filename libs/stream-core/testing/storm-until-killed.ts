@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { openEmbeddedLog } from '@tocsin/event-log'
 import { openJob } from '../src/index.ts'
+import { openLevelStore } from '../src/state/level-store.ts'
 import { watchTopology } from './simulation/market.ts'
 
 // The child process of the `kill -9` storm: writes the history to an embedded log where it left off, and folds it.
-// Arguments: a folder, and a file with the history as JSON lines, each a topic, a partition and a record as text.
+// Arguments: a folder, a file with the history as JSON lines, each a topic, a partition and a record as text, and
+// perhaps the bytes of a part of a checkpoint. Prints `rolled back` if the last process left one unfinished,
+// then `open`, and `checkpoint` when one begins.
 const batchLines = 4
-const [folder = '', file = ''] = process.argv.slice(2)
+const [folder = '', file = '', partBytes] = process.argv.slice(2)
 const lines = readFileSync(file, 'utf8')
   .split('\n')
   .map((line) => JSON.parse(line) as readonly [topic: string, partition: number, record: string]) // the parent's words
@@ -23,7 +26,18 @@ await log.createTopics([
 const job = await openJob({
   topology: watchTopology({ maxFinishedIds: 100 }),
   log,
-  stateFolder: `${folder}/state`,
+  stateFolder: '',
+  openStore: async () => {
+    const store = await openLevelStore(`${folder}/state`, {
+      ...(partBytes !== undefined && { partBytes: Number(partBytes) }),
+      onRolledBack: () => process.stdout.write('rolled back\n'),
+    })
+    const begin = () => {
+      process.stdout.write('checkpoint\n')
+      return store.begin()
+    }
+    return { ...store, begin }
+  },
   progressTopic: 'progress',
   deadLetters: { topic: 'dead-letters', encode: ({ operator, origin }) => Buffer.from(`${operator} ${origin}`) },
   clock: () => performance.now(),

@@ -145,6 +145,7 @@ export const openReplicatedStore = async (
           writer.add({ table, key, sub, value })
           if (writer.bytes >= recordBytes) endRecord()
         },
+        drain: () => write.drain(),
         commit: (meta, rest = restless) => {
           if (writer.bytes > 0) endRecord()
           return commit(records, write, meta, rest)

@@ -143,6 +143,7 @@ const firstCheckpoint = (add: (record: Uint8Array) => void): StateStore => {
           records.push(writer.take(begins(), meta))
           for (const record of records) add(record)
         },
+        drain: () => null,
         abandon: () => undefined,
       }
     },

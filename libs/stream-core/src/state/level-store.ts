@@ -1,6 +1,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
-import { fromByteString, joinParts, splitParts, toByteString, utf8ByteString } from './key-encoding.ts'
+import { fromByteString, joinParts, splitParts, toByteString, utf8ByteString, type ByteString } from './key-encoding.ts'
+import { flush, RollbackJournal } from './rollback-journal.ts'
 import type { StateStore, StoreWrite } from './state-store.ts'
 
 /** LevelDB's log is read when it is opened: about this much of it at most. */
@@ -8,7 +9,6 @@ const writeBufferSize = 8 << 20
 const metaKey = fromByteString(joinParts(['meta']))
 const cellPart = joinParts(['cell'])
 const spillPart = joinParts(['spill'])
-const behindAll = fromByteString('\xff')
 /** After all keys that begin with `prefix`: a part ends with 00 01, and nothing is between that and 00 02. */
 const endOf = (prefix: string): Uint8Array => fromByteString(`${prefix.slice(0, -1)}\x02`)
 
@@ -60,16 +60,36 @@ const requireRoom = async (folder: string): Promise<void> => {
   }
 }
 
+const nothing = (): void => undefined
+/** Keys and values of cells that are written at once. */
+const defaultPartBytes = 1 << 20
+/** Parts of a checkpoint that wait for the disk, beside the one that is written. */
+const mostPartsWaiting = 1
+
+export interface LevelStoreOptions {
+  /** A checkpoint with more than this (keys and values; default 1 MiB) is written in parts of so much. */
+  readonly partBytes?: number
+  /** Told by how many pages of its journal a checkpoint was taken back that the last process left unfinished. */
+  readonly onRolledBack?: (pages: number) => void
+}
+
 /** Checkpoints in a folder, in LevelDB. @throws {StoreOpenError | StoreFullError} */
-export const openLevelStore = async (folder: string): Promise<StateStore> => {
+export const openLevelStore = async (
+  folder: string,
+  { partBytes = defaultPartBytes, onRolledBack }: LevelStoreOptions = {},
+): Promise<StateStore> => {
   const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
     writeBufferSize,
     cacheSize: 64 << 20,
   })
+  let journal: RollbackJournal
   try {
     await level.open()
+    const opened = await RollbackJournal.open(level)
+    journal = opened.journal
+    if (opened.rolledBackPages > 0) onRolledBack?.(opened.rolledBackPages)
     await level.clear({ gte: fromByteString(spillPart), lt: endOf(spillPart) })
   } catch (cause) {
     await level.close() // it may be tried again, and LevelDB opens a folder once
@@ -83,60 +103,110 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
     prefixes.set(table, prefix)
     return prefix
   }
-  const cellKey = (table: string, key: string, sub: string | null): Uint8Array =>
-    fromByteString(prefixOf(table) + joinParts(sub === null ? [key] : [key, sub]))
+  const cellName = (table: string, key: string, sub: string | null): ByteString =>
+    prefixOf(table) + joinParts(sub === null ? [key] : [key, sub])
 
   // A write that fails half-way, as on a full disk, leaves half a record in LevelDB's log. LevelDB goes on behind it, says
   // that later writes are durable, and drops them all when it reads the log again. So a log that failed is left: to compact
   // where nothing lies begins the next one, and makes a table of what the last one held. A compaction that fails is never
   // forgiven by LevelDB, so there must be room for it first.
+  const flushed = async (): Promise<void> => {
+    await requireRoom(folder)
+    await flush(level)
+  }
   let hasFailed = false
-  const write = async (work: () => Promise<void>): Promise<void> => {
-    try {
-      if (hasFailed) {
-        await requireRoom(folder)
-        const failed = await newestLogOf(folder)
-        await level.compactRange(behindAll, behindAll) // says nothing of a failure
-        if ((await newestLogOf(folder)) <= failed) throw new StoreWriteError(folder)
-        hasFailed = false
+  let last = Promise.resolve()
+  /** One after the other: what LevelDB is given while a write fails, it may put into the log behind that. */
+  const write = (work: () => Promise<void>): Promise<void> => {
+    const done = last.then(async () => {
+      try {
+        if (hasFailed) {
+          const failed = await newestLogOf(folder)
+          await flushed()
+          if ((await newestLogOf(folder)) <= failed) throw new StoreWriteError(folder)
+          hasFailed = false
+        }
+        await work()
+      } catch (error) {
+        hasFailed = true
+        throw isOfFullDisk(error) ? new StoreFullError(folder, { cause: error }) : error
       }
-      await work()
-    } catch (error) {
-      hasFailed = true
-      throw isOfFullDisk(error) ? new StoreFullError(folder, { cause: error }) : error
-    }
+    })
+    last = done.catch(nothing)
+    return done
   }
 
   return {
-    readMeta: () => level.get(metaKey),
-    read: (table, key, sub) => level.getSync(cellKey(table, key, sub)),
+    readMeta: () => level.get(metaKey, journal.ofCommitted),
+    read: (table, key, sub) => level.getSync(fromByteString(cellName(table, key, sub)), journal.ofCommitted),
     async *cells(ofTable, ofKey) {
       const prefix =
         ofTable === undefined ? cellPart : prefixOf(ofTable) + joinParts(ofKey === undefined ? [] : [ofKey])
       const range = { gte: fromByteString(prefix), lt: endOf(prefix) }
-      for await (const [name, value] of level.iterator({ ...range, highWaterMarkBytes: 1 << 18 })) {
-        const [, table = '', key = '', sub = null] = splitParts(toByteString(name))
-        yield { table: Buffer.from(table, 'latin1').toString('utf8'), key, sub, value }
+      const committed = journal.hold()
+      try {
+        for await (const [name, value] of level.iterator({ ...range, ...committed.of, highWaterMarkBytes: 1 << 18 })) {
+          const [, table = '', key = '', sub = null] = splitParts(toByteString(name))
+          yield { table: Buffer.from(table, 'latin1').toString('utf8'), key, sub, value }
+        }
+      } finally {
+        committed.release()
       }
     },
     begin: (): StoreWrite => {
-      const batch = level.batch()
-      let bytes = 0
+      let part = { batch: level.batch(), keys: new Array<ByteString>(), bytes: 0 }
+      /** Those that were ended, with the journal's generation that they are in. Null: there are none. */
+      let parts: Promise<number | null> = Promise.resolve(null)
+      let waiting = 0
+      let isAbandoned = false
+
+      const writePart = async (before: typeof parts, { batch, keys }: typeof part): Promise<number | null> => {
+        waiting += 1
+        try {
+          let generation = await before
+          await write(async () => {
+            if (isAbandoned) return
+            generation ??= await journal.begin()
+            await journal.write(generation, batch, keys)
+          })
+          return generation
+        } finally {
+          waiting -= 1
+          void batch.close()
+        }
+      }
       return {
         put: (table, key, sub, value) => {
-          bytes += key.length + (value?.length ?? 0)
-          if (value === null) batch.del(cellKey(table, key, sub))
-          else batch.put(cellKey(table, key, sub), value)
+          const name = cellName(table, key, sub)
+          if (value === null) part.batch.del(fromByteString(name))
+          else part.batch.put(fromByteString(name), value)
+          part.keys.push(name)
+          part.bytes += name.length + (value?.length ?? 0)
+          if (part.bytes < partBytes) return
+          parts = writePart(parts, part)
+          parts.catch(nothing) // `commit` tells
+          part = { batch: level.batch(), keys: [], bytes: 0 }
         },
+        drain: () => (waiting > mostPartsWaiting ? parts.then(nothing, nothing) : null),
         commit: async (meta) => {
+          const generation = await parts
+          const { batch } = part
           batch.put(metaKey, meta)
-          // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.
-          await write(() => batch.write({ sync: true }))
-          // A batch goes into one log, however large it is, and the next start would read all of it, at several seconds a
-          // million cells. To compact where nothing lies makes a table of it and waits for that; other threads do it.
-          if (bytes > writeBufferSize) await level.compactRange(behindAll, behindAll)
+          await write(async () => {
+            // Synced: the progress topic is trimmed below a checkpoint, so it must outlast a power cut.
+            if (generation === null) {
+              await journal.begin()
+              await batch.write({ sync: true })
+            } else {
+              await flushed() // LevelDB may have left behind the log that holds the parts
+              await journal.commit(generation, batch)
+            }
+          })
         },
-        abandon: () => void batch.close(),
+        abandon: () => {
+          isAbandoned = true
+          void part.batch.close()
+        },
       }
     },
     writeSpill: (pages) =>
@@ -149,6 +219,9 @@ export const openLevelStore = async (folder: string): Promise<StateStore> => {
         ),
       ),
     readSpill: (name) => level.getSync(fromByteString(spillPart + joinParts([name]))),
-    close: () => level.close(),
+    close: async () => {
+      await last
+      await level.close()
+    },
   }
 }

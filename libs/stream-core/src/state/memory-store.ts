@@ -24,6 +24,7 @@ export const openMemoryStore = (contents: MemoryStoreContents = newMemoryStoreCo
       const cells = new Map<string, Omit<StoredCell, 'value'> & { readonly value: Uint8Array | null }>()
       return {
         put: (table, key, sub, value) => cells.set(nameOf(table, key, sub), { table, key, sub, value }),
+        drain: () => null,
         commit: async (meta) => {
           for (const [name, { value, ...at }] of cells) {
             if (value === null) contents.cells.delete(name)

@@ -16,13 +16,12 @@ stateStoreSuite('memory', {
 
 const folder = () => mkdtempSync(join(tmpdir(), 'level-store-'))
 let at = folder()
-stateStoreSuite('level', {
-  open: () => openLevelStore(at),
-  reset: async () => {
-    rmSync(at, { recursive: true, force: true })
-    at = folder()
-  },
-})
+const reset = async () => {
+  rmSync(at, { recursive: true, force: true })
+  at = folder()
+}
+stateStoreSuite('level', { open: () => openLevelStore(at), reset })
+stateStoreSuite('level, each cell a part', { open: () => openLevelStore(at, { partBytes: 1 }), reset })
 
 test('error: a folder that cannot be a store is named', async () => {
   const file = join(folder(), 'file')

@@ -11,9 +11,14 @@ export type Rest = (workedMs: number) => Promise<void>
 
 /** A checkpoint being put together: nothing of it shows in the store before `commit`, and then all of it does. */
 export interface StoreWrite {
-  /** Sets a cell; null deletes it. Takes some microseconds and does no I/O. */
+  /** Sets a cell; null deletes it. Takes some microseconds and waits for no I/O. */
   put(table: string, key: string, sub: string | null, value: Uint8Array | null): void
-  /** One atomic, durable write; where it takes work of this thread, with a `rest` after each piece. If it fails, its cells may be written again by a later one without harm. */
+  /** Where much of what was put is still on its way to the disk: until it is there; never rejects. Null: go on. */
+  drain(): Promise<void> | null
+  /**
+   * One atomic, durable write; where it takes work of this thread, with a `rest` after each piece. If it fails, its cells
+   * may be written again by a later one without harm.
+   */
   commit(meta: Uint8Array, rest?: Rest): Promise<void>
   /** It will not be committed. */
   abandon(): void

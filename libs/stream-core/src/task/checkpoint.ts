@@ -7,8 +7,12 @@ import type { StoredTableInfo } from './task-tables.ts'
 import { nameOfNode } from '../topology.ts'
 import type { Task, TaskSnapshot } from './task.ts'
 
-/** Raised with what a checkpoint holds; there is no way from one to the next but a replay. */
-const format = 6
+/**
+ * Raised with what a checkpoint holds; there is no way from one to the next but a replay. An older build than 7 knows
+ * nothing of checkpoints that were broken off between two parts.
+ */
+const format = 7
+const oldestFormat = 6
 
 /** The head of a checkpoint. */
 export interface CheckpointMeta {
@@ -63,6 +67,7 @@ export const writeCheckpoint = async (options: CheckpointOptions): Promise<Check
     const workedMs = clock() - sliceBegan
     longestSliceMs = Math.max(longestSliceMs, workedMs)
     await rest(workedMs)
+    await write.drain()
     sliceBegan = clock()
     slice.begin()
   }
@@ -151,8 +156,10 @@ const loadFirst = async (store: StateStore, name: string, table: CheckpointedTab
 export const readMeta = (bytes: Uint8Array, task: Task): CheckpointMeta => {
   const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as CheckpointMeta // written above
   const written: number = meta.format
-  if (written !== format) {
-    throw new StateMismatchError(`The checkpoint has format ${written}; this version reads format ${format}.`)
+  if (!(written >= oldestFormat && written <= format)) {
+    throw new StateMismatchError(
+      `The checkpoint has format ${written}; this version reads formats ${oldestFormat} to ${format}.`,
+    )
   }
   const inputs = inputNames(task)
   const isSame = meta.job === task.topology.job && meta.inputs.join() === inputs.join()
