@@ -136,6 +136,23 @@ describe('JobProgress', () => {
       { name: 'lines', counts: [6, 6, 0], state: [0, 0], watermark: 29 },
     ])
     expect(job.progress()).toMatchObject({ lateElements: 1, keys: 5, timers: 2 })
+    // An element behind the watermark stands right behind it.
+    expect(job.progress()).toMatchObject({ elements: 7, outputs: 6, deadLetters: 0, watermark: 29, place: 30 })
+    const holding = operators.filter(({ bytesInMemory }) => bytesInMemory > 0).map(({ name }) => name)
+    expect(holding).toEqual(['watch', 'counts'])
+  })
+
+  test('behavior: bytes in memory grow with what is in state', async () => {
+    const bytesAfter = async (wallets: number) => {
+      const { job, producer } = await setUp()
+      const values = Array.from({ length: wallets }, (_, at) => Buffer.from(JSON.stringify(pay(50, `w${at}`, 1))))
+      await producer.append(values.map((value) => ({ topic: 'payments', partition: 0, key: null, value })))
+      await job.runToEnd()
+      return job.progress().operators.find(({ name }) => name === 'watch')?.bytesInMemory ?? 0
+    }
+    const [few, many] = [await bytesAfter(100), await bytesAfter(1000)]
+    expect(many / few).toBeGreaterThan(8)
+    expect(many / few).toBeLessThan(12)
   })
 
   test('default: commits and checkpoints with durations and sizes', async () => {
@@ -150,6 +167,64 @@ describe('JobProgress', () => {
     expect(lastCheckpoint).toMatchObject({ steps: 7 })
     expect(checkpointDurations).toMatchObject({ count: 1, lastMs: lastCheckpoint?.durationMs })
     expect(eventLoopDelayMs?.max).toBeGreaterThanOrEqual(0)
+    await job.close()
+  })
+
+  test('behavior: a checkpoint has the size of what changed, not of the state', async () => {
+    const { job, producer } = await setUp()
+    const append = async (records: readonly unknown[]) => {
+      const values = records.map((record) => Buffer.from(JSON.stringify(record)))
+      await producer.append(values.map((value) => ({ topic: 'payments', partition: 0, key: null, value })))
+      await job.runToEnd()
+      return job.progress().lastCheckpoint
+    }
+    const whole = await append(Array.from({ length: 1000 }, (_, at) => pay(50, `w${at}`, 1)))
+    expect(whole?.cells).toBeGreaterThanOrEqual(1000) // values; timers and panes lie many in one
+    expect(whole?.bytes).toBeGreaterThan(10_000)
+    const next = await append([pay(51, 'w7', 1)])
+    expect(next?.steps).toBe((whole?.steps ?? 0) + 1)
+    expect(next?.cells).toBeLessThan(10)
+    expect(next?.bytes).toBeLessThan(1000)
+  })
+
+  test('behavior: epochs that are not final are open, and those spilled whose undo is not in memory', async () => {
+    const log = openSimulatedLog()
+    await log.createTopics(['blocks', 'dead'].map((topic) => ({ topic, partitions: 1 })))
+    const builder = new StreamBuilder({ job: 'blocks', version: '1' })
+    builder
+      .source<string>('blocks', {
+        topic: 'blocks',
+        codec: { decode: (value) => JSON.parse(Buffer.from(value).toString()) as SourceRecord<string>[] },
+        watermarks: { type: 'in-log' },
+        epochs: true,
+      })
+      .keyBy((wallet) => wallet, stringKey)
+      .process<never>('count', {
+        processElement(_, ctx) {
+          const times = ctx.state(seen)
+          times.value = (times.value ?? 0) + 1
+        },
+      })
+    const job = await openJob({
+      ...{ topology: builder.build(), log, store: openMemoryStore(), stateFolder: '', progressTopic: 'progress' },
+      ...{ deadLetters: { topic: 'dead', encode: () => Buffer.alloc(0) }, clock: () => 0 },
+      maxUnfinalizedEpochs: 2,
+    })
+    const producer = await log.openProducer('writer')
+    const after = async (records: readonly SourceRecord<string>[]) => {
+      await producer.append([{ topic: 'blocks', partition: 0, key: null, value: Buffer.from(JSON.stringify(records)) }])
+      await job.runToEnd()
+      const { openEpochs, spilledEpochs } = job.progress()
+      return { openEpochs, spilledEpochs }
+    }
+    const block = (epoch: number): readonly SourceRecord<string>[] => [
+      { type: 'element', timestamp: epoch * 10, value: 'ann' },
+      { type: 'sealed', epoch, watermark: epoch * 10 + 9 },
+    ]
+    expect(await after([1, 2].flatMap(block))).toEqual({ openEpochs: 2, spilledEpochs: 0 })
+    expect(await after([3, 4, 5].flatMap(block))).toEqual({ openEpochs: 5, spilledEpochs: 3 })
+    expect(await after([{ type: 'reverted', epoch: 5 }])).toEqual({ openEpochs: 4, spilledEpochs: 3 })
+    expect(await after([{ type: 'finalized', epoch: 4 }])).toEqual({ openEpochs: 0, spilledEpochs: 0 })
     await job.close()
   })
 
