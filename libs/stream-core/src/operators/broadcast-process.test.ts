@@ -127,6 +127,23 @@ describe('broadcast', () => {
     expect(emitted(driver)).toEqual([['a', 2]])
   })
 
+  test('behavior: a rule sees many keys in the order of their bytes, however they came', () => {
+    const driver = driverOf({
+      processElement: ({ n }, ctx) => {
+        ctx.state(seen).value = n
+      },
+      processBroadcastElement: (_, ctx) => ctx.applyToKeyedState(seen, (key, __, emit) => emit(key)),
+    })
+    const keys = Array.from({ length: 200 }, (_, n) => `w${(n * 7919) % 200}`)
+    const element = (side: Sided['side'], key: string, n: number): SidedRecord => ({
+      type: 'element',
+      timestamp: n,
+      value: { side, key, n },
+    })
+    driver.push('in', ...keys.map((key, n) => element('left', key, n)), element('right', 'a', 200))
+    expect(emitted(driver)).toEqual(keys.toSorted())
+  })
+
   test('behavior: the element side cannot write, whatever its types say', () => {
     const driver = driverOf({
       processElement: (_, ctx) => ctx.emit(['set' in ctx.broadcastState(rules), 'clear' in ctx.broadcastState(rules)]),
