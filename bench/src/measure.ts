@@ -22,7 +22,8 @@ export const measure = (events: number): (() => Measure) => {
   }
 }
 
-const measureOf = (events: number, seconds: number, cpuSeconds: number): Measure => ({
+/** What a span took, whoever measured it. */
+export const measureOf = (events: number, seconds: number, cpuSeconds: number): Measure => ({
   seconds: rounded(seconds),
   cpuSeconds: rounded(cpuSeconds),
   perCpuSecond: Math.round(events / cpuSeconds),

@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openEmbeddedLog, openKafkaLog, type EventLog } from '@tocsin/event-log'
 import { openDistributedJob, openJob, watchEventLoop, type Job } from '@tocsin/stream-core'
-import { compareWithFlink, type FlinkComparison } from './flink-comparison.ts'
+import {
+  flinkSettings,
+  nameOf,
+  ratioTo,
+  startFlink,
+  type FlinkPass,
+  type FlinkPeer,
+  type PeerRatio,
+} from './flink-peer.ts'
 import { InputLines } from './input-lines.ts'
 import { mean, measure, rest, rounded, sampleMemory, total, type Measure, type MemoryMeasure } from './measure.ts'
 import { bytesOf, endOfInput, textOf, type BenchJob } from './jobs/bench-job.ts'
@@ -38,8 +46,6 @@ export interface Pass extends Measure {
   readonly parse: Measure
   /** Our events per CPU second over those of `parse`. */
   readonly ofParse: number
-  /** The same share of Flink's, as published, and how ours compares. */
-  readonly flink: readonly FlinkComparison[]
 }
 
 const recordsAnAppend = 1000
@@ -150,7 +156,6 @@ export class StreamCoreBench {
     const after = await this.#plain()
     const plain = mean(before.measure, after.measure)
     const parse = mean(parseBefore, await this.#parse())
-    const ofParse = rounded(taken.perCpuSecond / parse.perCpuSecond)
     if (deadLetters > 0) throw new Error(`${deadLetters} lines became dead letters.`)
     if (outputs !== before.answers) {
       throw new Error(`The job gave ${outputs} outputs, the plain program ${before.answers}.`)
@@ -173,8 +178,7 @@ export class StreamCoreBench {
         plain,
         ofPlain: rounded(taken.perCpuSecond / plain.perCpuSecond),
         parse,
-        ofParse,
-        flink: compareWithFlink(this.#name, ofParse),
+        ofParse: rounded(taken.perCpuSecond / parse.perCpuSecond),
       },
       answer,
     }
@@ -266,17 +270,22 @@ when it ends.
   --workers N        threads that share the tasks (default 0: all in one)
   --memory-budget N  MiB of state in memory, of each task; the rest is read from the store when asked for (default: stream-core's)
   --kafka BOOTSTRAP  on a Kafka cluster instead of the embedded log in a temporary folder
+  --peer flink       beside ours Apache Flink, in its MiniCluster in a JVM of its own, with one subtask and a checkpoint
+                     every second, by Java and Maven: pass by pass in turn; an answer that differs from ours is an error
+  --peer-state LIST  where Flink holds its state: heap, rocksdb or heap,rocksdb (default heap)
+  --peer-order LIST  of j2: arrival, Flink's natural way; event: each line waits for the watermark, as ours always does,
+                     and as it must where lines are not in order of time; or arrival,event (default arrival)
   --help             this text
 
 One JSON line a pass on stdout: events, seconds, cpuSeconds (user and system, the whole process), perCpuSecond, outputs,
 peakRssMb, and beside them rssMb over the span, commits, checkpoints, keys, restoreSeconds, eventLoopDelayMs, the plain program's figures and
-\`ofPlain\`, events per CPU second as a share of the plain program's; those of bare JSON.parse of the lines, \`ofParse\`, and
-beside that \`flink\`: the share that Apache Flink reached, as published, and whether ours is twice that. Only such ratios
-carry over between machines.
+\`ofPlain\`, events per CPU second as a share of the plain program's; those of bare JSON.parse of the lines, and \`ofParse\`.
+A peer's passes have a line each too, and at the end each ratio one: how many times the peer's events per CPU second ours
+are, by medians of all passes but the first. Only such ratios carry over between machines.
 `
 
-/** `npm run bench -- stream-core --job j1 --input FILE [--out FILE] [--passes N] [--kafka BOOTSTRAP]`. */
-export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass> {
+/** `npm run bench -- stream-core --job j1 --input FILE [--out FILE] [--passes N] [--peer flink] [--kafka BOOTSTRAP]`. */
+export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass | FlinkPass | PeerRatio> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -288,6 +297,9 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
       shards: { type: 'string' },
       workers: { type: 'string', default: '0' },
       'memory-budget': { type: 'string' },
+      peer: { type: 'string' },
+      'peer-state': { type: 'string', default: 'heap' },
+      'peer-order': { type: 'string', default: 'arrival' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -311,29 +323,54 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass>
   ) {
     throw new Error(`A job, an input and whole numbers of passes, shards and workers are needed.\n\n${help}`)
   }
+  if (values.peer !== undefined && values.peer !== 'flink')
+    throw new Error(`There is no peer "${values.peer}"; there is flink.`)
+  if (values.peer !== undefined && passes < 2)
+    throw new Error('A peer needs two passes or more: the first is not warm.')
+  const settings = values.peer === undefined ? [] : flinkSettings(job, values['peer-state'], values['peer-order'])
+  const say = (text: string) => process.stderr.write(`${text}\n`)
   const bench = await StreamCoreBench.open({ job, input, kafka, memoryBudgetMb, distribution })
+  const peers: FlinkPeer[] = []
+  const ours: Pass[] = []
   try {
+    for (const setting of settings) peers.push(await startFlink(job, input, setting))
     for (let index = 0; index < passes; index += 1) {
       const { pass, answer } = await bench.pass()
-      if (out !== undefined) await writeFile(out, fileOf(answer))
-      process.stderr.write(`${summaryOf(pass)}\n`)
+      ours.push(pass)
+      const file = fileOf(answer)
+      if (out !== undefined) await writeFile(out, file)
+      say(summaryOf(pass))
       yield pass
+      for (const peer of peers) {
+        const theirs = await peer.pass()
+        if (!fileOf(theirs.answer).equals(file)) {
+          throw new Error(
+            `${nameOf(peer.setting)} answers ${theirs.answer.length} lines that are not our ${answer.length}.`,
+          )
+        }
+        say(
+          `${job}, pass ${index + 1}: ${nameOf(peer.setting)} answers the same at ${theirs.pass.perCpuSecond} a CPU second`,
+        )
+        yield theirs.pass
+      }
+    }
+    for (const { setting, passes: theirs } of peers) {
+      const ratio = ratioTo(nameOf(setting), ours, theirs)
+      say(`${job}: ${ratio.timesThePeer} times the events per CPU second of ${ratio.peer} (${theirs[0]?.runs})`)
+      yield ratio
     }
   } finally {
+    for (const peer of peers) await peer.close()
     await bench.close()
   }
 }
 
 /** A pass in one line for people. */
 const summaryOf = (of: Pass): string => {
-  const { job, pass, events, perCpuSecond, plain, ofPlain, parse, ofParse, flink, eventLoopDelayMs, rssMb } = of
-  const beside = flink.map(
-    ({ setting, flinkShare: { lowest, highest }, twice }) =>
-      `, Flink ${lowest} to ${highest} (${setting}): twice that is ${twice}`,
-  )
+  const { job, pass, events, perCpuSecond, plain, ofPlain, parse, ofParse, eventLoopDelayMs, rssMb } = of
   return (
     `${job}, pass ${pass}: ${events} events at ${perCpuSecond} a CPU second, ${ofPlain} of the plain program's ` +
-    `${plain.perCpuSecond}; ${ofParse} of bare JSON.parse's ${parse.perCpuSecond}${beside.join('')}; ` +
+    `${plain.perCpuSecond}; ${ofParse} of bare JSON.parse's ${parse.perCpuSecond}; ` +
     `event loop p99 ${eventLoopDelayMs.p99} ms; ${rssMb.secondHalf} MiB`
   )
 }
