@@ -31,8 +31,8 @@ describe('flinkSettings', () => {
 describe('ratioTo', () => {
   const passes = (...rates: readonly number[]) => rates.map((perCpuSecond) => ({ job: 'j1', perCpuSecond }))
 
-  test('default: medians of all passes but the first, which is not warm', () => {
-    expect(ratioTo('Flink', passes(1, 90, 100, 120), passes(999, 50, 40, 10))).toEqual({
+  test('default: medians of the later half of the passes, in which both are warm', () => {
+    expect(ratioTo('Flink', passes(1, 2, 100, 90, 120), passes(999, 998, 50, 40, 10))).toEqual({
       measure: 'ratio',
       job: 'j1',
       peer: 'Flink',

@@ -59,7 +59,7 @@ export interface FlinkPass extends Measure, FlinkSetting {
   readonly checkpoints: number
 }
 
-/** How many times the peer's events per CPU second ours are: medians of all passes but the first, which is not warm. */
+/** How many times the peer's events per CPU second ours are: medians of the later half of the passes, in which both are warm. */
 export interface PeerRatio {
   readonly measure: 'ratio'
   readonly job: string
@@ -74,7 +74,7 @@ export const ratioTo = (
   theirs: readonly { readonly perCpuSecond: number }[],
 ): PeerRatio => {
   const warm = (passes: readonly { readonly perCpuSecond: number }[]): number =>
-    median(passes.slice(1).map(({ perCpuSecond }) => perCpuSecond))
+    Math.round(median(passes.slice(passes.length >> 1).map(({ perCpuSecond }) => perCpuSecond)))
   const perCpuSecond = { ours: warm(ours), peer: warm(theirs) }
   const timesThePeer = rounded(perCpuSecond.ours / perCpuSecond.peer)
   return { measure: 'ratio', job: ours[0]?.job ?? '', peer, timesThePeer, perCpuSecond }
