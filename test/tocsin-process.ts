@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { spawnGuarded } from './guarded-process.ts'
 import { root } from './source-files.ts'
 
 const main = join(root, 'cli/dist/main.js')
@@ -21,18 +22,14 @@ export interface Running {
   readonly finished: Promise<Finished>
 }
 
-/** The built `tocsin` as a user's process, with no environment of the test's but what is given. */
+/** The built `tocsin` as a user's process, with no environment of the test's but what is given. It ends when this process does. */
 export function startTocsin(
   args: readonly string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
 ): Running {
   const { PATH, HOME, TMPDIR } = process.env
   const env = { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }), ...options.env }
-  const child = spawn(process.execPath, [main, ...args], {
-    cwd: options.cwd ?? process.cwd(),
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawnGuarded([process.execPath, main, ...args], { cwd: options.cwd ?? process.cwd(), env })
   let stdout = ''
   let stderr = ''
   let both = ''

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openKafkaLog, type EventLog } from '@tocsin/event-log'
 import { openKafkaLogOver, type DeliveryGuarantee } from '@tocsin/event-log/testing'
+import { spawnGuarded } from '@tocsin/test/guarded-process'
 import { measureTakeover } from '@tocsin/test/takeover'
 import { generateLines } from './generate.ts'
 import { bytesOf, textOf } from './jobs/bench-job.ts'
@@ -32,10 +33,10 @@ class JobProcess {
   constructor(options: CountingJob) {
     const entry = `./kafka/counting-process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
     const words = [...process.execArgv, fileURLToPath(new URL(entry, import.meta.url)), JSON.stringify(options)]
-    this.child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
-    const { stdout } = this.child
-    if (stdout === null) throw new Error('assertion: its output is a pipe')
-    this.running = once(createInterface({ input: stdout }), 'line').then(() => {})
+    const child = spawnGuarded([process.execPath, ...words])
+    child.stderr.pipe(process.stderr)
+    this.child = child
+    this.running = once(createInterface({ input: child.stdout }), 'line').then(() => {})
   }
   async close(): Promise<void> {
     this.child.kill('SIGTERM')

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { type KafkaEventLog, openKafkaLog, type Producer } from '@tocsin/event-log'
 import type { ShardEvent } from '@tocsin/stream-core'
 import type { CountInput } from './count-job.ts'
+import { spawnGuarded } from '../guarded-process.ts'
 import { root } from '../source-files.ts'
 
 export interface CountClusterOptions {
@@ -105,9 +106,7 @@ export class CountCluster {
       checkpointIntervalMs: this.#options.checkpointIntervalMs ?? 1000,
       stateFolder: join(this.#folder, folder),
     }
-    const child = spawn(process.execPath, ['--conditions=@tocsin/source', entry, JSON.stringify(options)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const child = spawnGuarded([process.execPath, '--conditions=@tocsin/source', entry, JSON.stringify(options)])
     const events: CountProcessEvent[] = []
     createInterface({ input: child.stdout }).on('line', (line) => events.push(JSON.parse(line) as CountProcessEvent))
     let errors = ''

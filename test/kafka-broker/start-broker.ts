@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { guarded } from '../guarded-process.ts'
 import { fetchJars } from '../maven-jars.ts'
 import { root } from '../source-files.ts'
 
@@ -195,9 +196,6 @@ const logged = [
   `${logger}.showDateTime=true`,
   `${logger}.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX`,
 ]
-
-/** The shell becomes the broker, beside a guard that ends it when its standard input does: also when we are killed. */
-const guarded = 'exec 3<&0; (cat <&3 >/dev/null 2>&1; kill $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null
 
