@@ -79,6 +79,7 @@ export const chainTransactionSchema = z.object({
   status: z.enum(['success', 'failed', 'unknown']),
   gasUsed: amountSchema.nullable(),
   effectiveGasPrice: amountSchema.nullable(),
+  /** The contract that it created: none where it failed, whatever the node's receipt says. See {@link creationsOf}. */
   contractAddress: addressSchema.nullable(),
   /** What the source of this transaction held: a range of logs has no envelope (from, to, value, nonce, status). */
   known: z.object({ envelope: z.boolean(), frames: z.boolean() }),

@@ -1,9 +1,19 @@
 import { fileURLToPath } from 'node:url'
-import { transactionsCodec, type ChainTransaction } from '@tocsin/chain-model'
+import {
+  creationsOf,
+  parseAddress,
+  parseHash,
+  transactionsCodec,
+  type Address,
+  type ChainTransaction,
+  type Label,
+  type LabelClass,
+} from '@tocsin/chain-model'
 import { describe, expect, test } from 'vitest'
 import { decodeRecording } from '../ingest.ts'
 import { openRecording } from '../sources/recording-source.ts'
 import { parseTraces } from '../sources/parse-block.ts'
+import { decodeTransaction, type DecodeContext } from './decode-transaction.ts'
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url))
 
@@ -51,6 +61,59 @@ describe('decodeTransaction', () => {
     const symbols = new Set(transactions.flatMap(({ tokens }) => tokens.map(({ symbol }) => symbol)))
     expect(symbols).toEqual(new Set(['DAI', 'USDC', 'USDT', 'WETH']))
     expect(new Set(transactions.flatMap(({ labels }) => labels.map((label) => label.class)))).toContain('dex-router')
+  })
+})
+
+const [ann, bob, cyd] = ['aa', 'bb', 'cc'].map((digits) => parseAddress(`0x${digits.repeat(20)}`)) as [
+  Address,
+  Address,
+  Address,
+]
+
+describe('decodeTransaction of one', () => {
+  const hash = parseHash(`0x${'1'.repeat(64)}`)
+  const decoded = (status: 'success' | 'failed' | null, labels: DecodeContext['labels'] = () => []) =>
+    decodeTransaction(
+      { number: 1, hash, timestamp: 0 },
+      {
+        ...{ hash, index: 0, logs: [], frames: null },
+        envelope: { from: ann, to: null, value: 0n, nonce: 0, input: '0x', authorizations: null },
+        outcome: { status, gasUsed: 1n, effectiveGasPrice: 1n, contractAddress: bob },
+      },
+      {
+        ...{ chainId: 1, token: () => undefined, labels, pools: new Map(), factories: new Set(), abis: null },
+        vouchers: { entryPoints: new Set(), forwarders: new Set(), permit2: new Set() },
+      },
+    )
+
+  test('behavior: a creation that failed has no contract, though geth’s receipt names where it would have been', () => {
+    expect([decoded('success').contractAddress, decoded('failed').contractAddress]).toEqual([bob, null])
+    expect(creationsOf(decoded('success'))).toEqual([{ address: bob, creator: ann, traceAddress: [] }])
+    // Before Byzantium a receipt does not tell, and so neither do we.
+    expect([decoded(null).status, decoded(null).contractAddress, creationsOf(decoded(null))]).toEqual([
+      'unknown',
+      bob,
+      [],
+    ])
+  })
+
+  test('behavior: labels come in order of address, class and source, however the lists have them', () => {
+    const label = (address: Address, labelClass: LabelClass, source: string): Label => ({
+      ...{ address, source, confidence: 90, validFrom: null, validTo: null },
+      class: labelClass,
+    })
+    const lists = new Map([
+      [bob, [label(bob, 'exchange', 'b'), label(bob, 'bridge', 'c'), label(bob, 'exchange', 'a')]],
+      [ann, [label(ann, 'mixer', 'a'), label(ann, 'exploit', 'a')]],
+      [cyd, [label(cyd, 'mixer', 'a')]],
+    ])
+    expect(decoded('success', (address) => lists.get(address) ?? []).labels).toEqual([
+      { address: ann, class: 'exploit', source: 'a' },
+      { address: ann, class: 'mixer', source: 'a' },
+      { address: bob, class: 'bridge', source: 'c' },
+      { address: bob, class: 'exchange', source: 'a' },
+      { address: bob, class: 'exchange', source: 'b' },
+    ])
   })
 })
 

@@ -45,9 +45,10 @@ export function decodeTransaction(block: BlockRef, tx: SourceTransaction, contex
     (tx.logs ?? []).map((log) => decodeLog(log, context.abis)),
     context.pools,
   )
-  const created = outcome?.contractAddress ?? null
   const calls = callsOf(tx, context.abis)
   const status = outcome?.status ?? statusOf(frames, events)
+  // geth names the address where the contract would have been.
+  const created = status === 'failed' ? null : (outcome?.contractAddress ?? null)
   const authorizations = envelope?.authorizations?.map(authorizationOf) ?? null
   const executed = {
     from: envelope?.from ?? null,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { transactionsCodec, transactionsTopic, type ChainTransaction } from '@tocsin/chain-model'
+import { creationsOf, transactionsCodec, transactionsTopic, type ChainTransaction } from '@tocsin/chain-model'
 import { openSimulatedLog } from '@tocsin/event-log/testing'
 import { describe, expect, test } from 'vitest'
 import { ingestRecording } from '../ingest.ts'
@@ -279,6 +279,28 @@ describe('recorded blocks', () => {
         ...{ 'a bloom': 30, 'a value': 111, 'a state root': 115 },
         ...{ 'the address of a log': 22, 'the data of a log': 22, 'the gas of a receipt': 22 },
       })
+    },
+  )
+
+  test.skipIf(noChainData)(
+    'default: call frames tell the creations that receipts tell, and those by contracts',
+    async () => {
+      const found = [...(await ingested(join(chainData, 'eth-mainnet-blocks'))).values()].flat()
+      const counts = { traced: 0, untraced: 0, byContracts: 0 }
+      for (const transaction of found) {
+        const told = creationsOf({ ...transaction, frames: null })
+        if (transaction.frames === null) counts.untraced += told.length
+        else {
+          const all = creationsOf(transaction)
+          expect([transaction.hash, all.filter(({ traceAddress }) => traceAddress.length === 0)]).toEqual([
+            transaction.hash,
+            told,
+          ])
+          counts.traced += told.length
+          counts.byContracts += all.length - told.length
+        }
+      }
+      expect(counts).toEqual({ traced: 4, untraced: 1, byContracts: 40 })
     },
   )
 
