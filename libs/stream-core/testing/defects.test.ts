@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { defects } from './simulation/defects.ts'
 import { BrokenLawError } from './simulation/simulate.ts'
-import { runScenario, scenarioOf } from './simulator.ts'
+import { describeBreach, runScenario, runSeed, scenarioOf } from './simulator.ts'
 
 /** Seeds from 1 on, within which each defect is found. */
 const bound = 120
@@ -29,4 +29,19 @@ describe(`the simulator finds, within the same ${bound} seeds,`, () => {
     },
     120_000,
   )
+})
+
+describe('runSeed', () => {
+  test('behavior: a seed that fails shrinks to a smaller scenario that fails too, and only for what is broken', async () => {
+    const [seed, name] = [3, 'a timer lost on restore']
+    const defect = defects.find((one) => one.name === name)
+    const breach = await runSeed(seed, defect, 12)
+    if (!('shrunk' in breach)) throw new Error(`The seed ${seed} finds "${name}" no more: take another.`)
+    const { shrunk } = breach
+    const steps = ({ chain, prices }: typeof shrunk) => chain.length + prices.flat().length
+    expect(steps(shrunk)).toBeLessThan(steps(scenarioOf(seed)))
+    await expect(runScenario(shrunk, defect)).rejects.toThrow(BrokenLawError)
+    await expect(runScenario(shrunk)).resolves.toBeDefined()
+    expect(describeBreach(breach)).toMatch(new RegExp(`^SEED=${seed} breaks a law`))
+  }, 120_000)
 })

@@ -182,19 +182,23 @@ export interface Breach {
 }
 
 // Each try is a whole run.
-const maxShrinks = 400
+const defaultShrinks = 400
 
-/** Runs the scenario of `seed`; if it breaks a law, smaller ones that do are looked for. */
-export const runSeed = async (seed: number, defect?: Defect): Promise<ScenarioReport | Breach> => {
+/** Runs the scenario of `seed`; if it breaks a law, smaller ones that do are looked for, in `maxShrinks` tries. */
+export const runSeed = async (
+  seed: number,
+  defect?: Defect,
+  maxShrinks = defaultShrinks,
+): Promise<ScenarioReport | Breach> => {
   try {
     return await runScenario(scenarioOf(seed), defect)
   } catch (error) {
     if (!(error instanceof BrokenLawError)) throw error
-    return shrink(seed, error, defect)
+    return shrink(seed, error, defect, maxShrinks)
   }
 }
 
-const shrink = async (seed: number, error: Error, defect: Defect | undefined): Promise<Breach> => {
+const shrink = async (seed: number, error: Error, defect: Defect | undefined, maxShrinks: number): Promise<Breach> => {
   let smallest = { error, shrunk: scenarioOf(seed) }
   let tries = 0
   await fc.check(
