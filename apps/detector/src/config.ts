@@ -50,7 +50,7 @@ export const detectorSettings = defineSettings({
     doc: 'How long alerts wait to be committed together, at most.',
     default: 25,
     min: 1,
-    max: 60_000,
+    max: 20_000, // a transaction of Kafka is begun with the first output, and may last 60 s
   }),
   checkpointIntervalMs: setting.duration({
     env: 'TOCSIN_CHECKPOINT_INTERVAL',
