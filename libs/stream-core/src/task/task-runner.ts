@@ -44,7 +44,7 @@ const defaults = {
   checkpointAtEnd: true,
 }
 const maxPendingOutputs = 10_000
-/** At most this part of the time goes into a checkpoint while the fold goes on: it must not fall behind meanwhile. */
+/** At most this part of the time goes into a checkpoint while there is more to fold: it must not fall behind meanwhile. */
 const checkpointShare = 0.25
 /** So many checkpoints at most, where there would be one, when state needs room. */
 const earlyCheckpoints = 10
@@ -193,6 +193,7 @@ export class TaskRunner {
   /** The checkpoint that is being written while the fold goes on; it never rejects. */
   #checkpointing: Promise<CheckpointOutcome> | null = null
   #checkpointOutcome: CheckpointOutcome | null = null
+  #isFolding = false
   /** Aborted when it is waited for: from then on it takes what time there is. */
   #checkpointHurry = new AbortController()
   #divergences = 0
@@ -325,7 +326,9 @@ export class TaskRunner {
     await this.#running(async () => {
       while (!signal.aborted) {
         await this.#read(this.#waitMs(), signal)
+        this.#isFolding = true
         await this.#fold(signal)
+        this.#isFolding = false
         await this.#keepPace(signal, this.#reader.hasMore)
       }
     }, signal)
@@ -641,7 +644,7 @@ export class TaskRunner {
 
   readonly #restOfCheckpoint = (workedMs: number): Promise<void> => {
     const { signal } = this.#checkpointHurry
-    if (signal.aborted) return this.#eventLoop.turn()
+    if (!this.#isFolding || signal.aborted) return this.#eventLoop.turn()
     return this.#eventLoop.wait(workedMs * (1 / checkpointShare - 1), signal)
   }
 
