@@ -7,6 +7,7 @@ import {
   parseHash,
   transactionsCodec,
   transactionsTopic,
+  type ChainCall,
   type Hash,
   type MempoolRecord,
   type TransactionsRecord,
@@ -55,6 +56,8 @@ interface Watched {
   readonly log: EventLog
   readonly stop: () => Promise<void>
   readonly states: (state: string) => Promise<number>
+  /** Those that it is told to make while it is pending. */
+  readonly callsOf: (hash: Hash) => Promise<readonly ChainCall[]>
   readonly stories: () => Promise<ReadonlyMap<Hash, readonly string[]>>
   readonly ledger: () => Promise<ReturnType<typeof ledgerOf>>
 }
@@ -73,6 +76,10 @@ async function watch(chain: TestChain, folder: string, how: 'subscribe' | 'poll'
     log,
     stop,
     states: async (state) => sampleOf(await metrics.exposition(), 'tocsin_ingestor_mempool_states_total', state) ?? 0,
+    callsOf: async (hash) =>
+      (await recordsOf(log, mempoolTopic('tocsin', chain.chainId), mempoolCodec)).flatMap((record) =>
+        record.type === 'pending' && record.hash === hash ? (record.calls ?? []) : [],
+      ),
     stories: async () => storiesOf(await recordsOf(log, mempoolTopic('tocsin', chain.chainId), mempoolCodec)),
     ledger: async () => ledgerOf(await recordsOf(log, transactionsTopic('tocsin', chain.chainId), transactionsCodec)),
   }
@@ -98,7 +105,8 @@ describe.each(['subscribe', 'poll'] as const)('the mempool of anvil, by %s', (ho
       maxPriorityFeePerGas: gwei(fee),
       gas: '0x5208',
     })
-    const send = async (what: ReturnType<typeof call>) => parseHash(await rpc('eth_sendTransaction', what))
+    const send = async (what: ReturnType<typeof call> & { readonly input?: string }) =>
+      parseHash(await rpc('eth_sendTransaction', what))
 
     let watched = await watch(chain, join(folder, 'log'), how)
     const tells = async (hash: Hash, ...story: readonly string[]) => {
@@ -120,8 +128,12 @@ describe.each(['subscribe', 'poll'] as const)('the mempool of anvil, by %s', (ho
     })
 
     // Replaced by another call, which is mined.
-    const cheap = await send(call(1, 3))
+    const input = `0xa9059cbb${to.slice(2).padStart(64, '0')}${'7'.padStart(64, '0')}`
+    const cheap = await send({ ...call(0, 3), gas: '0x186a0', input })
     await tells(cheap, 'pending')
+    expect(await watched.callsOf(cheap)).toMatchObject([
+      { type: 'transfer', caller: from, address: to, to, amount: 7n },
+    ])
     const dear = await send(call(2, 6))
     await tells(cheap, 'pending', 'replaced')
     await chain.mine()

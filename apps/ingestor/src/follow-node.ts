@@ -94,15 +94,16 @@ export async function followNode(
   const over = new AbortController()
   const both = AbortSignal.any([signal, over.signal])
   const now = deps.now ?? Date.now
+  const decoder = liveDecoder(source, knowledge, (message) => logger.warn(message))
   const mempool = startMempool(
     config,
     {
       ...{ chainId, log: deps.log, logger: deps.logger, prefix: deps.prefix, now, labels: knowledge.labels, metrics },
+      callsOf: decoder.callsOf,
       ...{ observe: endpointObserver(metrics, null), wait: systemWait },
     },
     both,
   )
-  const decoder = liveDecoder(source, knowledge, (message) => logger.warn(message))
   const feeds = priceFeeds.filter((feed) => feed.chainId === chainId)
   const pricer =
     feeds.length === 0

@@ -36,10 +36,11 @@ const noKnowledge = { tokens: [], labels: [], abis: [] }
 const vault = parseAddress(`0x${'c0de'.repeat(10)}`)
 const proxy = parseAddress(`0x${'d0'.repeat(20)}`)
 const noted = 'event Noted(uint256 amount)'
-const entry = parseAbiEntry(noted)
-const events = entry?.type === 'event' ? [entry] : []
+const entries = [noted, 'function note(uint256 amount)'].map(parseAbiEntry)
+const events = entries.filter((entry) => entry?.type === 'event')
+const functions = entries.filter((entry) => entry?.type === 'function')
 /** Only the vault has an ABI. */
-const ofVault = { ...noKnowledge, abis: [{ name: 'Vault', address: vault, chainId: null, events, functions: [] }] }
+const ofVault = { ...noKnowledge, abis: [{ name: 'Vault', address: vault, chainId: null, events, functions }] }
 const notes = (header: BlockHeader, ...of: readonly Address[]) =>
   blockOf(
     header,
@@ -114,6 +115,12 @@ describe('liveDecoder', () => {
     expect(await told(decoder, second)).toEqual([['contract-event'], [[vault]]])
     expect(asked).toEqual([first.hash])
     const kept = decoder.learned.histories()
+    const pending = {
+      ...{ from: token, to: proxy, value: 0n },
+      input: `${id('note(uint256)').slice(0, 10)}${word(7).slice(2)}` as Hex, // of ethers' hash and our word
+    }
+    const wanted = (from: typeof decoder) => from.callsOf(pending).map(({ type }) => type)
+    expect([wanted(start([])), wanted(decoder)]).toEqual([[], ['contract-call']])
 
     const restarted = start(kept)
     expect(await told(restarted, second)).toEqual([['contract-event'], [[vault]]])

@@ -1,6 +1,7 @@
-import type { Hash } from '@tocsin/chain-model'
+import type { ChainCall, Hash } from '@tocsin/chain-model'
 import { maxCallsInFlight, maxLearnedFacts } from './config.ts'
 import type { TaughtFact } from './decode/contract-fact.ts'
+import { callsOfEnvelope } from './decode/decode-calls.ts'
 import { decodeBlock, listedContext, type DecodedBlock, type Knowledge } from './decode/decode-block.ts'
 import { codesKnown } from './decode/proxy-code.ts'
 import { LearnedFacts } from './decode/learned-facts.ts'
@@ -21,6 +22,8 @@ export interface Decoding {
 /** Decodes the blocks of a live chain, in its order, and asks contracts that it does not know at the block that names them. */
 export interface LiveDecoder {
   readonly learned: LearnedFacts
+  /** The calls that a pending transaction wants to make, by what is known of contracts now. */
+  readonly callsOf: (pending: Parameters<typeof callsOfEnvelope>[0]) => readonly ChainCall[]
   readonly decode: (block: TimedBlock, signal: AbortSignal) => Promise<DecodedBlock>
   /**
    * The same for a block that is decoded elsewhere: `decode` is called again when more is known. What it answers must
@@ -123,8 +126,10 @@ export function liveDecoder(
     return decoding
   }
 
+  const abis = context.abis?.running((contract) => codesKnown(contract, learned) ?? []) ?? null
   return {
     learned,
+    callsOf: (pending) => callsOfEnvelope(pending, abis),
     settle,
     async decode(block, signal) {
       const { decoded } = await settle(

@@ -36,6 +36,12 @@ test('default: a pending transaction and its end survive the wire', () => {
     maxFeePerGas: 2n * 10n ** 9n,
     maxPriorityFeePerGas: 0n,
     source: 'wss://node.example',
+    calls: [
+      {
+        ...{ type: 'transfer', traceAddress: [], caller: from, address: from, value: 0n, rest: 0 },
+        ...{ to: from, amount: 2n ** 255n },
+      },
+    ],
     labels: [],
   }
   const block = { number: 9, hash }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { addressSchema } from './address.ts'
 import { amountSchema, timestampSchema } from './amount.ts'
+import { chainCallSchema } from './call.ts'
 import { hashSchema, hexSchema } from './hash.ts'
 import { transactionLabelSchema } from './transaction.ts'
 
@@ -35,7 +36,12 @@ export const pendingSchema = z.object({
   maxPriorityFeePerGas: amountSchema,
   /** The endpoint that has it. What was sent to a builder privately is in no public pool. */
   source: z.string().min(1),
-  /** Labels of sender and receiver, sorted by address and class. */
+  /**
+   * The call that it makes and those that its call data carry, as of a mined one without frames: what it wants, not what
+   * will come of it. Null in records written before these were told.
+   */
+  calls: z.array(chainCallSchema).nullable().default(null),
+  /** Labels of sender, receiver and who the calls name, sorted by address and class. */
   labels: z.array(transactionLabelSchema),
 })
 

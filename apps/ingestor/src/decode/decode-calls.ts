@@ -63,7 +63,11 @@ function callsOfFrames(frames: readonly SourceFrame[], abis: Abis): ChainCall[] 
   return calls
 }
 
-function callsOfEnvelope({ from, to, value, input }: Envelope, abis: Abis): ChainCall[] {
+/** The calls that a transaction wants to make, as far as its call data tell: of one that is not executed yet nothing else does. */
+export function callsOfEnvelope(
+  { from, to, value, input }: Pick<Envelope, 'from' | 'to' | 'value' | 'input'>,
+  abis: Abis = null,
+): ChainCall[] {
   if (to === null) return []
   const calls: ChainCall[] = []
   const follow = (made: SourceCall, borrowed: boolean, depth: number): void => {

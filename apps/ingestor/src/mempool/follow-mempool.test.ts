@@ -17,6 +17,8 @@ const tx = (digit: number): PooledTransaction => ({
   maxFeePerGas: 9n,
   maxPriorityFeePerGas: 1n,
 })
+/** It has a label too. */
+const recipient = parseAddress(`0x${'fe'.repeat(20)}`)
 const blockOf = (number: number) => ({ number, hash: hashOf(number) })
 
 interface Scene {
@@ -69,6 +71,16 @@ async function play(
         address.startsWith('0xf')
           ? [{ address, class: 'mixer', source: 'list', confidence: 99, validFrom: null, validTo: null }]
           : [],
+      // As a transfer to whom its receiver is: what is decoded elsewhere.
+      callsOf: ({ to, from, nonce }) =>
+        to === null || nonce !== 2
+          ? []
+          : [
+              {
+                ...{ type: 'transfer', traceAddress: [], caller: from, address: to, value: 0n, rest: 0 },
+                ...{ to: recipient, amount: 5n },
+              },
+            ],
       onTransition: () => {},
       onSize: () => {},
       onError: (error) => errors.push(error instanceof Error ? error.message : String(error)),
@@ -120,10 +132,19 @@ describe('followMempool', () => {
       firstSeen: 10_000,
       time: 10_000,
       source: 'node',
+      calls: [],
       labels,
       ...tx(1),
     })
     expect(mined).toMatchObject({ minedAs: hashOf(1), block: blockOf(5), status: 'failed', firstSeen: 10_000 })
+  })
+
+  test('behavior: a pending transaction tells the calls that it makes, and the labels of whom they name', async () => {
+    const log = openSimulatedLog()
+    await play(log, [({ sink }) => sink.seen([tx(2)])])
+    const pending = recordsIn(log).find((record) => record.type === 'pending')
+    expect(pending?.calls).toMatchObject([{ type: 'transfer', caller: tx(2).from, to: recipient, amount: 5n }])
+    expect(pending?.labels.map(({ address }) => address)).toEqual([recipient, tx(2).to])
   })
 
   test('behavior: a start takes up what is open: one is mined meanwhile, one is gone, one ended before', async () => {

@@ -1,8 +1,10 @@
 import {
+  addressesOfCall,
   MalformedRecordError,
   mempoolCodec,
   mempoolTopic,
   type Address,
+  type ChainCall,
   type Hash,
   type Label,
   type MempoolRecord,
@@ -43,6 +45,8 @@ export interface FollowMempoolDeps {
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
   readonly random: () => number
   readonly labels: (address: Address, timestamp: number) => readonly Label[]
+  /** The calls that it wants to make. */
+  readonly callsOf: (transaction: PooledTransaction) => readonly ChainCall[]
   readonly onTransition: (state: PendingState['type']) => void
   readonly onSize: (pending: number) => void
   readonly onError: (error: unknown) => void
@@ -127,13 +131,15 @@ export function followMempool(config: FollowMempoolConfig, deps: FollowMempoolDe
     const { from, nonce, hash, to, value, input, gas, maxFeePerGas, maxPriorityFeePerGas } = transaction
     const about = { chainId, from, nonce, hash, firstSeen, time: now }
     if (state.type !== 'pending') return record({ ...state, ...about }, from)
-    const labels = [...new Set(to === null ? [from] : [from, to])].sort(compare).flatMap((address) =>
+    const calls = [...deps.callsOf(transaction)]
+    const named = new Set([from, ...(to === null ? [] : [to]), ...calls.flatMap(addressesOfCall)])
+    const labels = [...named].sort(compare).flatMap((address) =>
       deps
         .labels(address, now)
         .map((label) => ({ address, class: label.class, source: label.source }))
         .sort((a, b) => compare(a.class, b.class) || compare(a.source, b.source)),
     )
-    const body = { to, value, input, gas, maxFeePerGas, maxPriorityFeePerGas, source: source.name, labels }
+    const body = { to, value, input, gas, maxFeePerGas, maxPriorityFeePerGas, source: source.name, calls, labels }
     return record({ ...state, ...about, ...body }, from)
   }
   const record = (value: MempoolRecord, from: Address | null): NewRecord => ({

@@ -15,7 +15,7 @@ import type { IngestorMetrics } from '../metrics.ts'
 import { systemClock } from '../rpc/clock.ts'
 import { endpointNames, openTransport } from '../rpc/open-endpoints.ts'
 import { RpcEndpoint, type EndpointObserver } from '../rpc/rpc-endpoint.ts'
-import { followMempool, type Mempool } from './follow-mempool.ts'
+import { followMempool, type FollowMempoolDeps, type Mempool } from './follow-mempool.ts'
 import type { MempoolSource } from './mempool-source.ts'
 import { nodeMempool } from './node-mempool.ts'
 
@@ -29,6 +29,7 @@ export function startMempool(
     readonly prefix: string
     readonly now: () => number
     readonly labels: readonly ListedLabel[]
+    readonly callsOf: FollowMempoolDeps['callsOf']
     readonly metrics: IngestorMetrics
     readonly observe: EndpointObserver
     readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
@@ -80,6 +81,7 @@ export function startMempool(
       wait,
       random: Math.random,
       labels: labelsOfChain(deps.labels, chainId),
+      callsOf: deps.callsOf,
       onTransition: (state) => {
         metrics.mempoolStates.inc({ state })
         outage.over()
