@@ -5,7 +5,9 @@ describe('state', () => {
   test('default: each shape is measured with all its keys in one checkpoint, restored, and fired', async () => {
     const answers: Record<string, unknown>[] = []
     for await (const answer of state(['--keys', '2000'])) answers.push({ ...answer })
-    expect(answers.map(({ shape, measure }) => `${String(shape)} ${String(measure)}`)).toEqual([
+    const [store, ...ofShapes] = answers
+    expect(store).toMatchObject({ measure: 'store', keys: 2000, stretchOfOneBatch: expect.any(Number) as number })
+    expect(ofShapes.map(({ shape, measure }) => `${String(shape)} ${String(measure)}`)).toEqual([
       'timers checkpoint',
       'timers restart',
       'timers cold-reads',
@@ -17,7 +19,7 @@ describe('state', () => {
       'window restart',
       'window fire',
     ])
-    const [checkpoint, restart] = answers
+    const [checkpoint, restart] = ofShapes
     expect(checkpoint?.['cells']).toBeGreaterThanOrEqual(2000)
     expect(restart).toMatchObject({ keys: 2001 })
     expect(restart?.['timers']).toBeGreaterThanOrEqual(2001)

@@ -8,6 +8,8 @@ import { openJob, watchEventLoop, type EventLoopDelay, type Job, type JobProgres
 import { watchCollections, type CollectionsMeasure } from './collections.ts'
 import { measure, rest, rounded, type Measure } from './measure.ts'
 import { keyedTopology, restMs, type KeyedJob } from './state/keyed-jobs.ts'
+import { compareCheckpoints } from './state/store-checkpoints.ts'
+import { watchStretches } from './stretches.ts'
 
 const recordsAnAppend = 5000
 /** Longer than any measure: a checkpoint comes when the clock is put forward, or at the end of a run. */
@@ -168,7 +170,7 @@ class StateBench {
   async #watched<T>(
     work: () => Promise<T>,
     trickleAt = restMs - 1,
-  ): Promise<{ readonly answer: T; readonly delay: EventLoopDelay & CollectionsMeasure; readonly cpuSeconds: number }> {
+  ): Promise<{ readonly answer: T; readonly delay: StallsMeasure; readonly cpuSeconds: number }> {
     const watched = watchStalls()
     const span = measure(1)
     const end = new AbortController()
@@ -257,14 +259,19 @@ class StateBench {
   }
 }
 
+/** With the longest that this thread computed between two turns of the event loop, ms of CPU. */
+type StallsMeasure = EventLoopDelay & CollectionsMeasure & { readonly longestStretchMs: number }
+
 /** How late the event loop was over a span, by a timer of 1 ms, and what collections took of it; the answer ends it. */
-const watchStalls = (): (() => Promise<EventLoopDelay & CollectionsMeasure>) => {
+const watchStalls = (): (() => Promise<StallsMeasure>) => {
   const collections = watchCollections()
   const loop = watchEventLoop(1)
+  const stretches = watchStretches()
   return async () => {
     loop.stop()
+    const longestStretchMs = stretches()
     const { p50, p99, max } = loop.delay()
-    return { p50: rounded(p50), p99: rounded(p99), max: rounded(max), ...(await collections()) }
+    return { p50: rounded(p50), p99: rounded(p99), max: rounded(max), longestStretchMs, ...(await collections()) }
   }
 }
 
@@ -283,13 +290,15 @@ over a day (timers) or all due at one time (timers-at-once), or all keys in one 
 
   --keys N      how many (default 1000000)
   --shape NAME  ${Object.keys(shapes).join('|')} (default: all)
-  --only NAME   checkpoint|restart|fire|cold-reads: only this measure, and the checkpoint before it (default: all)
+  --only NAME   checkpoint|restart|fire|cold-reads: only this measure, and the checkpoint before it; or store (default: all)
   --help        this text
 
 One JSON line a measure on stdout. checkpoint: one of all keys, while a little more is folded. restart: from opening the
 job with all keys in its checkpoint until the first output is committed. fire: all timers or windows become due at once.
-cold-reads: each key once from the store, against all from memory, and a memory budget of a tenth of the state. Event
-loop delays say how late a timer of 1 ms was, on a machine that should rest otherwise; gcMs is what collections took of it.
+cold-reads: each key once from the store, against all from memory, and a memory budget of a tenth of the state. store: a
+checkpoint of as many cells that the store holds already, in parts and in one batch. Event loop delays say how late a
+timer of 1 ms was, on a machine that should rest otherwise, and longestStretchMs how long the thread computed at once, ms
+of CPU; gcMs is what collections took of it.
 `
 
 /** `npm run bench -- state [--keys N] [--shape timers|timers-at-once|window]`. */
@@ -312,6 +321,8 @@ export async function* state(args: readonly string[]): AsyncGenerator<object> {
   if (!Number.isInteger(keys) || keys < 1 || chosen.length === 0) {
     throw new Error(`A whole number of keys and a known shape are needed.\n\n${help}`)
   }
+  if (values.only === undefined || values.only === 'store') yield { keys, ...(await compareCheckpoints(keys)) }
+  if (values.only === 'store') return
   for (const [shape, options] of chosen) {
     const bench = await StateBench.open({ ...options, keys })
     const isAsked = (name: string): boolean => values.only === undefined || values.only === name

@@ -1,3 +1,4 @@
+export { openLevelStore, type LevelStoreOptions } from '../src/state/level-store.ts'
 export * from './kill-storm.ts'
 export * from './recorded-transfers.ts'
 export * from './reorg-storm.ts'

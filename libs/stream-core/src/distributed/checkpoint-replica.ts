@@ -13,8 +13,8 @@ interface ReplicaHead {
   readonly incrementBytes: number
 }
 
-/** Of a snapshot that is read in: so much goes into one write of the store. */
-const pieceBytes = 16 << 20
+/** Of a snapshot that is read in: so much goes into one write of the store, which is less than it writes in parts. */
+const pieceBytes = 512 << 10
 const pollWaitMs = 100
 
 /**
@@ -142,6 +142,7 @@ export class CheckpointReplica {
       if (reading.write !== null) reading.write.put(table, key, sub, value)
       else if (!this.#head.isWhole) await this.#putPiece(table, key, sub, value)
     }
+    await reading.write?.drain()
     if (meta === null) return
     this.#reading = null
     const write = reading.write ?? this.#piece?.write ?? this.store.begin()

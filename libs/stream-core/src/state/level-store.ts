@@ -63,8 +63,6 @@ const requireRoom = async (folder: string): Promise<void> => {
 const nothing = (): void => undefined
 /** Keys and values of cells that are written at once. */
 const defaultPartBytes = 1 << 20
-/** Parts of a checkpoint that wait for the disk, beside the one that is written. */
-const mostPartsWaiting = 1
 
 export interface LevelStoreOptions {
   /** A checkpoint with more than this (keys and values; default 1 MiB) is written in parts of so much. */
@@ -187,7 +185,7 @@ export const openLevelStore = async (
           parts.catch(nothing) // `commit` tells
           part = { batch: level.batch(), keys: [], bytes: 0 }
         },
-        drain: () => (waiting > mostPartsWaiting ? parts.then(nothing, nothing) : null),
+        drain: () => (waiting > 0 ? parts.then(nothing, nothing) : null),
         commit: async (meta) => {
           const generation = await parts
           const { batch } = part
