@@ -281,7 +281,7 @@ One JSON line a pass on stdout: events, seconds, cpuSeconds (user and system, th
 peakRssMb, and beside them rssMb over the span, commits, checkpoints, keys, restoreSeconds, eventLoopDelayMs, the plain program's figures and
 \`ofPlain\`, events per CPU second as a share of the plain program's; those of bare JSON.parse of the lines, and \`ofParse\`.
 A peer's passes have a line each too, and at the end each ratio one: how many times the peer's events per CPU second ours
-are, by medians of the later half of the passes: Java takes a million lines or so to be warm. Only such ratios carry over between machines.
+are, by medians of the later half of the passes: Java takes a million lines or more to be warm. Only such ratios carry over between machines.
 `
 
 /** `npm run bench -- stream-core --job j1 --input FILE [--out FILE] [--passes N] [--peer flink] [--kafka BOOTSTRAP]`. */
