@@ -49,4 +49,23 @@ describe('Timers', () => {
     for (const name of ['e', 'd', 'a']) timers.register(name, 1)
     expect(takeAll(timers).map(({ key: of }) => of)).toEqual(['a', 'd', 'e', 'f'])
   })
+
+  test('behavior: one that is set for an earlier time than that being taken comes next', () => {
+    const timers = new Timers(new UndoLog(false))
+    for (const name of ['b', 'd']) timers.register(name, 2)
+    expect(timers.take(2)?.key).toBe('b')
+    timers.register('z', 1)
+    expect(takeAll(timers)).toEqual([
+      { at: 1, key: 'z', namespace: '' },
+      { at: 2, key: 'd', namespace: '' },
+    ])
+  })
+
+  test('behavior: of the time being taken, those behind the watermark stay', () => {
+    const timers = new Timers(new UndoLog(false))
+    for (const name of ['b', 'd']) timers.register(name, 2)
+    expect(timers.take(2)?.key).toBe('b')
+    expect(timers.take(1)).toBe(undefined)
+    expect(timers.take(2)?.key).toBe('d')
+  })
 })

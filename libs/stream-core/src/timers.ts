@@ -99,6 +99,8 @@ export class Timers implements CheckpointedTable {
   readonly #changes = new Changes<true, HeldTimer>(marks)
   /** What was asked for last: most timers are set for the time of the one before. */
   #recent: Bucket | null = null
+  /** What was taken from last: while none is due before it, its timers follow one another without a look at the times. */
+  #inTurn: Bucket | null = null
   #storedSize = 0
   #sizeInCheckpoint = 0
   #live = 0
@@ -124,7 +126,7 @@ export class Timers implements CheckpointedTable {
     // The row's own string of the key has its hash already.
     const timer = this.#find(row?.key ?? key, at, namespace) ?? this.#add(key, at, namespace, row)
     if (timer.isSet) return
-    this.#undo.record(this, timer, nameOf(at, namespace), undefined)
+    this.#record(timer, undefined)
     this.#set(timer)
   }
   delete(key: string, at: Timestamp, namespace = ''): void {
@@ -132,8 +134,13 @@ export class Timers implements CheckpointedTable {
     if (timer?.isSet === true) this.#delete(timer)
   }
   #delete(timer: HeldTimer): void {
-    this.#undo.record(this, timer, nameOf(timer.at, timer.namespace), true)
+    this.#record(timer, true)
     this.#unset(timer)
+  }
+  /** What outlives the element may outlive the timer in memory, and then needs its name. */
+  #record(timer: HeldTimer, previous: true | undefined): void {
+    const name = this.#undo.hasEpochs ? nameOf(timer.at, timer.namespace) : null
+    this.#undo.record(this, timer, name, previous)
   }
 
   /**
@@ -141,6 +148,7 @@ export class Timers implements CheckpointedTable {
    * done before `take` finds them in order, which otherwise does all of it at once
    */
   sortNext(time: Timestamp): boolean {
+    if (this.#nextInTurn(time) !== undefined) return false
     const cold = this.#log.slotToThaw(time)
     if (cold !== undefined && this.#thaw(cold, entriesASlice)) return true
     const at = this.#log.firstUpTo(time, this.#thaw)
@@ -156,11 +164,18 @@ export class Timers implements CheckpointedTable {
 
   /** Takes the first timer at or before `time`, in total order. */
   take(time: Timestamp): Timer | undefined {
+    const next = this.#nextInTurn(time)
+    if (next !== undefined) {
+      this.#inTurn?.order?.pop()
+      this.#delete(next)
+      return next
+    }
     for (let at = this.#log.firstUpTo(time, this.#thaw); at !== undefined; at = this.#log.firstUpTo(time, this.#thaw)) {
       const bucket = this.#bucketAt(at)
       if (bucket !== undefined && bucket.size > 0) {
         while (bucket.order === null && this.sortNext(at));
         const order = (bucket.order ??= lastFirst(bucket))
+        this.#inTurn = bucket
         for (let timer = order.pop(); timer !== undefined; timer = order.pop()) {
           if (!timer.isSet) continue
           this.#delete(timer)
@@ -171,6 +186,15 @@ export class Timers implements CheckpointedTable {
       if (bucket !== undefined) this.#endTurn(bucket)
     }
     return undefined
+  }
+
+  /** The last of the order in hand, if it is known without more that it is the first of all. */
+  #nextInTurn(time: Timestamp): HeldTimer | undefined {
+    const bucket = this.#inTurn
+    if (bucket === null || this.#log.hasCold || bucket.at > time || this.#log.times.first !== bucket.at)
+      return undefined
+    const last = bucket.order?.at(-1)
+    return last?.isSet === true ? last : undefined
   }
 
   /** Reads all that is not in memory: for tests. */
@@ -282,7 +306,7 @@ export class Timers implements CheckpointedTable {
   /** The timer that a change was of: by now memory may have another one of its name. */
   #timerAt(cell: CellRef, name: string | number | null): HeldTimer {
     if (cell instanceof HeldTimer && !cell.isDropped) return cell
-    const { at, namespace } = partsOf(name ?? 0) // recorded above
+    const { at, namespace } = cell instanceof HeldTimer ? cell : partsOf(name ?? 0) // recorded above
     const key = keyOf(cell)
     return this.#find(key, at, namespace) ?? this.#add(key, at, namespace)
   }
@@ -348,6 +372,7 @@ export class Timers implements CheckpointedTable {
   #endTurn(bucket: Bucket): void {
     bucket.isWaiting = false
     bucket.order = null
+    if (this.#inTurn === bucket) this.#inTurn = null
     this.#emptyBuckets -= 1
     if (bucket.held === 0) this.#deleteBucket(bucket)
   }
