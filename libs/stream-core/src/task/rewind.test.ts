@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { keyOf } from '../state/cell-ref.ts'
 import { openMemoryStore } from '../state/memory-store.ts'
 import { UndoLog, type Journaled } from './rewind.ts'
 
@@ -52,5 +53,38 @@ describe('UndoLog', () => {
     while (undo.compactNext());
     while (undo.noteNext());
     expect(notes.count).toBe(6000)
+  })
+
+  test('behavior: without epochs an element that fails is put back, newest change first, and one before it is told once', () => {
+    const undo = new UndoLog(false)
+    const told: string[] = []
+    const table: Journaled = {
+      survivesRewind: false,
+      encodePrevious: () => null,
+      decodePrevious: () => undefined,
+      note: (cell, _sub, previous) => told.push(`note ${keyOf(cell)} ${String(previous)}`),
+      touch: (cell, sub, previous) => told.push(`touch ${keyOf(cell)} ${sub} ${String(previous)}`),
+      restore: (cell, sub, previous) => told.push(`restore ${keyOf(cell)} ${sub} ${String(previous)}`),
+      forget: (cell) => told.push(`forget ${keyOf(cell)}`),
+    }
+    const toldSince = () => told.splice(0)
+    undo.record(table, 'a', null, 1)
+    undo.record(table, 'b', 'x', 2)
+    const position = undo.position
+    undo.record(table, 'c', null, 3)
+    undo.record(table, 'a', null, 4)
+    undo.rollback(position)
+    expect(toldSince()).toEqual(['restore a null 4', 'restore c null 3'])
+    expect([undo.position, undo.size]).toEqual([2, 2])
+    undo.beginNotes()
+    expect([undo.noteNext(), undo.noteNext()]).toEqual([false, false])
+    expect(toldSince()).toEqual(['note a 1', 'note b 2'])
+    undo.settle()
+    expect(toldSince()).toEqual(['touch a null 1', 'touch b x 2', 'forget b', 'forget a'])
+    undo.record(table, 'd', null, undefined)
+    undo.settle()
+    undo.settle()
+    expect(toldSince()).toEqual(['touch d null undefined', 'forget d'])
+    expect([undo.position, undo.size]).toEqual([0, 0])
   })
 })

@@ -31,6 +31,9 @@ export interface Change {
   readonly previous: unknown
 }
 
+/** A change whose place is used again once its element is done. */
+type Recorded = { -readonly [Name in keyof Change]: Change[Name] }
+
 /** The stretch of the fold after a mark, until the next; an epoch once it is sealed. */
 export class Segment {
   epoch: number | null = null
@@ -52,6 +55,9 @@ export class UndoLog {
   readonly redoesUnits: boolean
   readonly #segments: Segment[] = [new Segment()]
   #open: Segment
+  /** Without epochs, instead of the open segment's changes: the first `#recorded` are of the element in hand. */
+  readonly #ofElement: Recorded[] = []
+  #recorded = 0
   /** What `rewind` has still to put back, newest first, and what of it stays. */
   readonly #undone: Undone[] = []
   readonly #kept: Change[] = []
@@ -85,34 +91,57 @@ export class UndoLog {
     return this.#spilledSegments
   }
   get position(): number {
-    return this.#open.changes.length
+    return this.#hasEpochs ? this.#open.changes.length : this.#recorded
   }
   get size(): number {
-    return this.#segments.reduce((size, { changes }) => size + changes.length, 0)
+    return this.#segments.reduce((size, { changes }) => size + changes.length, this.#recorded)
   }
 
   record(table: Journaled, cell: CellRef, sub: string | number | null, previous: unknown): void {
-    this.#open.changes.push({ table, cell, sub, previous })
+    if (this.#hasEpochs) {
+      this.#open.changes.push({ table, cell, sub, previous })
+      return
+    }
+    const place = this.#ofElement[this.#recorded]
+    if (place === undefined) this.#ofElement.push({ table, cell, sub, previous })
+    else {
+      place.table = table
+      place.cell = cell
+      place.sub = sub
+      place.previous = previous
+    }
+    this.#recorded += 1
   }
 
   /** Puts back all that changed since `position` of the open segment, newest first: what one element did. */
   rollback(position: number): void {
     const { changes } = this.#open
+    while (this.#recorded > position) {
+      this.#recorded -= 1
+      const change = this.#ofElement[this.#recorded]
+      change?.table.restore(change.cell, change.sub, change.previous)
+    }
     while (changes.length > position) {
       const change = changes.pop()
       change?.table.restore(change.cell, change.sub, change.previous)
     }
-    this.#open.noted = Math.min(this.#open.noted, changes.length)
+    this.#open.noted = Math.min(this.#open.noted, this.position)
   }
 
   /** The element is done. Without epochs it can no longer be undone. */
   settle(): void {
-    if (this.#hasEpochs) return
-    const { changes } = this.#open
-    if (changes.length === 0) return
-    for (const { table, cell, sub, previous } of changes) table.touch(cell, sub, previous)
-    // A length of 0 would let the next change allocate anew.
-    for (let change = changes.pop(); change !== undefined; change = changes.pop()) change.table.forget?.(change.cell)
+    if (this.#recorded === 0) return
+    const changes = this.#ofElement
+    for (let at = 0; at < this.#recorded; at += 1) {
+      const change = changes[at]
+      change?.table.touch(change.cell, change.sub, change.previous)
+    }
+    while (this.#recorded > 0) {
+      this.#recorded -= 1
+      const change = changes[this.#recorded]
+      change?.table.forget?.(change.cell)
+    }
+    if (changes.length > mostPlaces) changes.length = mostPlaces
     this.#open.noted = 0
   }
 
@@ -245,6 +274,10 @@ export class UndoLog {
         change?.table.note(change.cell, change.sub, change.previous)
       }
     }
+    for (; this.#open.noted < this.#recorded; this.#open.noted += 1) {
+      const change = this.#ofElement[this.#open.noted]
+      change?.table.note(change.cell, change.sub, change.previous)
+    }
     return false
   }
   endNotes(): void {
@@ -264,6 +297,9 @@ interface Undone {
   changes: Change[]
   readonly pages: string[]
 }
+
+/** An element seldom changes more: places for them that are kept hold on to what it changed. */
+const mostPlaces = 64
 
 /** Changes handled between two looks at the time: some tenths of a millisecond. */
 const changesASlice = 500
