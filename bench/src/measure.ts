@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { anonymousMiBOf } from './process-usage.ts'
 
 /** Over one span: the whole process, its threads included. */
 export interface Measure {
@@ -61,8 +62,6 @@ const mostLooks = 100
  * otherwise be counted to what is measured next.
  */
 export const rest = async (): Promise<void> => {
-  setFlagsFromString('--expose-gc')
-  const collectGarbage = runInNewContext('gc') as () => void // the flag above puts it there
   collectGarbage()
   for (let look = 0; look < mostLooks; look += 1) {
     const before = process.cpuUsage()
@@ -72,6 +71,12 @@ export const rest = async (): Promise<void> => {
   }
 }
 
+const collectGarbage = (): void => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void // the flag above puts it there
+  collect()
+}
+
 /** What the process held in memory over a span, MiB: where it is flat, both halves are alike. */
 export interface MemoryMeasure {
   readonly before: number
@@ -79,19 +84,45 @@ export interface MemoryMeasure {
   readonly secondHalf: number
 }
 
+/**
+ * `rss` counts the pages of mapped files too, as LevelDB maps its tables: they come as a log is read, and the system takes
+ * them back when it needs room. `anonymous` does not; null but on Linux.
+ */
+export interface MemoryMeasures {
+  readonly rss: MemoryMeasure
+  readonly anonymous: MemoryMeasure | null
+}
+
 const sampleMs = 100
-const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
+const mebibyte = 2 ** 20
+const rssMiB = (): number => Math.round(process.memoryUsage.rss() / mebibyte)
 
 /** Begins to sample resident memory; the answer ends it. */
-export const sampleMemory = (): (() => MemoryMeasure) => {
-  const before = process.memoryUsage.rss()
-  const samples: number[] = []
-  const timer = setInterval(() => samples.push(process.memoryUsage.rss()), sampleMs)
+export const sampleMemory = (): (() => MemoryMeasures) => {
+  const rss = [rssMiB()]
+  const anonymous = [anonymousMiBOf(process.pid)]
+  const look = (): void => {
+    rss.push(rssMiB())
+    anonymous.push(anonymousMiBOf(process.pid))
+  }
+  const timer = setInterval(look, sampleMs)
   return () => {
     clearInterval(timer)
-    samples.push(process.memoryUsage.rss())
-    const middle = samples.length >> 1
-    const highest = (from: number, to: number) => mebibytes(Math.max(before, ...samples.slice(from, to)))
-    return { before: mebibytes(before), firstHalf: highest(0, middle), secondHalf: highest(middle, samples.length) }
+    look()
+    const known = anonymous.filter((value) => value !== null)
+    return { rss: memoryMeasureOf(rss), anonymous: known.length < anonymous.length ? null : memoryMeasureOf(known) }
   }
+}
+
+const memoryMeasureOf = ([before = 0, ...samples]: readonly number[]): MemoryMeasure => {
+  const middle = samples.length >> 1
+  const highest = (from: number, to: number) => Math.max(before, ...samples.slice(from, to))
+  return { before, firstHalf: highest(0, middle), secondHalf: highest(middle, samples.length) }
+}
+
+/** What JavaScript holds once garbage is collected, its buffers too, MiB. */
+export const heldMiB = (): number => {
+  collectGarbage()
+  const { heapUsed, external } = process.memoryUsage()
+  return Math.round((10 * (heapUsed + external)) / mebibyte) / 10
 }

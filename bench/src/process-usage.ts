@@ -9,9 +9,15 @@ export function cpuSecondsOf(pid: number | null | undefined): number | null {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-/** What another process holds in memory, MiB; null but on Linux. */
-export function rssMiBOf(pid: number): number | null {
+/** What a process holds in memory, MiB; null but on Linux. */
+export const rssMiBOf = (pid: number): number | null => memoryMiBOf(pid, 'VmRSS')
+
+/** Of it what no file backs, MiB; null but on Linux. The rest are pages of files that are mapped. Source: proc(5). */
+export const anonymousMiBOf = (pid: number): number | null => memoryMiBOf(pid, 'RssAnon')
+
+const memoryMiBOf = (pid: number, field: string): number | null => {
   if (process.platform !== 'linux') return null
-  const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  const [, kibibytes] =
+    new RegExp(`^${field}:\\s*(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
   return kibibytes === undefined ? null : Math.round(Number(kibibytes) / 1024)
 }

@@ -14,7 +14,17 @@ import {
   type PeerRatio,
 } from './flink-peer.ts'
 import { InputLines } from './input-lines.ts'
-import { mean, measure, rest, rounded, sampleMemory, total, type Measure, type MemoryMeasure } from './measure.ts'
+import {
+  heldMiB,
+  mean,
+  measure,
+  rest,
+  rounded,
+  sampleMemory,
+  total,
+  type Measure,
+  type MemoryMeasure,
+} from './measure.ts'
 import { bytesOf, endOfInput, textOf, type BenchJob } from './jobs/bench-job.ts'
 import { benchJobs, defineJob, type BenchPass } from './jobs/bench-jobs.ts'
 
@@ -32,6 +42,10 @@ export interface Pass extends Measure {
   /** Of the process since it began: the lines of the input and the plain program are part of it. */
   readonly peakRssMb: number
   readonly rssMb: MemoryMeasure
+  /** Of it what no file backs; null but on Linux. */
+  readonly anonymousMb: MemoryMeasure | null
+  /** After a collection, the lines of the input included: before the job, with its state at the end, and without it again. */
+  readonly heldMb: { readonly before: number; readonly open: number; readonly closed: number }
   readonly commits: number
   readonly checkpoints: number
   /** In state at the end, and how long it takes to open the job on them again. */
@@ -138,6 +152,7 @@ export class StreamCoreBench {
     const topics = { input: this.inputTopic, output: `${name}.output`, deadLetters: `${name}.dead-letters` }
     await this.#log.createTopics([topics.output, topics.deadLetters].map((topic) => ({ topic, partitions: 1 })))
     const open = () => this.#openJob({ job: this.#name, name, topics }, through)
+    const heldBefore = heldMiB()
     const job = await open()
     await rest()
     const memory = sampleMemory()
@@ -147,9 +162,11 @@ export class StreamCoreBench {
     const taken = span()
     loop.stop()
     const { p99, max } = loop.delay()
-    const rssMb = memory()
+    const { rss: rssMb, anonymous: anonymousMb } = memory()
     const { outputs, deadLetters, commits, checkpoints, keys } = job.progress()
+    const heldOpen = heldMiB()
     await job.close()
+    const heldMb = { before: heldBefore, open: heldOpen, closed: heldMiB() }
     const restored = measure(keys)
     await (await open()).close()
     const restoreSeconds = restored().seconds
@@ -170,6 +187,8 @@ export class StreamCoreBench {
         outputs,
         peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
         rssMb,
+        anonymousMb,
+        heldMb,
         commits,
         checkpoints,
         keys,
@@ -278,7 +297,8 @@ when it ends.
   --help             this text
 
 One JSON line a pass on stdout: events, seconds, cpuSeconds (user and system, the whole process), perCpuSecond, outputs,
-peakRssMb, and beside them rssMb over the span, commits, checkpoints, keys, restoreSeconds, eventLoopDelayMs, the plain program's figures and
+peakRssMb, and beside them rssMb over the span, anonymousMb (of it what no file backs: the log's tables are mapped), heldMb
+(heap and buffers after a collection, before, with and without the job), commits, checkpoints, keys, restoreSeconds, eventLoopDelayMs, the plain program's figures and
 \`ofPlain\`, events per CPU second as a share of the plain program's; those of bare JSON.parse of the lines, and \`ofParse\`.
 A peer's passes have a line each too, and at the end each ratio one: how many times the peer's events per CPU second ours
 are, by medians of the later half of the passes: Java takes a million lines or more to be warm. Only such ratios carry over between machines.
@@ -367,11 +387,13 @@ export async function* streamCore(args: readonly string[]): AsyncGenerator<Pass 
 
 /** A pass in one line for people. */
 const summaryOf = (of: Pass): string => {
-  const { job, pass, events, perCpuSecond, plain, ofPlain, parse, ofParse, eventLoopDelayMs, rssMb } = of
+  const { job, pass, events, perCpuSecond, plain, ofPlain, parse, ofParse, eventLoopDelayMs } = of
+  const { rssMb, anonymousMb, heldMb } = of
   return (
     `${job}, pass ${pass}: ${events} events at ${perCpuSecond} a CPU second, ${ofPlain} of the plain program's ` +
     `${plain.perCpuSecond}; ${ofParse} of bare JSON.parse's ${parse.perCpuSecond}; ` +
-    `event loop p99 ${eventLoopDelayMs.p99} ms; ${rssMb.secondHalf} MiB`
+    `event loop p99 ${eventLoopDelayMs.p99} ms; ${rssMb.secondHalf} MiB, ` +
+    `of which ${anonymousMb?.secondHalf ?? '?'} backed by no file; held ${heldMb.before}, ${heldMb.open}, ${heldMb.closed}`
   )
 }
 
