@@ -61,11 +61,14 @@ const requireRoom = async (folder: string): Promise<void> => {
 }
 
 const nothing = (): void => undefined
-/** Keys and values of cells that are written at once. */
-const defaultPartBytes = 1 << 20
+/**
+ * Keys and values of cells that are written at once. To let go of the event loop sooner costs more than it gains: with parts
+ * of 1 MiB a job with a million keys, whose checkpoints are about this large, took 1.7 times the CPU.
+ */
+const defaultPartBytes = 16 << 20
 
 export interface LevelStoreOptions {
-  /** A checkpoint with more than this (keys and values; default 1 MiB) is written in parts of so much. */
+  /** A checkpoint with more than this (keys and values; default 16 MiB) is written in parts of so much. */
   readonly partBytes?: number
   /** Told by how many pages of its journal a checkpoint was taken back that the last process left unfinished. */
   readonly onRolledBack?: (pages: number) => void
